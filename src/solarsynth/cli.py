@@ -1,0 +1,303 @@
+"""The ``solarsynth`` command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from solarsynth import CLASSES, __version__
+from solarsynth.errors import SolarsynthError
+
+
+class _OneLine(click.Group):
+    """Print a user's mistake as one line and exit with 1; usage errors exit with 2."""
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except SolarsynthError as error:
+            click.echo(f"solarsynth: {error}", err=True)
+            context.exit(1)
+        except KeyboardInterrupt:
+            click.echo("solarsynth: interrupted; what is finished is kept, run the same again to go on", err=True)
+            context.exit(130)
+
+
+_profile = click.option(
+    "--profile", default="laptop", show_default=True, help="smoke, laptop, gpu, paper, or a YAML file."
+)
+_source = click.option(
+    "--source", default="simulated", show_default=True, help="simulated, or archive (then give --data)."
+)
+_data = click.option("--data", default="", help="Folder of an archive.")
+_seed = click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of training and sampling."
+)
+_settings = click.option(
+    "-s",
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Replace a setting of the profile; repeatable.",
+)
+
+
+def _parse(settings: tuple[str, ...]) -> dict:
+    import yaml
+
+    values = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set takes KEY=VALUE, not {text!r}")
+        values[key.strip()] = yaml.safe_load(value)
+    return values
+
+
+def _run(profile: str, source: str, data: str, seed: int, settings: tuple[str, ...]):
+    from solarsynth.experiments import Run
+
+    return Run(profile=profile, source=source, data=data, seed=seed, overrides=_parse(settings))
+
+
+@click.group(cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def main() -> None:
+    """The reproducible companion to Ramunno et al. 2024: Suns in 171 Å with a flare of a chosen class.
+
+    \b
+    Examples:
+      solarsynth reproduce --profile smoke
+      solarsynth archive import my-archive --frames frames.npz --flux xrs.csv --events flares.csv
+      solarsynth sample X 16 --guidance 2 --out suns.npz
+    """
+
+
+@main.command("reproduce")
+@click.argument("pages", nargs=-1)
+@_profile
+@_source
+@_data
+@_seed
+@_settings
+@click.option("--publish", is_flag=True, help="Replace the published run, once every notebook has succeeded.")
+@click.option("--no-build", is_flag=True, help="Run the notebooks only.")
+def reproduce_command(pages, profile, source, data, seed, settings, publish, no_build) -> None:
+    """Run the notebooks (PAGES, or all) and build the book.
+
+    \b
+    Examples:
+      solarsynth reproduce --profile smoke
+      solarsynth reproduce 06_results --profile laptop --set guidance=0.5
+      solarsynth reproduce --source archive --data my-archive
+    """
+    from solarsynth.reproduce import reproduce
+
+    folder = reproduce(
+        profile=profile,
+        source=source,
+        data=data,
+        seed=seed,
+        pages=pages,
+        settings=_parse(settings),
+        publish_it=publish,
+        build=not no_build,
+    )
+    click.echo(f"open {folder / '_build' / 'html' / 'index.html'}" if not no_build else f"ran into {folder}")
+
+
+@main.command("status")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def status_command(folder) -> None:
+    """Print the ledger of a run FOLDER, or of the published run."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from solarsynth import ledger, paper, paths
+
+    folder = folder or paths.book()
+    if not (folder / ledger.NAME).is_file():
+        raise SolarsynthError(f"{folder}: no {ledger.NAME} in it; give a folder below runs/")
+    table = Table("paper", "item", "status", "why")
+    for entry in ledger.read(folder).values():
+        table.add_row(paper.item(entry["id"]).place, entry["title"], entry["status"], entry["why"])
+    Console().print(table)
+
+
+@main.group("archive")
+def archive_group() -> None:
+    """Make and inspect archives of observations."""
+
+
+@archive_group.command("import")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--frames", required=True, type=click.Path(path_type=Path), help=".npz with image (n, H, W) and t_obs.")
+@click.option("--flux", required=True, type=click.Path(path_type=Path), help="CSV of the 1–8 Å flux in W/m².")
+@click.option(
+    "--events",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="CSV list of flares; repeatable.",
+)
+@click.option(
+    "--unit",
+    type=click.Choice(["display", "DN/s"]),
+    default="display",
+    show_default=True,
+    help="Of the frames.",
+)
+@click.option(
+    "--origin",
+    type=click.Choice(["upper", "lower"]),
+    default="upper",
+    show_default=True,
+    help="Whether row 0 of a frame is its northern (upper) or southern one.",
+)
+@click.option("--tolerance", default=7.0, show_default=True, help="Minutes a frame may follow its flare's peak.")
+@click.option(
+    "--flux-tolerance",
+    type=float,
+    help="Seconds a flux sample may follow the peak [default: the flux's cadence].",
+)
+def import_command(target, frames, flux, events, unit, origin, tolerance, flux_tolerance) -> None:
+    """Turn frames, flux and flare lists into an archive TARGET.
+
+    \b
+    Example:
+      solarsynth archive import suns-2012 --frames frames-64.npz --flux goes-xrs-5min.csv.gz \\
+          --events goes-flares.csv --tolerance 60
+    """
+    from solarsynth.observations.importing import import_archive
+
+    counts = import_archive(
+        target,
+        frames=frames,
+        flux=flux,
+        events=list(events),
+        unit=unit,
+        origin=origin,
+        tolerance_minutes=tolerance,
+        flux_tolerance_seconds=flux_tolerance,
+    )
+    for name, count in counts.items():
+        click.echo(f"{count:>10,}  {name}")
+    click.echo(f"wrote {target}")
+
+
+@archive_group.command("info")
+@click.argument("path", type=click.Path(path_type=Path))
+def info_command(path) -> None:
+    """Print what the archive at PATH holds."""
+    from solarsynth.labelling import period
+    from solarsynth.observations.archive import Archive
+
+    archive = Archive(path)
+    frames, events, xrs = archive.frames(), archive.events(), archive.xrs()
+    click.echo(f"{path}: {archive.shape[0]} × {archive.shape[1]} px, {archive.unit}, {period(frames.time)}")
+    for count, name in (
+        (frames.stored, "frames stored"),
+        (len(frames), "frames usable"),
+        (frames.without_time, "frames without a time"),
+        (frames.duplicates, "frames that repeat a time"),
+        (frames.unsorted, "steps back in time between neighbours"),
+        (len(xrs), "good X-ray samples"),
+        (len(events), "events"),
+    ):
+        click.echo(f"{count:>12,}  {name}")
+    classes = events["goes_class"].str[:1]
+    click.echo("      events by class: " + ", ".join(f"{n} {(classes == n).sum():,}" for n in CLASSES))
+
+
+@main.command("dataset")
+@_profile
+@_source
+@_data
+@_settings
+def dataset_command(profile, source, data, settings) -> None:
+    """Make the labelled set and print its funnel and class counts."""
+    run = _run(profile, source, data, 0, settings)
+    for step, count in run.dataset.funnel.items():
+        click.echo(f"{count:>10,}  {step}")
+    for test, part in ((False, "training"), (True, "held out")):
+        counts = run.dataset.counts(test=test)
+        click.echo(f"{part}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
+    click.echo(f"{run.dataset_entry}\n{run.dataset_entry.path / 'set.zarr'}")
+
+
+@main.command("train")
+@click.argument("model", default="discrete")
+@_profile
+@_source
+@_data
+@_seed
+@_settings
+def train_command(model, profile, source, data, seed, settings) -> None:
+    """Train MODEL, or go on where a killed training stopped.
+
+    \b
+    Example:
+      solarsynth train discrete --profile laptop --set train_images=20000
+    """
+    run = _run(profile, source, data, seed, settings)
+    live = sys.stderr.isatty()
+
+    def report(progress) -> None:
+        click.echo(f"\r{progress}  " if live else str(progress), err=True, nl=not live)
+
+    entry = run.model_entry(model, report=report)
+    if live:
+        click.echo(err=True)
+    click.echo(f"{entry}\n{entry.path}")
+
+
+@main.command("sample")
+@click.argument("flare_class")
+@click.argument("count", type=click.IntRange(1), default=16)
+@click.option("--guidance", type=float, help="w of Eq. 6 [default: the profile's].")
+@click.option("--steps", type=click.IntRange(1), help="Sampling steps [default: the profile's].")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("samples.npz"), show_default=True)
+@_profile
+@_source
+@_data
+@_seed
+@_settings
+def sample_command(flare_class, count, guidance, steps, out, profile, source, data, seed, settings) -> None:
+    """Draw COUNT Suns with a flare of FLARE_CLASS (A, B, C, M or X) into an .npz of image and label."""
+    import numpy as np
+
+    if flare_class not in CLASSES:
+        raise SolarsynthError(f"no class {flare_class!r}; the GOES classes are {', '.join(CLASSES)}")
+    if out.suffix != ".npz":
+        raise click.UsageError(f"--out must end in .npz, not {out}")
+    if not out.resolve().parent.is_dir():
+        raise SolarsynthError(f"{out}: its folder does not exist")
+    generator = _run(profile, source, data, seed, settings).generator()
+    image = generator.sample(flare_class, count, guidance=guidance, seed=seed, steps=steps)
+    np.savez(out, image=image, label=np.full(count, flare_class))
+    click.echo(f"wrote {out}: image {image.shape} uint8, label")
+
+
+@main.command("notebooks")
+def notebooks_command() -> None:
+    """Write every .ipynb anew from its .py source."""
+    from solarsynth.notebooks import pair_all
+
+    changed = pair_all()
+    click.echo("\n".join(f"wrote {path.name}" for path in changed) or "all in step")
+
+
+@main.command("profiles")
+def profiles_command() -> None:
+    """Print the profiles and their settings as JSON."""
+    from solarsynth.profiles import load_profile, names
+
+    click.echo(json.dumps({name: vars(load_profile(name)) for name in names()}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Diffusion: the forward process, conditioning, training and sampling. Tensors only, no Sun."""

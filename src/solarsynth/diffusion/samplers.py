@@ -1,0 +1,171 @@
+"""Samplers: from x_T to x_0, one signature for all of them.
+
+Every image has a random stream of its own, so that an image does not depend on which others were drawn
+with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from solarsynth.diffusion.denoiser import Denoiser, guided_eps
+from solarsynth.errors import SolarsynthError, nearest
+
+
+class NoiseStreams:
+    """Standard normal noise with one random stream per image.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+        One per image.
+    shape : tuple of int
+        Shape of one image, (1, H, W).
+    """
+
+    def __init__(self, seeds: Sequence[int], shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self.generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+
+    def draw(self) -> Tensor:
+        """Return the next noise of every image, (B, 1, H, W) float32 on the CPU."""
+        return torch.stack([torch.randn(self.shape, generator=g) for g in self.generators])
+
+
+def image_seeds(seed: int, count: int) -> np.ndarray:
+    """Return seeds for `count` images of a run; the first n do not depend on `count`."""
+    return np.random.SeedSequence(seed).generate_state(count, np.uint64) >> np.uint64(1)
+
+
+Callback = Callable[[int, int, Tensor], None]
+
+
+@torch.no_grad()
+def ancestral(
+    denoiser: Denoiser,
+    x_T: Tensor,
+    condition: Tensor,
+    guidance: float,
+    steps: int,
+    noise: NoiseStreams,
+    callback: Callback | None = None,
+) -> Tensor:
+    """The paper's sampler: every step of the reverse process, Eqs. 3 and 4, with variance β_t.
+
+    Parameters
+    ----------
+    denoiser : Denoiser
+    x_T : Tensor of float32, shape (B, 1, H, W)
+        Standard normal noise.
+    condition : Tensor, shape (B, ...)
+    guidance : float
+        w of Eq. 6.
+    steps : int
+        Must be ``n_steps - 1``: the ancestral sampler leaves none out.
+    noise : NoiseStreams
+        Where the noise of the steps comes from.
+    callback : callable, optional
+        Called after each step with (step number from 1, steps, x).
+
+    Returns
+    -------
+    Tensor of float32, shape (B, 1, H, W)
+        x_0, not clipped.
+    """
+    schedule = denoiser.schedule
+    if steps != schedule.n_steps - 1:
+        raise SolarsynthError(
+            f"the ancestral sampler takes {schedule.n_steps - 1} steps, not {steps}; "
+            "use sampler 'dpm-solver++' for fewer"
+        )
+    x = x_T
+    for done, t in enumerate(range(schedule.n_steps - 1, 0, -1), start=1):
+        beta, alpha, alpha_bar = (v[t].item() for v in (schedule.beta, schedule.alpha, schedule.alpha_bar))
+        eps = guided_eps(denoiser, x, torch.full((len(x),), t, device=x.device), condition, guidance)
+        x = (x - beta / (1 - alpha_bar) ** 0.5 * eps) / alpha**0.5  # Eq. 4
+        if t > 1:
+            x = x + beta**0.5 * noise.draw().to(x)
+        if callback:
+            callback(done, steps, x)
+    return x
+
+
+@torch.no_grad()
+def dpm_solver_pp(
+    denoiser: Denoiser,
+    x_T: Tensor,
+    condition: Tensor,
+    guidance: float,
+    steps: int,
+    noise: NoiseStreams | None = None,
+    callback: Callback | None = None,
+) -> Tensor:
+    """DPM-Solver++(2M) (Lu et al. 2022, Alg. 2, doi:10.48550/arXiv.2211.01095), deterministic.
+
+    The parameters are those of `ancestral`; `steps` may be any number from 1 to ``n_steps - 1`` and `noise`
+    is not used. The time steps are those of `solver_steps`. The last step goes to x_0 itself.
+    """
+    schedule = denoiser.schedule
+    ts = solver_steps(schedule.sigma, steps)
+    # λ = log(sqrt(ᾱ) / sqrt(1 - ᾱ)) = -log σ; one more entry for the end, where σ = 0.
+    alpha = [schedule.alpha_bar[t].sqrt().item() for t in ts] + [1.0]
+    spread = [(1 - schedule.alpha_bar[t]).sqrt().item() for t in ts] + [0.0]
+    log_snr = [-schedule.sigma[t].log().item() for t in ts] + [float("inf")]
+    x, before = x_T, None
+    for i, t in enumerate(ts):
+        eps = guided_eps(denoiser, x, torch.full((len(x),), t, device=x.device), condition, guidance)
+        x_0 = (x - spread[i] * eps) / alpha[i]
+        estimate = x_0
+        # The first step has no predecessor and the last one ends at λ = ∞: both are first order.
+        if before is not None and i < len(ts) - 1:
+            r = (log_snr[i] - log_snr[i - 1]) / (log_snr[i + 1] - log_snr[i])
+            estimate = (1 + 0.5 / r) * x_0 - 0.5 / r * before
+        decay = np.exp(log_snr[i] - log_snr[i + 1])  # e^{-h}
+        x = spread[i + 1] / spread[i] * x + alpha[i + 1] * (1 - decay) * estimate
+        before = x_0
+        if callback:
+            callback(i + 1, len(ts), x)
+    return x
+
+
+def solver_steps(sigma: Tensor, steps: int, rho: float = 7.0) -> list[int]:
+    """Choose time steps for a fast sampler: spaced in σ^(1/ρ) (Karras et al. 2022, Eq. 5), decreasing.
+
+    Parameters
+    ----------
+    sigma : Tensor, shape (T,)
+        Noise levels of the schedule.
+    steps : int
+        How many, 1 to T - 1.
+    rho : float
+
+    Returns
+    -------
+    list of int
+        `steps` distinct time steps from T - 1 down to 1.
+    """
+    last = len(sigma) - 1
+    if not 1 <= steps <= last:
+        raise SolarsynthError(f"sampling steps must lie in [1, {last}], not {steps}")
+    levels = sigma[1:].double().numpy() ** (1 / rho)
+    wanted = np.linspace(levels[-1], levels[0], steps) if steps > 1 else levels[-1:]
+    chosen = [int(np.abs(levels - level).argmin()) + 1 for level in wanted]
+    for i in range(1, steps):  # rounding may give one step twice: push the later ones down ...
+        chosen[i] = min(chosen[i], chosen[i - 1] - 1)
+    for i in range(steps - 1, -1, -1):  # ... and those pushed below 1 back up
+        chosen[i] = max(chosen[i], steps - i)
+    return chosen
+
+
+SAMPLERS = {"ancestral": ancestral, "dpm-solver++": dpm_solver_pp}
+
+
+def sampler(name: str) -> Callable[..., Tensor]:
+    """Return a sampler by name."""
+    if name not in SAMPLERS:
+        raise SolarsynthError(f"no sampler {name!r}{nearest(name, SAMPLERS)}")
+    return SAMPLERS[name]

@@ -1,0 +1,373 @@
+"""The figures: ``figure_1()``, ``figure_5()`` ... are the paper's, the others are ours.
+
+Each takes arrays, returns a `matplotlib.figure.Figure` and shows frames with north up in sunpy's 171 Å
+colours.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+from solarsynth import CLASSES
+
+if TYPE_CHECKING:
+    from solarsynth.diffusion.denoiser import Denoiser
+    from solarsynth.diffusion.schedule import Schedule
+    from solarsynth.labelling import LabelledSet
+
+#: One colour per class, from quiet to violent; told apart without colour vision by their lightness.
+COLOURS = dict(zip(CLASSES, sns.color_palette("viridis", 5), strict=True))
+
+STYLE = {
+    "figure.dpi": 110,
+    "savefig.facecolor": "white",
+    "figure.facecolor": "white",
+    "axes.grid": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "font.size": 10,
+}
+
+
+def _styled(draw):
+    @functools.wraps(draw)
+    def wrapped(*args, **kwargs) -> Figure:
+        with plt.rc_context(STYLE):
+            figure = draw(*args, **kwargs)
+        plt.close(figure)  # the notebook shows what a cell returns; an open figure would show twice
+        return figure
+
+    return wrapped
+
+
+@functools.cache
+def solar_colours():
+    """Return sunpy's colour map of AIA 171 Å."""
+    import sunpy.visualization.colormaps
+
+    return sunpy.visualization.colormaps.cm.sdoaia171
+
+
+def show_sun(ax: Axes, image: np.ndarray, title: str = "") -> None:
+    """Draw one frame (H, W) uint8, row 0 in the south."""
+    ax.imshow(image, origin="lower", cmap=solar_colours(), vmin=0, vmax=255, interpolation="nearest")
+    ax.set(xticks=[], yticks=[])
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    if title:
+        ax.set_title(title, fontsize=9)
+
+
+def _no_sun(ax: Axes, text: str) -> None:
+    ax.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1), facecolor="0.95")
+    ax.text(0.5, 0.5, text, ha="center", va="center", fontsize=8, color="0.35")
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+@_styled
+def figure_1(counts: dict[str, dict[str, int]]) -> Figure:
+    """Images per flare class (the paper's Fig. 1).
+
+    Parameters
+    ----------
+    counts : dict
+        Per part of the set, such as ``training`` and ``test``, images per class.
+    """
+    figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
+    base = np.zeros(len(CLASSES))
+    for (part, per_class), shade in zip(counts.items(), (1.0, 0.45), strict=False):
+        values = np.array([per_class[name] for name in CLASSES], float)
+        bars = ax.bar(CLASSES, values, bottom=base, label=part, alpha=shade, color=[COLOURS[n] for n in CLASSES])
+        base += values
+    ax.bar_label(bars, [f"{int(v):,}\n{v / max(base.sum(), 1):.1%}" for v in base], fontsize=8, padding=2)
+    ax.set(xlabel="GOES class", ylabel="images", ylim=(0, base.max() * 1.22))
+    ax.legend(frameon=False, labelcolor="0.2")
+    return figure
+
+
+@_styled
+def figure_a_1(data: LabelledSet) -> Figure:
+    """Delay of the image behind the peak, per class (the paper's Fig. A.1)."""
+    present = [i for i, name in enumerate(CLASSES) if data.counts()[name]]
+    figure, axes = plt.subplots(1, len(present), figsize=(2.2 * len(present), 2.4), sharex=True, layout="constrained")
+    bins = np.linspace(0, data.about["frame_tolerance_seconds"] / 60, 15)
+    for ax, i in zip(np.atleast_1d(axes), present, strict=True):
+        delay = data.delay[data.label == i] / 60
+        ax.hist(delay, bins, color=COLOURS[CLASSES[i]])
+        ax.axvline(np.median(delay), color="0.2", lw=1, ls="--")
+        ax.set_title(f"{CLASSES[i]}  (n = {len(delay):,})", fontsize=9)
+        ax.set_xlabel("delay / min")
+    np.atleast_1d(axes)[0].set_ylabel("images")
+    return figure
+
+
+@_styled
+def real_frames(data: LabelledSet, per_class: int = 6, seed: int = 0) -> Figure:
+    """Frames of each class, drawn at random."""
+    rng = np.random.default_rng(seed)
+    figure, axes = plt.subplots(
+        len(CLASSES),
+        per_class,
+        figsize=(1.25 * per_class, 1.3 * len(CLASSES)),
+        layout="constrained",
+        squeeze=False,
+    )
+    for i, name in enumerate(CLASSES):
+        members = np.flatnonzero(data.label == i)
+        chosen = np.sort(rng.permutation(members)[:per_class])
+        for j, ax in enumerate(axes[i]):
+            if j < len(chosen):
+                show_sun(ax, data.image[chosen[j]], str(data.frame_time[chosen[j]].astype("datetime64[ms]"))[:10])
+            else:
+                _no_sun(ax, "no frame" if j == 0 else "")
+        axes[i, 0].set_ylabel(name, rotation=0, labelpad=12, fontsize=13, fontweight="bold", va="center")
+    return figure
+
+
+@_styled
+def x_ray_and_frames(time: np.ndarray, flux: np.ndarray, data: LabelledSet) -> Figure:
+    """The X-ray flux over the set's period, its class bounds, and the labelled peaks.
+
+    Parameters
+    ----------
+    time : ndarray of datetime64, shape (n,)
+    flux : ndarray, shape (n,)
+        W/m²; envelope maxima, for instance.
+    data : LabelledSet
+    """
+    figure, ax = plt.subplots(figsize=(8, 3), layout="constrained")
+    ax.plot(time, flux, color="0.75", lw=0.5, label="1–8 Å flux, daily maximum")
+    for i, name in enumerate(CLASSES):
+        here = data.label == i
+        ax.plot(
+            data.peak_time[here].astype("datetime64[ms]"),
+            data.flux[here],
+            ".",
+            ms=3,
+            color=COLOURS[name],
+            label=f"{name}",
+        )
+    for bound in (1e-7, 1e-6, 1e-5, 1e-4):
+        ax.axhline(bound, color="0.6", lw=0.5, ls=":")
+    ax.set(yscale="log", ylabel="W m$^{-2}$")
+    ax.legend(frameon=False, ncols=6, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.15))
+    return figure
+
+
+@_styled
+def forward_process(schedule: Schedule, image: np.ndarray, steps: Sequence[int], seed: int = 0) -> Figure:
+    """One frame at several time steps of the forward process, Eq. 1, with the same noise throughout."""
+    import torch
+
+    x_0 = torch.from_numpy(image.astype(np.float32))[None, None] / 127.5 - 1
+    eps = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(seed))
+    figure, axes = plt.subplots(1, len(steps), figsize=(1.45 * len(steps), 1.8), layout="constrained")
+    for ax, t in zip(axes, steps, strict=True):
+        x_t = schedule.add_noise(x_0, torch.tensor([t]), eps)[0, 0].numpy()
+        show_sun(ax, np.clip((x_t + 1) * 127.5, 0, 255), f"t = {t}\nᾱ = {schedule.alpha_bar[t]:.3g}")
+    return figure
+
+
+@_styled
+def schedule_curves(schedule: Schedule) -> Figure:
+    """β, ᾱ and the noise level over the time steps."""
+    figure, axes = plt.subplots(1, 3, figsize=(8.4, 2.5), layout="constrained")
+    t = np.arange(schedule.n_steps)
+    for ax, values, label in zip(
+        axes,
+        (schedule.beta, schedule.alpha_bar, schedule.sigma),
+        (r"$\beta_t$", r"$\bar\alpha_t$", r"$\sigma_t = \sqrt{(1-\bar\alpha_t)/\bar\alpha_t}$"),
+        strict=True,
+    ):
+        ax.plot(t, values.numpy(), color=COLOURS["B"])
+        ax.set(xlabel="t", title=label)
+    axes[2].set_yscale("log")
+    return figure
+
+
+@_styled
+def training_curves(log: pd.DataFrame) -> Figure:
+    """Loss and PSNR over the images seen.
+
+    Parameters
+    ----------
+    log : DataFrame
+        ``images``, ``loss``, ``psnr``: the training's CSV.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
+    for ax, column, label in zip(axes, ("loss", "psnr"), ("loss", "PSNR of the predicted $x_0$ / dB"), strict=True):
+        ax.plot(log["images"], log[column], color="0.8", lw=1)
+        smooth = log[column].rolling(max(1, len(log) // 12), min_periods=1).mean()
+        ax.plot(log["images"], smooth, color=COLOURS["B"], lw=2)
+        ax.set(xlabel="images seen", ylabel=label)
+    return figure
+
+
+@_styled
+def figure_5(image: dict[str, dict[str, np.ndarray]], per_class: int = 2) -> Figure:
+    """Samples by class (the paper's Fig. 5): a row of frames per source, a column per class.
+
+    Parameters
+    ----------
+    image : dict
+        Per row title (``real``, ``discrete``), per class, frames (n, H, W) uint8; a class may be absent.
+    per_class : int
+        Rows of each title.
+    """
+    rows = [(title, k) for title in image for k in range(per_class)]
+    figure, axes = plt.subplots(
+        len(rows),
+        len(CLASSES),
+        figsize=(1.45 * len(CLASSES), 1.48 * len(rows)),
+        layout="constrained",
+        squeeze=False,
+    )
+    for (title, k), line in zip(rows, axes, strict=True):
+        for ax, name in zip(line, CLASSES, strict=True):
+            frames = image[title].get(name, ())
+            if k < len(frames):
+                show_sun(ax, frames[k])
+            else:
+                _no_sun(ax, "no training\nimage" if k == 0 and not len(frames) else "")
+        line[0].set_ylabel(title if k == 0 else "", fontsize=9)
+    for ax, name in zip(axes[0], CLASSES, strict=True):
+        ax.set_title(name, fontweight="bold")
+    return figure
+
+
+@_styled
+def reverse_process(frames: Sequence[tuple[int, np.ndarray]], label: str) -> Figure:
+    """One image on its way from noise to Sun: (network evaluations so far, frame (H, W) in [-1, 1])."""
+    figure, axes = plt.subplots(1, len(frames), figsize=(1.3 * len(frames), 1.6), layout="constrained")
+    for ax, (done, x) in zip(axes, frames, strict=True):
+        show_sun(ax, np.clip((x + 1) * 127.5, 0, 255), f"step {done}")
+    axes[0].set_ylabel(label, fontweight="bold")
+    return figure
+
+
+@_styled
+def cluster_floor(floor: dict[int, np.ndarray], ours: dict[str, np.ndarray], set_size: int) -> Figure:
+    """Cluster metrics of real sets against their size, and of generated sets.
+
+    Parameters
+    ----------
+    floor : dict
+        Per set size, an array (draws, 3) of error, distance and std of real sets.
+    ours : dict
+        Per name, an array (sets, 3) of generated sets; may be empty.
+    set_size : int
+        Size of the generated sets.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(9, 2.9), layout="constrained")
+    sizes = sorted(floor)
+    for i, (ax, name, target) in enumerate(zip(axes, ("error", "distance", "std"), (0, 1, 1), strict=True)):
+        low, middle, high = np.array([np.percentile(floor[n][:, i], [5, 50, 95]) for n in sizes]).T
+        ax.fill_between(sizes, low, high, color="0.85", label="real, 5 to 95 %")
+        ax.plot(sizes, middle, color="0.45", label="real, median")
+        ax.axhline(target, color="0.2", lw=0.8, ls=":", label="target")
+        for (label, values), colour in zip(ours.items(), sns.color_palette("colorblind"), strict=False):
+            ax.errorbar(
+                set_size,
+                values[:, i].mean(),
+                values[:, i].std(),
+                fmt="o",
+                color=colour,
+                capsize=3,
+                label=label,
+            )
+        ax.set(xscale="log", xlabel="images in the set", title=f"cluster {name}")
+        if i == 0:
+            ax.set_yscale("log")
+    axes[2].legend(frameon=False, fontsize=8)
+    return figure
+
+
+@_styled
+def figure_b_1(denoiser: Denoiser) -> Figure:
+    """Architecture of the U-Net (the paper's Fig. B.1), with the sizes the module itself reports."""
+    import torch
+
+    from solarsynth.diffusion.conditioning import NULL
+
+    network, shapes = denoiser.network, {}
+
+    def remember(name):
+        return lambda module, inputs, output: shapes.__setitem__(name, tuple(output.shape[1:]))
+
+    blocks = [("enter", network.enter), ("bottleneck", network.bottleneck), ("leave", network.leave)]
+    for i in range(3):
+        blocks += [(f"down {i + 1}", network.down[i]), (f"up {i + 1}", network.up[i])]
+    hooks = [module.register_forward_hook(remember(name)) for name, module in blocks]
+    where = next(network.parameters()).device
+    with torch.no_grad():
+        x = torch.zeros(1, 1, *denoiser.mean.shape[1:], device=where)
+        network(x, torch.ones(1, dtype=torch.long, device=where), torch.tensor([NULL], device=where))
+    for hook in hooks:
+        hook.remove()
+
+    figure, ax = plt.subplots(figsize=(8.6, 4.6), layout="constrained")
+    ax.set(xlim=(0, 12.2), ylim=(0, 6.3))
+    ax.axis("off")
+    colours = {"conv": "#dbe7f3", "attention": "#f6e3c5", "text": "0.15"}
+
+    def box(x, y, text, kind, width=1.5, height=0.72):
+        ax.add_patch(
+            FancyBboxPatch(
+                (x, y), width, height, "round,pad=0.03,rounding_size=0.08", fc=colours[kind], ec="0.5", lw=0.8
+            )
+        )
+        ax.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=7.3, color=colours["text"])
+
+    def arrow(start, end, dashed=False):
+        style = {"ls": "--", "color": "0.55"} if dashed else {"color": "0.3"}
+        ax.add_patch(
+            FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, lw=0.9, shrinkA=0, shrinkB=0, **style)
+        )
+
+    def label(name):
+        width, height, across = shapes[name]
+        return f"{name}\n{width} × {height} × {across}"
+
+    down_x, up_x, level = 0.2, 8.7, [5.2, 3.9, 2.6, 1.3]
+    box(down_x, level[0], label("enter"), "conv")
+    box(up_x + 1.9, level[0], label("leave"), "conv")
+    for i in range(3):
+        y = level[i + 1]
+        box(down_x, y, label(f"down {i + 1}"), "conv")
+        box(down_x + 1.75, y, "attention", "attention", 1.05)
+        arrow((down_x + 1.5, y + 0.36), (down_x + 1.75, y + 0.36))
+        source = (down_x + 0.75, level[0]) if i == 0 else (down_x + 2.27, level[i])
+        arrow(source, (down_x + 0.75 if i == 0 else down_x + 1.2, y + 0.75))
+    box(4.9, 0.1, label("bottleneck"), "conv", 1.9)
+    arrow((down_x + 2.27, level[3]), (4.9, 0.46))
+    for i in range(3):
+        y = level[2 - i]
+        box(up_x - 1.55, y, label(f"up {i + 1}"), "conv")
+        box(up_x + 0.2, y, "attention", "attention", 1.05)
+        arrow((up_x - 0.05, y + 0.36), (up_x + 0.2, y + 0.36))
+        start = (6.8, 0.46) if i == 0 else (up_x + 0.72, level[3 - i] + 0.75)
+        arrow(start, (up_x - 0.8, y - 0.03))
+        skip = (down_x + 1.53, y + 0.5) if i == 2 else (down_x + 2.83, y + 0.36)
+        arrow(skip, (up_x - 1.58, y + 0.5 if i == 2 else y + 0.36), dashed=True)
+    arrow((up_x + 1.25, level[0] + 0.36), (up_x + 1.9, level[0] + 0.36))
+    ax.text(5.3, level[0] + 0.62, "skip connections, concatenated", fontsize=7.3, color="0.4", ha="center")
+    ax.text(
+        5.35,
+        level[3] + 0.25,
+        f"time t and class, {network.config.time_width} values,\nadded in every down and up stage",
+        fontsize=7.3,
+        color="0.4",
+        ha="center",
+    )
+    return figure

@@ -1,0 +1,1 @@
+"""Measures: functions of arrays. They know nothing of models."""

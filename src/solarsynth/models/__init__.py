@@ -1,0 +1,1 @@
+"""Networks: the paper's U-Net and what will stand beside it. They know tensors, not the Sun."""

@@ -1,0 +1,1 @@
+"""Observations: frames, X-ray flux and events, whatever they came from, in one archive layout."""

@@ -1,0 +1,204 @@
+"""Profiles: how large a run is. One YAML file each in ``params/``, the same keys in all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from solarsynth import paths
+from solarsynth.errors import SolarsynthError, nearest
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Every size and setting a run has. The comments in ``params/*.yml`` say what each one costs.
+
+    Attributes
+    ----------
+    simulated_images : int
+        Labelled images the simulated archive is made for (its nine years are thinned to about so many).
+    image_size : int
+        Side of the images in pixels.
+    split : {"blocked", "random"}
+        Whole blocks of days, or the paper's presumable random split.
+    block_days : float
+        Length of a block in days (27: one solar rotation).
+    test_fraction : float
+        Share of the labelled images held out.
+    parameterisation : {"eps", "preconditioned"}
+        The paper's ε-prediction (Eq. 5), or the preconditioning of Karras et al. 2022 on the same schedule.
+    patch : int
+        Space-to-depth factor at the U-Net's door; 1 is the paper's.
+    base_width : int
+        Channels of the first stage; 64 is the paper's, every other width scales with it.
+    n_steps : int
+        T, the length of the forward process.
+    beta_start, beta_end : float
+        The linear variance schedule.
+    batch_size : int
+        Images per optimiser step.
+    train_images : int
+        Length of the training, counted in images.
+    learning_rate, weight_decay : float
+        AdamW's.
+    cooldown : float
+        Share of the training over which the learning rate falls to zero at the end; the paper has none.
+    ema_decay : float
+        Decay of the exponential moving average of the weights, per step.
+    ema_start : int
+        Step at which averaging begins; until then the average is a copy.
+    condition_dropout : float
+        Probability, per sample, of training without the condition (Ho & Salimans 2022).
+    sampler : {"ancestral", "dpm-solver++"}
+        The paper's sampler, or a fast one.
+    sampling_steps : int
+        Network evaluations per image (twice as many with guidance).
+    guidance : float
+        w of Eq. 6.
+    sampling_batch : int
+        Images sampled together.
+    sets : int
+        Number of sets in the data's proportions.
+    set_size : int
+        Images in a set.
+    figure_images : int
+        Images drawn per class for the figures.
+    features : int
+        Dimension of the PCA space in which the cluster metrics are computed.
+    floor_draws : int
+        Repetitions of the real-against-real noise floor.
+    """
+
+    simulated_images: int
+    image_size: int
+    split: str
+    block_days: float
+    test_fraction: float
+    parameterisation: str
+    patch: int
+    base_width: int
+    n_steps: int
+    beta_start: float
+    beta_end: float
+    batch_size: int
+    train_images: int
+    learning_rate: float
+    weight_decay: float
+    cooldown: float
+    ema_decay: float
+    ema_start: int
+    condition_dropout: float
+    sampler: str
+    sampling_steps: int
+    guidance: float
+    sampling_batch: int
+    sets: int
+    set_size: int
+    figure_images: int
+    features: int
+    floor_draws: int
+
+    def replace(self, **changes: Any) -> Profile:
+        """Return a copy with the given settings, checked; a change of None leaves the profile's value."""
+        changes = {key: value for key, value in changes.items() if value is not None}
+        return _checked({**dataclasses.asdict(self), **changes}, "override")
+
+
+_CHOICES = {
+    "split": ("blocked", "random"),
+    "parameterisation": ("eps", "preconditioned"),
+    "sampler": ("ancestral", "dpm-solver++"),
+}
+
+# Bounds outside which a value has no meaning (inclusive). They catch slips, not bad taste.
+_BOUNDS = {
+    "test_fraction": (0.0, 0.9),
+    "condition_dropout": (0.0, 1.0),
+    "cooldown": (0.0, 1.0),
+    "ema_decay": (0.0, 1.0),
+    "beta_start": (0.0, 1.0),
+    "beta_end": (0.0, 1.0),
+    "weight_decay": (0.0, float("inf")),
+    "ema_start": (0, float("inf")),
+    "guidance": (-1.0, float("inf")),
+    "learning_rate": (0.0, float("inf")),
+    "block_days": (1e-3, float("inf")),
+    "n_steps": (2, float("inf")),
+    "set_size": (5, float("inf")),
+}
+
+
+def names() -> list[str]:
+    """Return the names of the profiles in ``params/``."""
+    return sorted(path.stem for path in paths.params().glob("*.yml"))
+
+
+def load_profile(profile: str | Path = "smoke", **overrides: Any) -> Profile:
+    """Read a profile and apply overrides.
+
+    Parameters
+    ----------
+    profile : str or Path
+        A name (``smoke``, ``laptop``, ``gpu``, ``paper``) or the path of a YAML file with the same keys.
+    **overrides
+        Settings that replace the profile's; None leaves the profile's value.
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    SolarsynthError
+        For an unknown name, an unknown or missing key (naming the nearest known one), a value of the wrong
+        type or out of bounds.
+    """
+    path = Path(profile)
+    if path.suffix not in (".yml", ".yaml"):
+        path = paths.params() / f"{profile}.yml"
+        if not path.is_file():
+            raise SolarsynthError(f"no profile {str(profile)!r}{nearest(str(profile), names())}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SolarsynthError(f"{path}: no such profile file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SolarsynthError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
+    if not isinstance(values, dict):
+        raise SolarsynthError(f"{path}: a profile is a list of 'key: value' lines")
+    return _checked(values, str(path)).replace(**overrides)
+
+
+def _checked(values: dict[str, Any], where: str) -> Profile:
+    fields = {field.name: field.type for field in dataclasses.fields(Profile)}
+    for key in values:
+        if key not in fields:
+            raise SolarsynthError(f"{where}: unknown setting {key!r}{nearest(str(key), fields)}")
+    for key in fields:
+        if key not in values:
+            raise SolarsynthError(f"{where}: the setting {key!r} is missing")
+    return Profile(**{key: _value(key, values[key], kind, where) for key, kind in fields.items()})
+
+
+def _value(key: str, value: Any, kind: str, where: str) -> Any:
+    wants = {"int": "a whole number", "float": "a number", "str": "a word"}[kind]
+    if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if kind == "float" and isinstance(value, str):  # YAML 1.1 reads 1e-4 as a word
+        try:
+            value = float(value)
+        except ValueError:
+            pass
+    if type(value).__name__ != kind:
+        raise SolarsynthError(f"{where}: {key} must be {wants}, not {value!r}")
+    if key in _CHOICES and value not in _CHOICES[key]:
+        raise SolarsynthError(f"{where}: {key}: no choice {value!r}{nearest(value, _CHOICES[key])}")
+    if kind != "str":
+        low, high = _BOUNDS.get(key, (1, float("inf")))
+        if not low <= value <= high:
+            raise SolarsynthError(f"{where}: {key} must lie in [{low:g}, {high:g}], not {value!r}")
+    return value

@@ -1,0 +1,224 @@
+"""The store: what is already made.
+
+A stage's result lies in ``artifacts/<stage>/<key>/`` with a ``manifest.json``. The key is a hash of the
+stage's version, the parameters it read and the keys of what it was made from, so changing a parameter
+makes anew what depends on it and nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from solarsynth import paths
+from solarsynth.errors import SolarsynthError
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One finished result in the store.
+
+    Attributes
+    ----------
+    stage, key : str
+        What it is and the hash that names it.
+    path : Path
+        Its folder.
+    manifest : dict
+        Parameters, upstream keys, commit, versions, device, seconds, files with their digests.
+    reused : bool
+        True if it was found, False if this call made it.
+    """
+
+    stage: str
+    key: str
+    path: Path
+    manifest: dict[str, Any]
+    reused: bool
+
+    def __str__(self) -> str:
+        """Return one line for a page: what, whether it was found or made, and how long making it took."""
+        done = "found in the store, made" if self.reused else "made"
+        return f"{self.stage} {self.key}: {done} in {self.manifest['seconds']:.1f} s on {self.manifest['device']}"
+
+
+def stage_key(stage: str, stage_version: int, params: Mapping[str, Any], upstream: Mapping[str, str]) -> str:
+    """Return the key of a result: 16 hex digits over its stage, version, parameters and upstream keys."""
+    text = json.dumps([stage, stage_version, dict(params), dict(upstream)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Store:
+    """A folder of finished results, safe against kills and against two runs at once.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where it lies; ``paths.artifacts()`` by default.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = Path(folder or paths.artifacts())
+
+    def make(
+        self,
+        stage: str,
+        make: Callable[[Path], None],
+        *,
+        params: Mapping[str, Any],
+        upstream: Mapping[str, str] | None = None,
+        stage_version: int = 1,
+        device: str = "cpu",
+        wait: float = -1,
+    ) -> Entry:
+        """Return the result, making it if the store does not hold it whole.
+
+        Parameters
+        ----------
+        stage : str
+            Name of the stage, a noun: ``dataset``, ``model``.
+        make : callable
+            ``make(folder)`` fills an unfinished folder. It is kept if the call is killed and handed over
+            again next time, so that long work can go on from what lies there.
+        params : mapping
+            All parameters the result depends on; JSON types.
+        upstream : mapping of str to str, optional
+            Keys of the results it is made from.
+        stage_version : int
+            Raised when the code of the stage changes its result.
+        device : str
+            Recorded in the manifest.
+        wait : float
+            Seconds to wait for another run that is making the same; negative waits without end.
+
+        Returns
+        -------
+        Entry
+
+        Raises
+        ------
+        SolarsynthError
+            If the store cannot be written, or another run holds the result for longer than `wait`.
+        """
+        upstream = dict(upstream or {})
+        key = stage_key(stage, stage_version, params, upstream)
+        final = self.folder / stage / key
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(f"{final}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                print(f"{stage} {key}: another run is making it, waiting", file=sys.stderr)
+                lock.acquire(timeout=wait)
+        except Timeout:
+            raise SolarsynthError(f"{final}: another run has been making it for over {wait:g} s") from None
+        except OSError as error:
+            raise SolarsynthError(
+                f"{self.folder}: the store cannot be written ({error.strerror}); set SOLARSYNTH_ARTIFACTS"
+            ) from None
+        with lock:
+            manifest = _intact(final)
+            if manifest is not None:
+                return Entry(stage, key, final, manifest, reused=True)
+            if final.exists():
+                print(f"{stage} {key}: damaged, making it anew", file=sys.stderr)
+                shutil.rmtree(final)
+            partial = final.with_name(f"{key}.partial")
+            partial.mkdir(exist_ok=True)
+            started = time.perf_counter()
+            make(partial)
+            manifest = {
+                "stage": stage,
+                "key": key,
+                "stage_version": stage_version,
+                "params": dict(params),
+                "upstream": upstream,
+                "seconds": round(time.perf_counter() - started, 3),
+                "device": device,
+                "made": datetime.now(UTC).isoformat(timespec="seconds"),
+                **environment(),
+                "files": _digests(partial),
+            }
+            write_json(partial / MANIFEST, manifest)
+            os.replace(partial, final)
+        return Entry(stage, key, final, manifest, reused=False)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never half of it."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+@functools.cache
+def environment() -> dict[str, Any]:
+    """Return what a number depends on besides its parameters: commit, Python, platform, versions."""
+    versions = {}
+    for package in ("solarsynth", "torch", "numpy", "scipy", "scikit-learn", "zarr", "timm"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "commit": commit(),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "versions": versions,
+    }
+
+
+@functools.cache
+def commit() -> str:
+    """Return the checkout's commit, with ``+`` if files differ from it, or ``unknown`` outside git."""
+    try:
+        git = ["git", "-C", str(paths.root())]
+        head = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=True)
+        # What a run itself writes does not change what it computes.
+        dirty = subprocess.run(
+            [*git, "status", "--porcelain", "--", "src", "notebooks", "params"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _digests(folder: Path) -> dict[str, list]:
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != MANIFEST:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, functools.partial(hashlib.blake2b, digest_size=16))
+            found[path.relative_to(folder).as_posix()] = [path.stat().st_size, digest.hexdigest()]
+    return found
+
+
+def _intact(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest if every file it lists is there and unchanged."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return manifest if _digests(folder) == manifest["files"] else None
+    except (OSError, ValueError, KeyError):
+        return None

@@ -1,0 +1,84 @@
+"""The tables: paper | ours | spread | floor | difference, as data frames that a page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from solarsynth import paper
+
+
+def funnel(ours: Mapping[str, int]) -> pd.DataFrame:
+    """Counts of Section 2.4 beside the paper's.
+
+    Parameters
+    ----------
+    ours : mapping of str to int
+        As from `solarsynth.labelling.labelled_frames`.
+    """
+    rows = [
+        {
+            "step": step,
+            "paper": f"{paper.FUNNEL[step]:,}" if step in paper.FUNNEL else "–",
+            "this run": f"{count:,}",
+        }
+        for step, count in ours.items()
+    ]
+    return pd.DataFrame(rows).set_index("step")
+
+
+def table_1_clusters(model: str, sets: np.ndarray, ground_truth: np.ndarray, floor: np.ndarray) -> pd.DataFrame:
+    """The first rows of Table 1: the cluster metrics of one model.
+
+    Parameters
+    ----------
+    model : str
+        Column of the paper's table.
+    sets : ndarray, shape (sets, 3)
+        Error, distance and std of each generated set.
+    ground_truth : ndarray, shape (3,)
+        Of the held-out real images.
+    floor : ndarray, shape (draws, 3)
+        Of real sets as large as the generated ones.
+
+    Returns
+    -------
+    DataFrame
+    """
+    rows = []
+    for i, name in enumerate(("Cluster error", "Cluster distance", "Cluster std")):
+        target = 0 if i == 0 else 1
+        truth, generated = paper.TABLE_1[name]["ground truth"][0], paper.TABLE_1[name][model]
+        low, high = np.percentile(floor[:, i], [5, 95])
+        rows += [
+            {
+                "metric": f"{name} GT",
+                "target": target,
+                "paper": f"{truth:.3g}",
+                "this run": f"{ground_truth[i]:.3g}",
+                "floor (5 to 95 %)": "",
+                "difference": "",
+            },
+            {
+                "metric": f"{name} GEN",
+                "target": target,
+                "paper": f"{generated[0]:.3g} ± {generated[1]:.2g}",
+                "this run": f"{sets[:, i].mean():.3g} ± {sets[:, i].std():.2g}",
+                "floor (5 to 95 %)": f"{low:.3g} to {high:.3g}",
+                "difference": f"{sets[:, i].mean() - generated[0]:+.3g}",
+            },
+        ]
+    return pd.DataFrame(rows).set_index("metric")
+
+
+def parameters_by_block(modules: Mapping[str, int]) -> pd.DataFrame:
+    """Trainable values per block and in all.
+
+    Parameters
+    ----------
+    modules : mapping of str to int
+    """
+    rows = {**modules, "in all": sum(modules.values())}
+    return pd.DataFrame({"parameters": [f"{n:,}" for n in rows.values()]}, index=list(rows))
