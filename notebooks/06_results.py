@@ -27,7 +27,7 @@ profile: str = "smoke"  # smoke, laptop, gpu, paper, or the path of a YAML file
 source: str = "simulated"  # simulated, or archive (then set data)
 data: str = ""  # folder of an archive, with source "archive"
 seed: int = 0  # seed of training and sampling
-guidance: float = 2.0  # w of Eq. 6; cfg_scale = 3 in the authors code is w = 2
+guidance: float = 2.0  # w of Eq. 6
 sampler: str = None  # ancestral (the paper) or dpm-solver++; None: as the profile says
 sampling_steps: int = None  # network evaluations per image
 sets: int = None  # sets in the proportions of the data

@@ -228,7 +228,9 @@ def labelled_frames(archive: Archive, image_size: int) -> tuple[pd.DataFrame, np
     for index in np.array_split(table["frame"].to_numpy(), max(1, len(table) // 1024)):
         raw = archive.read(frames, index)
         # A missing chunk reads as zeros, silently; a dark frame is no Sun.
-        good.append(np.isfinite(raw).all(axis=(1, 2)) & (raw.max(axis=(1, 2)) > 0))
+        sound = np.isfinite(raw).all(axis=(1, 2)) & (raw.max(axis=(1, 2)) > 0)
+        raw[~sound] = 0
+        good.append(sound)
         image.append(to_uint8(normalise(block_mean(raw, image_size, archive.path), archive.unit)))
     keep = np.concatenate(good)
     funnel["with a sound image"] = int(keep.sum())

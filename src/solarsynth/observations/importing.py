@@ -119,7 +119,7 @@ def _usable(image: np.ndarray, time: np.ndarray, path: Path) -> tuple[np.ndarray
 
 def _read_frames(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             for name in ("image", "t_obs"):
                 if name not in file:
                     raise SolarsynthError(f"{path}: no array {name!r} in it (has {', '.join(file.files) or 'none'})")

@@ -119,7 +119,7 @@ def activity(time: np.ndarray) -> np.ndarray:
     """Return the cycle's activity, 1 at its maximum (Hathaway et al. 1994, Eq. 1)."""
     x = np.clip((decimal_year(time) - CYCLE_START) / CYCLE_RISE, 0, None)
     shape = x**3 / (np.exp(x**2) - 0.71)
-    return 0.97 * shape / 0.8389 + 0.03  # the shape's maximum, and the few regions of a minimum
+    return 0.97 * shape / 0.5038 + 0.03  # the shape's maximum, and the few regions of a minimum
 
 
 def emerge(rng: np.random.Generator, start: int, end: int) -> pd.DataFrame:

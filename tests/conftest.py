@@ -1,0 +1,71 @@
+"""What several tests share: a store of their own, small archives, and the real frames where they are."""
+
+from __future__ import annotations
+
+import os
+
+# Tests run many small networks; one thread each keeps them from waiting on one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from solarsynth import paths
+from solarsynth.observations.archive import write_archive
+from solarsynth.observations.times import parse_times
+
+
+@pytest.fixture
+def store_folder(tmp_path, monkeypatch):
+    """A store and a run folder of this test's own."""
+    monkeypatch.setenv("SOLARSYNTH_ARTIFACTS", str(tmp_path / "artifacts"))
+    monkeypatch.setenv("SOLARSYNTH_RUN", str(tmp_path / "run"))
+    return tmp_path / "artifacts"
+
+
+@pytest.fixture(scope="session")
+def real_folder():
+    """The folder of real frames; the test is skipped where there is none."""
+    folder = paths.real()
+    if folder is None:
+        pytest.skip("no real frames here: set SOLARSYNTH_REAL to a folder with frames-64.npz")
+    return folder
+
+
+def make_tables(n_hours: int = 48, seed: int = 0):
+    """Hourly frames, one-minute flux and a few events over two days of 2012."""
+    rng = np.random.default_rng(seed)
+    first = parse_times(["2012-03-01T00:00:00Z"])[0]
+    time = first + np.arange(n_hours) * 3_600_000
+    image = rng.integers(0, 256, (n_hours, 16, 16)).astype(np.uint8)
+    minutes = first + np.arange(n_hours * 60) * 60_000
+    xrs = pd.DataFrame({"time": minutes, "flux": 10 ** rng.uniform(-8, -4, len(minutes))})
+    peak = np.sort(rng.integers(first, time[-1] - 3_600_000, 30))
+    events = pd.DataFrame(
+        {
+            "peak": peak,
+            "start": peak - 60_000,
+            "end": peak + 60_000,
+            "goes_class": rng.choice(["", "B2.0", "C3.3", "M1.0", "X2.1"], 30),
+            "method": "SWPC",
+        }
+    )
+    return image, time, xrs, events
+
+
+@pytest.fixture
+def small_archive(tmp_path):
+    """A sound archive of 48 frames of 16 px."""
+    image, time, xrs, events = make_tables()
+    path = tmp_path / "small"
+    write_archive(
+        path,
+        image=image,
+        time=time,
+        unit="display",
+        xrs=xrs,
+        events=events,
+        attributes={"source": "archive", "frame_tolerance_minutes": 60.0, "flux_tolerance_seconds": 60.0},
+    )
+    return path

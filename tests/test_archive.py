@@ -1,0 +1,231 @@
+import gzip
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import zarr
+from conftest import make_tables
+
+from solarsynth.errors import SolarsynthError
+from solarsynth.observations.archive import Archive, write_archive
+from solarsynth.observations.importing import import_archive
+from solarsynth.observations.times import NO_TIME, format_times
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The three files a user has."""
+    image, time, xrs, events = make_tables()
+    np.savez(tmp_path / "frames.npz", image=image[:, ::-1], t_obs=np.array(format_times(time)))
+    flux = pd.DataFrame({"time": format_times(xrs["time"]), "xrs_long": xrs["flux"], "gap_filled": 0})
+    flux.to_csv(tmp_path / "flux.csv.gz", index=False)
+    columns = {name: format_times(events[name]) for name in ("start", "peak", "end")}
+    pd.DataFrame(columns | {"goes_class": events["goes_class"]}).to_csv(tmp_path / "events.csv", index=False)
+    return tmp_path, image, time, xrs, events
+
+
+def run(folder, **changes):
+    arguments = {
+        "frames": folder / "frames.npz",
+        "flux": folder / "flux.csv.gz",
+        "events": [folder / "events.csv"],
+    } | changes
+    return import_archive(folder / "archive", **arguments)
+
+
+def test_import_keeps_everything_and_turns_north_up(files):
+    folder, image, time, xrs, events = files
+    counts = run(folder)
+    archive = Archive(folder / "archive")
+    frames = archive.frames()
+    assert counts["frames"] == len(frames) == 48 and archive.unit == "display"
+    assert np.array_equal(archive.read(frames, np.arange(48)), image)
+    assert np.array_equal(frames.time, time)
+    np.testing.assert_allclose(archive.xrs()["flux"], xrs["flux"], rtol=1e-6)
+    assert archive.events()["goes_class"].tolist() == events["goes_class"].tolist()
+    assert archive.events()["peak"].tolist() == events["peak"].tolist()
+
+
+def test_the_layout_is_sdomls(files):
+    folder, *_ = files
+    run(folder)
+    array = folder / "archive" / "2012" / "171A"
+    meta, attributes = json.loads((array / ".zarray").read_text()), json.loads((array / ".zattrs").read_text())
+    assert meta["zarr_format"] == 2 and meta["compressor"]["cname"] == "zstd" and meta["compressor"]["clevel"] == 5
+    assert meta["chunks"][0] == 15 and len(attributes["T_OBS"]) == meta["shape"][0]
+    assert attributes["T_OBS"][0].endswith("Z") and attributes["PIXLUNIT"][0] == "display"
+
+
+def test_reading_is_in_the_order_asked_for(small_archive):
+    archive = Archive(small_archive)
+    frames = archive.frames()
+    whole = archive.read(frames, np.arange(len(frames)))
+    index = np.array([40, 3, 3, 17])
+    assert np.array_equal(archive.read(frames, index), whole[index])
+
+
+def test_faults_are_sorted_dropped_and_counted(tmp_path):
+    image, time, xrs, events = make_tables()
+    image = np.concatenate([image, image[:2]])
+    time = np.concatenate([time[24:], time[:24], time[:2]])
+    time[10] = NO_TIME
+    write_archive(tmp_path / "a", image=image, time=time, unit="display", xrs=xrs, events=events, attributes={})
+    frames = Archive(tmp_path / "a").frames()
+    assert (np.diff(frames.time) > 0).all()
+    assert (frames.stored, frames.without_time, frames.duplicates, frames.unsorted) == (50, 1, 2, 2)
+    assert len(frames) == 47
+
+
+def test_several_years(tmp_path):
+    image, time, xrs, events = make_tables()
+    time = time + np.int64(306) * 86_400_000 + np.where(np.arange(48) > 20, np.int64(400) * 86_400_000, 0)
+    write_archive(tmp_path / "a", image=image, time=time, unit="display", xrs=xrs, events=events, attributes={})
+    archive = Archive(tmp_path / "a")
+    assert len(archive.years) == 2
+    assert np.array_equal(archive.read(archive.frames(), np.arange(48)), image)
+
+
+def test_import_counts_what_it_leaves_out(files):
+    folder, image, time, *_ = files
+    image = image.astype(np.float32)
+    image[5] = np.nan
+    stamps = format_times(time)
+    stamps[7] = stamps[6]
+    stamps[9] = "never"
+    np.savez(folder / "frames.npz", image=image[::-1], t_obs=np.array(stamps[::-1]))
+    counts = run(folder)
+    assert counts["frames with NaN"] == counts["frames that repeat a time"] == counts["frames without a time"] == 1
+    assert counts["frames"] == 45
+    assert Archive(folder / "archive").frames().unsorted == 0
+
+
+def broken_npz(folder):
+    whole = (folder / "frames.npz").read_bytes()
+    (folder / "frames.npz").write_bytes(whole[: len(whole) // 2])
+
+
+def npz_without_times(folder):
+    np.savez(folder / "frames.npz", image=np.zeros((3, 4, 4)))
+
+
+def npz_of_another_length(folder):
+    np.savez(folder / "frames.npz", image=np.zeros((3, 4, 4)), t_obs=np.array(["2012-01-01T00:00:00Z"]))
+
+
+def npz_of_nan(folder):
+    np.savez(folder / "frames.npz", image=np.full((1, 4, 4), np.nan), t_obs=np.array(["2012-01-01T00:00:00Z"]))
+
+
+def npz_with_pickle(folder):
+    np.savez(folder / "frames.npz", image=np.zeros((1, 4, 4)), t_obs=np.array([{"a": 1}]))
+
+
+def flux_without_flux(folder):
+    with gzip.open(folder / "flux.csv.gz", "wt") as file:
+        file.write("time,temperature\n2012-01-01,3\n")
+
+
+def broken_gzip(folder):
+    whole = (folder / "flux.csv.gz").read_bytes()
+    (folder / "flux.csv.gz").write_bytes(whole[: len(whole) // 2])
+
+
+def events_without_class(folder):
+    (folder / "events.csv").write_text("start,peak\n2012-01-01,2012-01-01\n")
+
+
+@pytest.mark.parametrize(
+    "spoil, match",
+    [
+        (broken_npz, r"frames.npz: not a readable .npz, perhaps truncated"),
+        (npz_without_times, r"frames.npz: no array 't_obs'"),
+        (npz_of_another_length, r"frames.npz: 'image' must be"),
+        (npz_of_nan, r"frames.npz: no usable frame"),
+        (npz_with_pickle, r"frames.npz: not a readable .npz"),
+        (lambda folder: (folder / "frames.npz").unlink(), r"frames.npz: no such file"),
+        (flux_without_flux, r"flux.csv.gz: no column for the flux"),
+        (broken_gzip, r"flux.csv.gz: not a readable CSV"),
+        (events_without_class, r"events.csv: no column for the goes_class"),
+        (lambda folder: (folder / "events.csv").write_text(""), r"events.csv: not a readable CSV"),
+    ],
+)
+def test_bad_files_get_one_line_and_leave_nothing(files, spoil, match):
+    folder, *_ = files
+    spoil(folder)
+    with pytest.raises(SolarsynthError, match=match) as error:
+        run(folder)
+    assert "\n" not in str(error.value)
+    assert not list(folder.glob("archive*"))
+
+
+def test_an_archive_is_not_overwritten(files):
+    folder, *_ = files
+    run(folder)
+    with pytest.raises(SolarsynthError, match="exists; choose another name"):
+        run(folder)
+
+
+def test_killed_while_writing_leaves_no_archive(files, monkeypatch):
+    folder, *_ = files
+    monkeypatch.setattr("solarsynth.observations.archive._column", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run(folder)
+    assert not list(folder.glob("archive*"))
+
+
+def test_wrong_folders(tmp_path):
+    with pytest.raises(SolarsynthError, match="no such archive"):
+        Archive(tmp_path / "nowhere")
+    with pytest.raises(SolarsynthError, match="not an archive"):
+        Archive(tmp_path)
+    zarr.open_group(str(tmp_path / "empty"), mode="w", zarr_format=2)
+    with pytest.raises(SolarsynthError, match="no array <year>/171A"):
+        Archive(tmp_path / "empty")
+
+
+def attributes_of(path):
+    file = path / "2012" / "171A" / ".zattrs"
+    return file, json.loads(file.read_text())
+
+
+def test_without_t_obs(small_archive):
+    file, attributes = attributes_of(small_archive)
+    del attributes["T_OBS"]
+    file.write_text(json.dumps(attributes))
+    with pytest.raises(SolarsynthError, match="2012/171A: no T_OBS among its attributes"):
+        Archive(small_archive).frames()
+
+
+def test_t_obs_of_another_length(small_archive):
+    file, attributes = attributes_of(small_archive)
+    attributes["T_OBS"] = attributes["T_OBS"][:-1]
+    file.write_text(json.dumps(attributes))
+    with pytest.raises(SolarsynthError, match="48 frames but 47 times"):
+        Archive(small_archive).frames()
+
+
+def test_unknown_unit(small_archive):
+    file, attributes = attributes_of(small_archive)
+    attributes["PIXLUNIT"] = "furlongs"
+    file.write_text(json.dumps(attributes))
+    with pytest.raises(SolarsynthError, match="furlongs"):
+        Archive(small_archive)
+
+
+@pytest.mark.parametrize("part", ["xrs", "events"])
+def test_without_flux_or_events(small_archive, part):
+    import shutil
+
+    shutil.rmtree(small_archive / part)
+    with pytest.raises(SolarsynthError, match=f"no '{part}' in it"):
+        getattr(Archive(small_archive), part)()
+
+
+def test_bad_flux_samples_are_not_used(tmp_path):
+    image, time, xrs, events = make_tables()
+    xrs["quality"] = 0
+    xrs.loc[3, "flux"], xrs.loc[4, "flux"], xrs.loc[5, "quality"] = -9999, np.nan, 1
+    write_archive(tmp_path / "a", image=image, time=time, unit="display", xrs=xrs, events=events, attributes={})
+    assert set(xrs["time"][3:6]).isdisjoint(Archive(tmp_path / "a").xrs()["time"])
+    assert len(Archive(tmp_path / "a").xrs()) == len(xrs) - 3

@@ -1,0 +1,104 @@
+"""The book builds from what is committed, without a warning, and a run writes only into its own folder."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from solarsynth import paths
+from solarsynth.errors import SolarsynthError
+from solarsynth.reproduce import build_book, publish, reproduce
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("book") / "book"
+    shutil.copytree(paths.book(), folder, ignore=shutil.ignore_patterns("_build"))
+    return build_book(folder).parent
+
+
+def test_the_published_book_builds_without_a_warning(built):
+    toc = yaml.safe_load((paths.root() / "_toc.yml").read_text())
+    pages = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    for page in pages:
+        assert (built / f"{page}.html").is_file(), page
+
+
+def test_pages_are_light(built):
+    for page in built.rglob("*.html"):
+        images = sum(
+            (page.parent / name).resolve().stat().st_size
+            for name in set(_sources(page.read_text()))
+            if (page.parent / name).resolve().is_file()
+        )
+        assert page.stat().st_size + images < 2e6, page.name
+
+
+def test_every_picture_has_words(built):
+    import re
+
+    for page in built.rglob("*.html"):
+        for tag in re.findall(r"<img [^>]*>", page.read_text()):
+            assert re.search(r'alt="[^"]{5,}"', tag), f"{page.name}: {tag}"
+
+
+def test_equations_need_no_network(built):
+    html = (built / "chapters" / "03_background.html").read_text()
+    scripts = [line for line in html.split("<script")[1:] if "mathjax" in line.lower().split(">")[0]]
+    assert scripts and not any("http" in s.split(">")[0] for s in scripts)
+
+
+def _sources(html):
+    import re
+
+    return re.findall(r'<img [^>]*src="([^"]+)"', html)
+
+
+def test_the_plain_command_builds_the_published_book(tmp_path):
+    copy = tmp_path / "repository"
+    copy.mkdir()
+    for name in ("_config.yml", "_toc.yml", "book"):
+        source = paths.root() / name
+        if source.is_dir():
+            shutil.copytree(source, copy / name, symlinks=True, ignore=shutil.ignore_patterns("_build"))
+        else:
+            shutil.copy(source, copy / name)
+    program = Path(sys.executable).with_name("jupyter-book")
+    done = subprocess.run([program, "build", "book/"], cwd=copy, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (copy / "book" / "_build" / "html" / "index.html").is_file()
+
+
+def test_a_failing_notebook_is_named_and_nothing_is_published(tmp_path, store_folder, monkeypatch):
+    house = tmp_path / "house"
+    for name in ("params", "notebooks", "book"):
+        shutil.copytree(paths.root() / name, house / name, ignore=shutil.ignore_patterns("_build"))
+    notebook = house / "notebooks" / "c_resolution.ipynb"
+    notebook.write_text(notebook.read_text().replace("from solarsynth import page", "raise ValueError('broken')"))
+    monkeypatch.setenv("SOLARSYNTH_ROOT", str(house))
+    monkeypatch.setattr("solarsynth.reproduce.PAGES", ("c_resolution", "d_class_scores"))
+    before = (house / "book" / "results.json").read_bytes()
+    with pytest.raises(SolarsynthError, match="1 of 2 notebooks failed: c_resolution: ValueError: broken"):
+        reproduce(profile="smoke", publish_it=True, build=False)
+    assert (house / "book" / "results.json").read_bytes() == before
+
+
+def test_publishing_replaces_everything_at_once(tmp_path, monkeypatch):
+    house = tmp_path / "house"
+    (house / "params").mkdir(parents=True)
+    monkeypatch.setenv("SOLARSYNTH_ROOT", str(house))
+    for folder, text in ((house / "book", "old"), (tmp_path / "run", "new")):
+        for name in ("chapters/a.ipynb", "_static/figures/a.png", "_generated/status.md", "results.json", "run.json"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+    (house / "book" / "chapters" / "gone.ipynb").write_text("old")
+    (house / "book" / "index.md").write_text("kept")
+    publish(tmp_path / "run")
+    texts = {
+        p.relative_to(house / "book").as_posix(): p.read_text() for p in (house / "book").rglob("*") if p.is_file()
+    }
+    assert texts.pop("index.md") == "kept"
+    assert len(texts) == 5 and set(texts.values()) == {"new"}

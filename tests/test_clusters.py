@@ -1,0 +1,68 @@
+"""Cluster metrics on distributions with known answers."""
+
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+
+from solarsynth.errors import SolarsynthError
+from solarsynth.metrics.clusters import Clusters, noise_floor
+
+CENTRES = 100 * np.eye(5)
+
+
+def blobs(counts, spread=1.0, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.concatenate([c + spread * rng.normal(size=(n, 5)) for c, n in zip(CENTRES, counts, strict=True)])
+
+
+@pytest.fixture(scope="module")
+def clusters():
+    return Clusters(blobs([1000] * 5))
+
+
+def test_identical_sets(clusters):
+    assert astuple(clusters.compare(blobs([1000] * 5))) == pytest.approx((0, 1, 1))
+
+
+def test_by_hand(clusters):
+    generated = blobs([300, 100, 250, 250, 100], 1.7, seed=3)
+    error, distance, std = astuple(clusters.compare(generated))
+    d = lambda x: np.sqrt(((x[:, None] - clusters.means.cluster_centers_[None]) ** 2).sum(2)).min(1)  # noqa: E731
+    reference = blobs([1000] * 5)
+    assert error == pytest.approx(sum(((f - 0.2) / 0.2) ** 2 for f in (0.3, 0.1, 0.25, 0.25, 0.1)))
+    assert distance == pytest.approx(np.sqrt((d(generated) ** 2).mean() / (d(reference) ** 2).mean()))
+    assert std == pytest.approx(d(generated).std() / d(reference).std())
+
+
+def test_one_mode_missing_costs_its_share(clusters):
+    # The lost fifth goes to the others: 1 for the missing cluster, (1/4)² for each of the rest.
+    assert clusters.compare(blobs([1000] * 4 + [0])).error == pytest.approx(1 + 4 * 0.25**2)
+
+
+def test_collapse_onto_the_centres(clusters):
+    collapsed = clusters.compare(np.repeat(clusters.means.cluster_centers_, 10, axis=0))
+    assert astuple(collapsed) == pytest.approx((0, 0, 0), abs=1e-6)
+
+
+def test_spread(clusters):
+    error, distance, std = astuple(clusters.compare(blobs([1000] * 5, spread=2.0, seed=1)))
+    assert error == pytest.approx(0) and distance == pytest.approx(2, rel=0.02) and std == pytest.approx(2, rel=0.05)
+
+
+def test_the_floor_is_that_of_multinomial_counts(clusters):
+    # E Σ ((f - p) / p)² = Σ (1 - p) / (p n), for five equal clusters 4 · 5 / n = 20 / n.
+    floor = noise_floor(clusters, blobs([1000] * 5), size=500, draws=400)
+    assert floor[:, 0].mean() == pytest.approx(20 / 500, rel=0.1)
+    assert np.abs(floor[:, 1:].mean(0) - 1).max() < 0.01
+
+
+@pytest.mark.parametrize("features", [np.full((10, 5), np.nan), np.empty((0, 5))])
+def test_features_that_cannot_be_compared(clusters, features):
+    with pytest.raises(SolarsynthError, match="finite features"):
+        clusters.compare(features)
+
+
+def test_too_few_references():
+    with pytest.raises(SolarsynthError, match="at least 5 reference images, not 3"):
+        Clusters(np.zeros((3, 2)))

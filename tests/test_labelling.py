@@ -1,0 +1,138 @@
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import make_tables
+
+from solarsynth.errors import SolarsynthError
+from solarsynth.labelling import block_mean, class_of_flux, flux_of_class, label_events, labelled_frames
+from solarsynth.observations.archive import Archive, denormalise, normalise, to_uint8, write_archive
+from solarsynth.observations.times import NO_TIME, format_times, parse_times
+
+
+def brute_force(events, xrs, frame_time, frame_tolerance, flux_tolerance):
+    """Section 2.4, one event at a time."""
+    bounds, found = [1e-7, 1e-6, 1e-5, 1e-4], {}
+    for event in events.itertuples():
+        if event.goes_class:
+            flux = {"A": 1e-8, "B": 1e-7, "C": 1e-6, "M": 1e-5, "X": 1e-4}[event.goes_class[0]] * float(
+                event.goes_class[1:]
+            )
+        else:
+            later = [(t, f) for t, f in zip(xrs.time, xrs.flux, strict=True) if t >= event.peak]
+            if not later or later[0][0] - event.peak > flux_tolerance * 1000:
+                continue
+            flux = later[0][1]
+        frames = [i for i, t in enumerate(frame_time) if 0 <= t - event.peak <= frame_tolerance * 1000]
+        if not frames:
+            continue
+        label = sum(flux >= b * (1 - 1e-9) for b in bounds)
+        best = found.get(frames[0])
+        if best is None or flux > best[1]:
+            found[frames[0]] = (label, flux)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("flux_tolerance", [6, 60])
+def test_equals_brute_force(seed, flux_tolerance):
+    _, time, xrs, events = make_tables(24, seed)
+    table, funnel = label_events(events, xrs, time, frame_tolerance=3600, flux_tolerance=flux_tolerance)
+    expected = brute_force(events, xrs, time, 3600, flux_tolerance)
+    assert dict(zip(table["frame"], table["label"], strict=True)) == {k: v[0] for k, v in expected.items()}
+    assert funnel["labelled frames"] == len(expected)
+    assert table["events"].sum() == funnel["followed by a frame"]
+
+
+def test_the_frame_follows_the_peak_within_the_tolerance():
+    first = parse_times(["2012-01-01T00:00:00Z"])[0]
+    frames = first + np.array([0, 360_000, 720_000])
+    peak = first + np.array([0, 1, 360_000 - 420_000 + 60_000, 720_001])
+    events = pd.DataFrame({"peak": peak, "goes_class": "C1.0"})
+    xrs = pd.DataFrame({"time": [], "flux": []}, dtype=float)
+    table, _ = label_events(events, xrs, frames, frame_tolerance=420)
+    assert table["frame"].tolist() == [0, 1]
+    assert (table["delay"] >= 0).all()
+
+
+def test_the_strongest_event_labels_the_frame():
+    events = pd.DataFrame({"peak": [10, 20, 30], "goes_class": ["C9.9", "M1.0", "B1.0"]})
+    table, funnel = label_events(events, pd.DataFrame({"time": [], "flux": []}), np.array([1000]))
+    assert table["label"].tolist() == [3] and table["peak"].tolist() == [20] and table["events"].tolist() == [3]
+    assert funnel["followed by a frame"] == 3 and funnel["labelled frames"] == 1
+
+
+def test_events_without_a_peak_are_counted_out():
+    events = pd.DataFrame({"peak": [NO_TIME, 20], "goes_class": ["C9.9", "M1.0"]})
+    _, funnel = label_events(events, pd.DataFrame({"time": [], "flux": []}), np.array([1000]))
+    assert funnel["events"] == 2 and funnel["with a peak time while frames were taken"] == 1
+
+
+def test_class_bounds():
+    flux = np.array([9.9e-8, 1e-7, 9.9e-7, 1e-6, 1e-5, 1e-4, 1e-3])
+    assert class_of_flux(flux).tolist() == [0, 1, 1, 2, 3, 4, 4]
+    assert class_of_flux(flux.astype(np.float32)).tolist() == [0, 1, 1, 2, 3, 4, 4]
+
+
+def test_class_names():
+    text = pd.Series(["M2.5", "x1", " C ", "", "Z3", "B12.0", "nan"])
+    np.testing.assert_allclose(flux_of_class(text), [2.5e-5, 1e-4, 1e-6, np.nan, np.nan, 1.2e-6, np.nan])
+
+
+def test_times_round_trip():
+    text = ["2010-08-27T15:00:08.070Z", "2019-12-31T23:59:59.999Z"]
+    assert format_times(parse_times(text)) == text
+    assert parse_times(["2012-03-07 00:24:00"])[0] == parse_times(["2012-03-07T00:24:00Z"])[0]
+    assert parse_times([None, "never", ""]).tolist() == [NO_TIME] * 3
+
+
+def test_block_mean_by_hand():
+    image = np.arange(2 * 16).reshape(2, 4, 4).astype(float)
+    expected = [[[frame[i : i + 2, j : j + 2].mean() for j in (0, 2)] for i in (0, 2)] for frame in image]
+    np.testing.assert_allclose(block_mean(image, 2), expected)
+    with pytest.raises(SolarsynthError, match="cannot be averaged to 3 px"):
+        block_mean(image, 3)
+
+
+@pytest.mark.parametrize("unit, image", [("DN/s", np.geomspace(5, 3500, 50)), ("display", np.arange(256))])
+def test_normalisation_and_its_inverse(unit, image):
+    x = normalise(image, unit)
+    assert x.min() == pytest.approx(-1) and x.max() == pytest.approx(1)
+    np.testing.assert_allclose(denormalise(x, unit), image, rtol=1e-4, atol=1e-3)
+    assert np.array_equal(to_uint8(normalise(np.arange(256), "display")), np.arange(256))
+
+
+def test_clamping():
+    assert normalise(np.array([0.0, 1e6]), "DN/s").tolist() == [-1, 1]
+
+
+def test_set_of_an_archive(small_archive):
+    table, image, funnel, about = labelled_frames(Archive(small_archive), 8)
+    assert image.shape == (len(table), 8, 8) and image.dtype == np.uint8
+    assert funnel["with a sound image"] == len(table) and about["frame_tolerance_seconds"] == 3600
+
+
+def test_dark_and_nan_frames_are_counted_out(tmp_path):
+    image, time, xrs, events = make_tables()
+    image = image.astype(np.float32)
+    table, _ = label_events(events, xrs, time, frame_tolerance=3600, flux_tolerance=60)
+    image[table["frame"].iloc[0]] = np.nan
+    image[table["frame"].iloc[1]] = 0
+    write_archive(
+        tmp_path / "a",
+        image=image,
+        time=time,
+        unit="display",
+        xrs=xrs,
+        events=events,
+        attributes={"frame_tolerance_minutes": 60.0, "flux_tolerance_seconds": 60.0},
+    )
+    left, frames, funnel, _ = labelled_frames(Archive(tmp_path / "a"), 16)
+    assert funnel["with a sound image"] == funnel["labelled frames"] - 2 == len(left) == len(frames)
+
+
+def test_an_archive_without_any_match(tmp_path):
+    image, time, xrs, events = make_tables()
+    events["peak"] = time[-1] + 10_000_000
+    write_archive(tmp_path / "a", image=image, time=time, unit="display", xrs=xrs, events=events, attributes={})
+    with pytest.raises(SolarsynthError, match="no frame gets a label"):
+        labelled_frames(Archive(tmp_path / "a"), 16)

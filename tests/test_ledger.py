@@ -1,0 +1,97 @@
+import json
+import re
+
+import pytest
+
+from solarsynth import ledger, paper, paths
+from solarsynth.errors import SolarsynthError
+from solarsynth.notebooks import PAGES
+from solarsynth.reproduce import PROVENANCE, provenance_page
+
+WANTED = [
+    "table-1",
+    *(f"table-d.{i}" for i in range(1, 5)),
+    *(f"figure-{i}" for i in range(1, 12)),
+    "figure-a.1",
+    "figure-b.1",
+    "figure-c.1",
+    "funnel",
+    "sample-counts",
+    "accuracy-8.1",
+    "skill-8.2",
+]
+
+
+def test_every_item_of_the_paper_is_there_once():
+    assert sorted(i.id for i in paper.ITEMS) == sorted(WANTED)
+    assert {i.chapter for i in paper.ITEMS} <= set(PAGES)
+    assert all(entry["status"] == "missing" for entry in ledger.empty().values())
+
+
+def test_recording(tmp_path):
+    ledger.record(tmp_path, "figure-1", status="differs", why="so", ours={"A": 1}, profile="smoke", source="simulated")
+    entries = ledger.read(tmp_path)
+    assert entries["figure-1"]["ours"] == {"A": 1} and entries["figure-2"]["status"] == "missing"
+    assert tuple(entries["figure-1"]) == ledger.KEYS
+    common = {"why": "", "profile": "smoke", "source": "simulated"}
+    with pytest.raises(SolarsynthError, match="no item 'figure-12'"):
+        ledger.record(tmp_path, "figure-12", status="differs", **common)
+    with pytest.raises(SolarsynthError, match="no status 'fine'"):
+        ledger.record(tmp_path, "figure-1", status="fine", **common)
+
+
+def test_a_damaged_ledger(tmp_path):
+    (tmp_path / ledger.NAME).write_text("{")
+    with pytest.raises(SolarsynthError, match="damaged ledger"):
+        ledger.read(tmp_path)
+
+
+def test_published_numbers_are_in_the_paper():
+    """The values typed in paper.py against the paper's text, where it is at hand."""
+    text = paths.root().parent / "shared" / "paper" / "ramunno-2024.txt"
+    if not text.is_file():
+        pytest.skip("the paper's text is not here")
+    words = set(re.findall(r"[\d.,]*\d", text.read_text()))
+    for row in paper.TABLE_1.values():
+        for value, spread in row.values():
+            assert {f"{value:g}", f"{value:.3f}", f"{value:.4f}", f"{value:.5f}"} & words, value
+            assert spread is None or {f"{spread:g}", f"{spread:.4f}"} & words
+    assert {"107,709", "15,696", "51,374", "20,420", "60,000"} <= words
+
+
+class TestPublished:
+    """What stands in book/ is one whole run."""
+
+    def test_ledger(self):
+        entries = ledger.read(paths.book())
+        assert set(entries) == set(WANTED)
+        for entry in entries.values():
+            assert tuple(entry) == ledger.KEYS and entry["status"] in ledger.STATUSES and entry["why"]
+            assert (paths.book() / "chapters" / f"{entry['chapter']}.ipynb").is_file()
+            if entry["status"] in ("reproduced", "differs"):
+                assert entry["ours"] is not None and entry["published"] is not None
+
+    def test_generated_pages_are_in_step(self):
+        book = paths.book()
+        entries = ledger.read(book)
+        assert (book / "_generated" / "status.md").read_text() == ledger.status_page(entries)
+        assert (book / "_generated" / "summary.md").read_text() == ledger.summary(entries)
+        assert (book / "_generated" / "provenance.md").read_text() == provenance_page(book)
+
+    @pytest.mark.parametrize("name", PAGES)
+    def test_chapters(self, name):
+        path = paths.book() / "chapters" / f"{name}.ipynb"
+        chapter = json.loads(path.read_text())
+        run = json.loads((paths.book() / PROVENANCE).read_text())
+        assert path.stat().st_size < 2e6
+        assert chapter["metadata"]["papermill"]["exception"] is None
+        source = json.loads((paths.notebooks() / f"{name}.ipynb").read_text())
+
+        def code(notebook):
+            cells = (c for c in notebook["cells"] if "injected-parameters" not in c["metadata"].get("tags", []))
+            return ["".join(cell["source"]) for cell in cells]
+
+        assert code(chapter) == code(source), "the published chapter is older than its notebook"
+        shown = "".join(str(cell.get("outputs", "")) for cell in chapter["cells"])
+        assert f"source {run['source']}" in shown
+        assert "/tmp/" not in shown and "/home/" not in shown and str(paths.root()) not in shown

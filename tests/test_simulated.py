@@ -1,0 +1,141 @@
+"""The simulated Sun against the laws it claims to follow."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from solarsynth.labelling import labelled_frames
+from solarsynth.observations.archive import Archive
+from solarsynth.observations.simulated import (
+    DISK_RADIUS,
+    SimulatedSun,
+    activity,
+    decimal_year,
+    emerge,
+    flare,
+    goes_class,
+    place,
+    simulate,
+    strength,
+)
+from solarsynth.observations.times import DAY, parse_times
+
+START, END = parse_times(["2011-01-01", "2020-01-01"])
+
+
+@pytest.fixture(scope="module")
+def regions():
+    return emerge(np.random.default_rng(0), START, END)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sun") / "archive"
+    counts = simulate(path, SimulatedSun(images=300, xrs_cadence=300.0, image_size=32))
+    return Archive(path), counts
+
+
+def test_the_cycle_peaks_in_2014_and_ends_quiet():
+    time = np.arange(START, END, DAY)
+    level = activity(time)
+    assert 2013 < decimal_year(time[level.argmax()]) < 2015
+    assert level.max() == pytest.approx(1, abs=0.01) and level[-1] < 0.15
+
+
+def test_regions_lie_in_two_belts_that_drift_to_the_equator(regions):
+    assert regions["latitude"].abs().max() <= 42
+    assert 0.45 < (regions["latitude"] > 0).mean() < 0.55
+    year = decimal_year(regions["birth"].to_numpy())
+    by_year = regions["latitude"].abs().groupby(year.astype(int)).mean()
+    assert by_year[2011] > by_year[2014] > by_year[2018]
+    # Hathaway 2011, Eq. 4, at the middle of 2014.
+    expected = 28 * np.exp(-(2014.5 - 2008.9) * 12 / 90)
+    assert by_year[2014] == pytest.approx(expected, abs=1.5)
+
+
+def test_tilt_grows_with_latitude_like_joys_law(regions):
+    slope = np.polyfit(np.sin(np.radians(regions["latitude"])), regions["tilt"], 1)[0]
+    assert slope == pytest.approx(32.1, rel=0.15)
+
+
+def test_a_region_rises_within_a_fifth_of_its_life():
+    region = {"birth": np.array([0]), "life": np.array([10.0]), "size": np.array([2.0])}
+    values = [strength(region, int(day * DAY))[0] for day in (-1, 0.001, 2, 6, 10, 11)]
+    assert values[0] == values[4] == values[5] == 0
+    assert values[2] == pytest.approx(2.0) and values[1] < values[3] < values[2]
+
+
+@pytest.mark.parametrize("latitude, rate", [(0, 14.713), (30, 14.713 - 2.396 / 4 - 1.787 / 16)])
+def test_regions_turn_with_the_sun(latitude, rate):
+    time = int(parse_times(["2014-06-06T00:00:00Z"])[0])  # the Earth passes the Sun's equator
+    angles = []
+    for t in (time, time + DAY):
+        x, _, mu = place(np.array([latitude]), np.array([-rate * 0]), t)
+        angles.append(np.degrees(np.arctan2(x, mu))[0])
+    turned = (angles[1] - angles[0]) % 360
+    assert turned == pytest.approx(rate - 0.9856, abs=0.3)
+
+
+def test_flares_follow_the_power_law(regions):
+    flux = flare(np.random.default_rng(1), regions, START, END)["flux"].to_numpy()
+    # Maximum-likelihood slope between two bounds far below the taper (Clauset et al. 2009).
+    inside = flux[(flux > 1e-7) & (flux < 1e-5)]
+    slope = 1 + len(inside) / np.log(inside / 1e-7).sum()
+    truncated = 2.0 + 0.05  # the upper bound steepens the estimate a little
+    assert slope == pytest.approx(truncated, abs=0.12)
+
+
+@pytest.mark.parametrize("flux, name", [(2.54e-5, "M2.5"), (1e-4, "X1.0"), (3e-8, "A3.0"), (1.2e-6, "C1.2")])
+def test_class_names(flux, name):
+    assert goes_class(flux) == name
+
+
+def test_the_archive_is_whole_and_has_the_faults(archive):
+    archive, counts = archive
+    frames = archive.frames()
+    assert frames.duplicates and frames.unsorted and frames.without_time == 1
+    assert frames.stored == counts["frames"]
+    image = archive.read(frames, np.arange(len(frames)))
+    assert 0 < np.isnan(image).any(axis=(1, 2)).sum() < 0.02 * len(frames)
+    xrs = archive.xrs()
+    assert (xrs["flux"] > 0).all() and xrs["time"].is_monotonic_increasing
+    assert (archive.events()["goes_class"] == "").any()
+
+
+def test_classes_come_out_in_the_papers_order(archive):
+    archive, _ = archive
+    table, _, funnel, _ = labelled_frames(archive, 32)
+    counts = np.bincount(table["label"], minlength=5)
+    assert counts[1] + counts[2] > 0.8 * counts.sum()
+    assert counts[4] < counts[3] < counts[2]
+    assert funnel["events"] > funnel["with a class in the list"]
+
+
+def test_class_a_is_the_quiet_sun(tmp_path):
+    simulate(tmp_path / "a", SimulatedSun(images=1500, xrs_cadence=300.0, image_size=16))
+    table, *_ = labelled_frames(Archive(tmp_path / "a"), 16)
+    year = decimal_year(table["frame_time"].to_numpy())
+    level = pd.Series(activity(table["frame_time"].to_numpy()))
+    assert level[table["label"] == 0].mean() < 0.5 * level[table["label"] == 2].mean()
+    assert np.median(year[table["label"] == 0]) > 2016
+
+
+def test_the_disk_has_sdomls_radius_and_a_bright_limb(archive):
+    archive, _ = archive
+    frames = archive.frames()
+    mean = np.nanmedian(archive.read(frames, np.arange(len(frames))), axis=0)
+    axis = np.arange(32) + 0.5 - 16
+    r = np.hypot(*np.meshgrid(axis, axis)) / (DISK_RADIUS * 32)
+    profile = [mean[(r > a) & (r <= a + 0.1)].mean() for a in np.arange(0, 1.2, 0.1)]
+    assert 0.8 <= np.argmax(profile) * 0.1 <= 1.05
+    assert profile[-1] < 0.5 * max(profile)
+
+
+def test_the_same_seed_gives_the_same_sun(tmp_path):
+    sun = SimulatedSun(images=20, image_size=16, end="2012-01-01", xrs_cadence=600.0)
+    for name in "ab":
+        simulate(tmp_path / name, sun)
+    a, b = (Archive(tmp_path / name) for name in "ab")
+    everything = np.arange(len(a.frames()))
+    np.testing.assert_array_equal(a.read(a.frames(), everything), b.read(b.frames(), everything))
+    pd.testing.assert_frame_equal(a.events(), b.events())

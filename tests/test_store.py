@@ -1,0 +1,96 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from solarsynth.errors import SolarsynthError
+from solarsynth.store import MANIFEST, Store, stage_key
+
+
+def writer(text="x"):
+    calls = []
+
+    def make(folder):
+        calls.append(sorted(p.name for p in folder.iterdir()))
+        (folder / "deep").mkdir(exist_ok=True)
+        (folder / "deep" / "result.txt").write_text(text)
+
+    return make, calls
+
+
+def test_a_result_is_made_once(tmp_path):
+    make, calls = writer()
+    store = Store(tmp_path)
+    first, second = (store.make("stage", make, params={"a": 1}) for _ in range(2))
+    assert len(calls) == 1 and not first.reused and second.reused and first.path == second.path
+    manifest = json.loads((first.path / MANIFEST).read_text())
+    assert manifest["params"] == {"a": 1} and manifest["seconds"] >= 0 and manifest["versions"]["torch"]
+
+
+def test_what_a_key_depends_on():
+    base = stage_key("s", 1, {"a": 1, "b": 2}, {"up": "k"})
+    assert base == stage_key("s", 1, {"b": 2, "a": 1}, {"up": "k"})
+    others = [
+        stage_key("t", 1, {"a": 1, "b": 2}, {"up": "k"}),
+        stage_key("s", 2, {"a": 1, "b": 2}, {"up": "k"}),
+        stage_key("s", 1, {"a": 1, "b": 3}, {"up": "k"}),
+        stage_key("s", 1, {"a": 1, "b": 2}, {"up": "l"}),
+    ]
+    assert len({base, *others}) == 5
+
+
+@pytest.mark.parametrize("damage", ["change", "remove", "truncate manifest", "add"])
+def test_a_damaged_result_is_made_anew(tmp_path, damage, capsys):
+    make, calls = writer()
+    path = Store(tmp_path).make("stage", make, params={}).path
+    if damage == "change":
+        (path / "deep" / "result.txt").write_text("y")
+    elif damage == "remove":
+        (path / "deep" / "result.txt").unlink()
+    elif damage == "add":
+        (path / "more").write_text("z")
+    else:
+        (path / MANIFEST).write_text((path / MANIFEST).read_text()[:40])
+    entry = Store(tmp_path).make("stage", make, params={})
+    assert not entry.reused and len(calls) == 2 and (path / "deep" / "result.txt").read_text() == "x"
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_unfinished_work_is_handed_over_again(tmp_path):
+    def killed(folder):
+        (folder / "half").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Store(tmp_path).make("stage", killed, params={})
+    make, calls = writer()
+    entry = Store(tmp_path).make("stage", make, params={})
+    assert calls == [["half"]] and not entry.reused
+
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from solarsynth.store import Store
+def make(folder):
+    with open({log!r}, "a") as file: file.write("made\\n")
+    time.sleep(0.5)
+    (folder / "result").write_text("x")
+Store(Path({folder!r})).make("stage", make, params={{}})
+"""
+
+
+def test_two_runs_share_a_store(tmp_path):
+    code = SCRIPT.format(log=str(tmp_path / "log"), folder=str(tmp_path / "store"))
+    runs = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
+    for run in runs:
+        _, said = run.communicate(timeout=60)
+        assert run.returncode == 0, said
+    assert (tmp_path / "log").read_text() == "made\n"
+
+
+def test_a_store_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SolarsynthError, match="cannot be written"):
+        Store(tmp_path / "file").make("stage", lambda folder: None, params={})
