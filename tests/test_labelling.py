@@ -4,7 +4,16 @@ import pytest
 from conftest import make_tables
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.labelling import block_mean, class_of_flux, flux_of_class, label_events, labelled_frames
+from solarsynth.labelling import (
+    block_mean,
+    class_of_flux,
+    daily_labels,
+    event_flux,
+    flux_of_class,
+    label_events,
+    labelled_frames,
+    scale_confusion,
+)
 from solarsynth.observations.archive import Archive, denormalise, normalise, to_uint8, write_archive
 from solarsynth.observations.times import NO_TIME, format_times, parse_times
 
@@ -136,3 +145,80 @@ def test_an_archive_without_any_match(tmp_path):
     write_archive(tmp_path / "a", image=image, time=time, unit="display", xrs=xrs, events=events, attributes={})
     with pytest.raises(SolarsynthError, match="no frame gets a label"):
         labelled_frames(Archive(tmp_path / "a"), 16)
+
+
+@pytest.mark.parametrize("rows", [7, 100, 10_000])
+@pytest.mark.parametrize("seed", range(3))
+def test_flux_in_parts_gives_the_same_labels(seed, rows):
+    _, time, xrs, events = make_tables(24, seed)
+    whole, _ = label_events(events, xrs, time, frame_tolerance=3600, flux_tolerance=60)
+    parts = (xrs.iloc[i : i + rows] for i in range(0, len(xrs), rows))
+    in_parts, _ = label_events(events, parts, time, frame_tolerance=3600, flux_tolerance=60)
+    pd.testing.assert_frame_equal(whole, in_parts)
+
+
+def test_the_archive_gives_its_flux_in_parts(small_archive):
+    archive = Archive(small_archive)
+    parts = list(archive.xrs_parts(rows=500))
+    assert len(parts) == 6
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), archive.xrs())
+
+
+def test_scales_by_hand():
+    events = pd.DataFrame({"peak": [0, 1000], "goes_class": ["X1.0", ""]})
+    xrs = pd.DataFrame({"time": [1000], "flux": [1.2e-4], "satellite": [15]})
+    flux = {
+        scale: event_flux(events, xrs, flux_tolerance=6, scale=scale, xrs_scale="science")[0]
+        for scale in ("operational", "science", "paper")
+    }
+    np.testing.assert_allclose(flux["operational"], [1e-4, 0.84e-4])
+    np.testing.assert_allclose(flux["science"], [1e-4 / 0.7, 1.2e-4])
+    np.testing.assert_allclose(flux["paper"], [1e-4, 1.2e-4])
+    with pytest.raises(SolarsynthError, match="no scale 'papal'; did you mean 'paper'"):
+        event_flux(events, xrs, flux_tolerance=6, scale="papal")
+
+
+def test_confusion_between_scales():
+    events = pd.DataFrame({"peak": [0] * 4, "goes_class": ["B6.9", "B7.1", "M7.0", "X1.0"]})
+    xrs = pd.DataFrame({"time": [], "flux": []}, dtype=float)
+    matrix = scale_confusion(events, xrs, flux_tolerance=6, xrs_scale="science")
+    assert matrix.loc["B", "B"] == 1 and matrix.loc["B", "C"] == 1 and matrix.loc["M", "X"] == 1
+    assert matrix.loc["X", "X"] == 1 and matrix.to_numpy().sum() == 4
+
+
+class TestDaily:
+    """One frame a day, the strongest flare of the next 24 hours."""
+
+    first = int(parse_times(["2012-03-01"])[0])
+
+    def frames(self):
+        hours = np.arange(0, 24 * 5 + 1)
+        return self.first + np.delete(hours, [23, 24, 25]) * 3_600_000  # no frame near 2 March, 00:00
+
+    def days(self, peaks, flux, **more):
+        events = pd.DataFrame({"peak": self.first + (np.array(peaks) * 3_600_000).astype(np.int64)})
+        table, counts = daily_labels(events, np.array(flux), self.frames(), **more)
+        return {
+            int((d - self.first) // 86_400_000): int(n) for d, n in zip(table["day"], table["label"], strict=True)
+        }, counts
+
+    def test_the_highest_class_wins(self):
+        labels, counts = self.days([3, 5, 50, 60, 73], [2e-6, 3e-5, 1e-6, np.nan, 2e-4])
+        assert labels == {0: 3, 2: 2, 3: 4}
+        assert counts == {"days": 6, "days with a frame": 5, "days kept": 3}
+
+    def test_all_days(self):
+        labels, _ = self.days([3], [2e-6], mode="all-days")
+        assert labels == {0: 2, 2: -1, 3: -1, 4: -1, 5: -1}
+
+    def test_the_window_is_open_at_its_start_and_closed_at_its_end(self):
+        labels, _ = self.days([48, 72], [1e-5, 1e-4], mode="all-days")
+        assert labels[2] == 4 and labels[3] == -1
+
+    def test_equals_brute_force(self):
+        rng = np.random.default_rng(0)
+        peaks, flux = rng.uniform(0, 120, 60), 10 ** rng.uniform(-8, -4, 60)
+        labels, _ = self.days(peaks, flux, mode="all-days")
+        for day, label in labels.items():
+            inside = (peaks > 24 * day) & (peaks <= 24 * (day + 1))
+            assert label == (class_of_flux(flux[inside].max()) if inside.any() else -1)

@@ -82,7 +82,8 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_training import *
 image, label = images()
-    code = SCRIPT.format(tests=os.path.dirname(__file__), folder=str(parts))
+config = settings(train_images=1600, checkpoint_every=0.0)
+train(build_denoiser(ARCHITECTURE, 0), image, label, config, Path({folder!r}))
 """
 
 

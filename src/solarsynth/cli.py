@@ -30,9 +30,16 @@ _profile = click.option(
     "--profile", default="laptop", show_default=True, help="smoke, laptop, gpu, paper, or a YAML file."
 )
 _source = click.option(
-    "--source", default="simulated", show_default=True, help="simulated, or archive (then give --data)."
+    "--source",
+    default="simulated",
+    show_default=True,
+    help="simulated, archive, quicklook or sdoml; the last three need --data.",
 )
-_data = click.option("--data", default="", help="Folder of an archive.")
+_data = click.option(
+    "--data",
+    default="",
+    help="An archive's folder; a period 2012-01-01/2012-03-01 (quicklook); years 2011-2019 (sdoml).",
+)
 _seed = click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of training and sampling."
 )
@@ -218,9 +225,24 @@ def info_command(path) -> None:
 @_source
 @_data
 @_settings
-def dataset_command(profile, source, data, settings) -> None:
-    """Make the labelled set and print its funnel and class counts."""
-    run = _run(profile, source, data, 0, settings)
+@click.option("--years", default="", help="The same as --data with --source sdoml, such as 2011-2019.")
+@click.option(
+    "--dask", default="", metavar="ADDRESS", help="Read frames of sdoml on a running dask.distributed cluster."
+)
+def dataset_command(profile, source, data, settings, years, dask) -> None:
+    """Make the labelled set and print its funnel and class counts.
+
+    \b
+    Examples:
+      solarsynth dataset --profile smoke
+      solarsynth dataset --source sdoml --years 2011-2019
+      solarsynth dataset --source quicklook --data 2012-01-01/2012-04-01
+    """
+    from solarsynth.experiments import Run
+
+    if years and source != "sdoml":
+        raise click.UsageError(f"--years goes with --source sdoml, not {source}")
+    run = Run(profile=profile, source=source, data=data or years, overrides=_parse(settings), dask=dask)
     for step, count in run.dataset.funnel.items():
         click.echo(f"{count:>10,}  {step}")
     for test, part in ((False, "training"), (True, "held out")):

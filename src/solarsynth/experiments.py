@@ -22,7 +22,7 @@ import numpy as np
 
 from solarsynth import CLASSES
 from solarsynth.errors import SolarsynthError, nearest
-from solarsynth.labelling import LabelledSet, labelled_frames
+from solarsynth.labelling import LabelledSet, labelled_frames, usable_frames
 from solarsynth.observations.archive import Archive
 from solarsynth.observations.simulated import VERSION as SIMULATED_VERSION
 from solarsynth.observations.simulated import SimulatedSun, simulate
@@ -30,8 +30,15 @@ from solarsynth.profiles import Profile, load_profile
 from solarsynth.splits import split, time_blocks
 from solarsynth.store import Entry, Store, write_json
 
-SOURCES = ("simulated", "archive")
+SOURCES = ("simulated", "archive", "quicklook", "sdoml")
 MODELS = ("discrete",)
+
+# What `data` is for each source that needs it.
+_DATA = {
+    "archive": "the folder of an archive",
+    "quicklook": "a period such as 2012-01-01/2012-03-01",
+    "sdoml": "years such as 2011-2019",
+}
 
 SPLIT_SEED = 42  # one split for all seeds of a model, so that seeds differ in nothing else
 MODEL_FILE = "model.safetensors"
@@ -45,13 +52,16 @@ class Run:
     ----------
     profile : str or Profile
         Name, path of a YAML file, or a profile already loaded.
-    source : {"simulated", "archive"}
+    source : {"simulated", "archive", "quicklook", "sdoml"}
     data : str
-        The archive's folder, with ``source="archive"``.
+        With ``archive`` its folder, with ``sdoml`` years (``2011-2019``), with ``quicklook`` a period
+        (``2012-01-01/2012-03-01``).
     seed : int
         Seed of training; the split has its own, fixed one.
     overrides : dict, optional
         Settings that replace the profile's; None leaves the profile's value.
+    dask : str
+        Address of a dask scheduler that reads the frames of ``sdoml``; threads of this process without.
     """
 
     profile: str | Profile = "smoke"
@@ -59,12 +69,13 @@ class Run:
     data: str = ""
     seed: int = 0
     overrides: dict[str, Any] | None = None
+    dask: str = ""
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
             raise SolarsynthError(f"no source {self.source!r}{nearest(str(self.source), SOURCES)}")
-        if self.source == "archive" and not self.data:
-            raise SolarsynthError("source 'archive' needs data: the folder of an archive (DATA=… or -p data …)")
+        if self.source in _DATA and not self.data:
+            raise SolarsynthError(f"source {self.source!r} needs data: {_DATA[self.source]} (DATA=… or -p data …)")
         if self.source == "simulated" and self.data:
             raise SolarsynthError(f"source 'simulated' takes no data; for {self.data} choose source 'archive'")
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
@@ -95,9 +106,43 @@ class Run:
         return self.store.make("archive", make, params=vars(sun), stage_version=SIMULATED_VERSION)
 
     @functools.cached_property
+    def fetched_entry(self) -> Entry:
+        """The archive of ``sdoml`` or ``quicklook`` in the store, downloaded and built if it is not there."""
+        from solarsynth.observations import building
+
+        s, downloads = self.settings, self.store.folder / "downloads"
+        report = _count_line()
+        if self.source == "sdoml":
+            years = building.parse_years(self.data)
+            params = {"source": "sdoml", "years": years, "size": s.image_size, "downsampling": s.downsampling}
+
+            def make(folder: Path) -> None:
+                building.build_sdoml(
+                    folder / "archive",
+                    years,
+                    downloads,
+                    usable_frames,
+                    image_size=s.image_size,
+                    downsampling=s.downsampling,
+                    dask=self.dask,
+                    report=report,
+                )
+        else:
+            period = building.parse_period(self.data)
+            params = {"source": "quicklook", "period": list(period), "size": s.image_size}
+
+            def make(folder: Path) -> None:
+                building.build_quicklook(folder / "archive", period, downloads, image_size=s.image_size, report=report)
+
+        return self.store.make("archive", make, params=params)
+
+    @functools.cached_property
     def archive_path(self) -> Path:
-        """Folder of the archive, made if it is simulated."""
-        return self.simulated_entry.path / "archive" if self.source == "simulated" else Path(self.data)
+        """Folder of the archive, made if need be."""
+        if self.source == "archive":
+            return Path(self.data)
+        entry = self.simulated_entry if self.source == "simulated" else self.fetched_entry
+        return entry.path / "archive"
 
     def archive(self) -> Archive:
         """Open the archive."""
@@ -108,12 +153,13 @@ class Run:
         """The labelled set in the store."""
         s = self.settings
         archive = self.archive()
-        if self.source == "simulated":
-            upstream = {"archive": self.simulated_entry.key}
-        else:
+        if self.source == "archive":
             upstream = {"archive": fingerprint(archive.path)}
+        else:
+            upstream = {"archive": archive.path.parent.name}  # the stage's key
         params = {
             "image_size": s.image_size,
+            "scale": s.scale,
             "split": s.split,
             "block_days": s.block_days,
             "test_fraction": s.test_fraction,
@@ -121,7 +167,7 @@ class Run:
         }
 
         def make(folder: Path) -> None:
-            table, image, funnel, about = labelled_frames(archive, s.image_size)
+            table, image, funnel, about = labelled_frames(archive, s.image_size, s.scale)
             frame_time, label = table["frame_time"].to_numpy(), table["label"].to_numpy()
             block = time_blocks(frame_time, s.block_days)
             test = split(
@@ -530,6 +576,20 @@ def progress_line(what: str, every: float = 0.1) -> Callable[..., None]:
                 file=sys.stderr,
                 flush=True,
             )
+
+    return report
+
+
+def _count_line() -> Callable[[str, int, int], None]:
+    """Return a reporter for downloads: a line every two seconds and at the end of each part."""
+    import time
+
+    last = [0.0]
+
+    def report(what: str, done: int, total: int) -> None:
+        if time.monotonic() - last[0] > 2 or done == total:
+            last[0] = time.monotonic()
+            print(f"{what}: {done:,} of {total:,}", file=sys.stderr, flush=True)
 
     return report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import numpy as np
 import pandas as pd
 
 from solarsynth import CLASSES
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, nearest
 from solarsynth.observations.archive import Archive, normalise, to_uint8
-from solarsynth.observations.times import NO_TIME, to_datetime
+from solarsynth.observations.goes import to_scale
+from solarsynth.observations.times import DAY, NO_TIME, to_datetime
+
+SCALES = ("operational", "science", "paper")
 
 #: Lower bounds of the classes B, C, M and X in W/m² (Sect. 2.2); what is below is A.
 CLASS_BOUNDS = (1e-7, 1e-6, 1e-5, 1e-4)
@@ -27,31 +31,37 @@ def flux_of_class(text: pd.Series) -> np.ndarray:
     """Return the flux in W/m² that class names such as ``M2.5`` stand for; NaN where a text is none."""
     parts = text.str.upper().str.extract(r"^\s*([ABCMX])\s*(\d+(?:\.\d*)?)?\s*$")
     scale = parts[0].map({"A": 1e-8, "B": 1e-7, "C": 1e-6, "M": 1e-5, "X": 1e-4}).astype(float)
-    return (scale * parts[1].astype(float).fillna(1.0)).to_numpy()
+    return (scale * parts[1].astype(float).fillna(1.0)).to_numpy(copy=True)
 
 
 def label_events(
     events: pd.DataFrame,
-    xrs: pd.DataFrame,
+    xrs: pd.DataFrame | Iterable[pd.DataFrame],
     frame_time: np.ndarray,
     *,
     frame_tolerance: float = 420.0,
     flux_tolerance: float = 6.0,
+    scale: str = "operational",
+    xrs_scale: str = "operational",
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Give frames the class of the flare they follow.
 
     Parameters
     ----------
     events : DataFrame
-        ``peak`` (ms, `NO_TIME` if unknown) and ``goes_class`` ("" if none).
-    xrs : DataFrame
-        ``time`` (ms, increasing) and ``flux`` (W/m²), good samples only.
+        ``peak`` (ms, `NO_TIME` if unknown) and ``goes_class`` ("" if none; classes are operational).
+    xrs : DataFrame, or iterable of DataFrame
+        ``time`` (ms, increasing), ``flux`` (W/m²), ``satellite``; good samples only. Parts follow each other.
     frame_time : ndarray of int64, shape (n,)
         Milliseconds since 1970, increasing.
     frame_tolerance : float
         Seconds a frame may follow the peak (the paper: 7 minutes).
     flux_tolerance : float
         Seconds an X-ray sample may follow the peak (the paper: 6).
+    scale : {"operational", "science", "paper"}
+        Scale of the classes. ``paper`` mixes: listed classes as they are, measured flux on the science scale.
+    xrs_scale : {"operational", "science"}
+        Scale of `xrs`.
 
     Returns
     -------
@@ -69,12 +79,8 @@ def label_events(
     events = events[inside]
     funnel["with a peak time while frames were taken"] = len(events)
     peak = events["peak"].to_numpy()
-    flux = flux_of_class(events["goes_class"].fillna("").astype(str))
-    from_list = np.isfinite(flux)
+    flux, from_list = event_flux(events, xrs, flux_tolerance=flux_tolerance, scale=scale, xrs_scale=xrs_scale)
     funnel["with a class in the list"] = int(from_list.sum())
-    sample, found = _first_after(xrs["time"].to_numpy(), peak, flux_tolerance)
-    measured = np.where(found, xrs["flux"].to_numpy(np.float64)[sample] if len(xrs) else np.nan, np.nan)
-    flux = np.where(from_list, flux, measured)
     funnel["with a class or a flux"] = int(np.isfinite(flux).sum())
     frame, shown = _first_after(frame_time, peak, frame_tolerance)
     keep = np.isfinite(flux) & shown
@@ -94,6 +100,151 @@ def label_events(
     table = table.sort_values(["frame", "flux"], kind="stable").drop_duplicates("frame", keep="last")
     funnel["labelled frames"] = len(table)
     return table.reset_index(drop=True), funnel
+
+
+def event_flux(
+    events: pd.DataFrame,
+    xrs: pd.DataFrame | Iterable[pd.DataFrame],
+    *,
+    flux_tolerance: float,
+    scale: str = "operational",
+    xrs_scale: str = "operational",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the peak flux of events (n,) in W/m², NaN where unknown, and whether it is the list's (n,).
+
+    The parameters are those of `label_events`.
+    """
+    if scale not in SCALES:
+        raise SolarsynthError(f"no scale {scale!r}{nearest(scale, SCALES)}")
+    peak = events["peak"].to_numpy()
+    flux = flux_of_class(events["goes_class"].fillna("").astype(str))
+    from_list = np.isfinite(flux)
+    if scale == "science":
+        flux = to_scale(flux, np.zeros(len(flux), int), "operational", "science")
+    unknown = np.flatnonzero(~from_list & (peak != NO_TIME))
+    order = unknown[np.argsort(peak[unknown], kind="stable")]
+    waiting = 0  # events before this one in `order` are settled
+    for part in [xrs] if isinstance(xrs, pd.DataFrame) else xrs:
+        if waiting == len(order):
+            break
+        time = part["time"].to_numpy()
+        if not len(time):
+            continue
+        # The first sample not before the peak may lie in the next part: those events wait for it.
+        upto = waiting + np.searchsorted(peak[order[waiting:]], time[-1], side="right")
+        here = order[waiting:upto]
+        sample, near = _first_after(time, peak[here], flux_tolerance)
+        satellite = part["satellite"].to_numpy() if "satellite" in part else np.zeros(len(time), int)
+        found = to_scale(
+            part["flux"].to_numpy(np.float64)[sample],
+            satellite[sample],
+            xrs_scale,
+            "science" if scale == "paper" else scale,
+        )
+        flux[here[near]] = found[near]
+        waiting = upto
+    return flux, from_list
+
+
+def scale_confusion(events: pd.DataFrame, xrs: pd.DataFrame, *, flux_tolerance: float, xrs_scale: str) -> pd.DataFrame:
+    """Count events by their class on the operational (rows) and on the science scale (columns).
+
+    The parameters are those of `label_events`.
+    """
+    classes = []
+    for scale in ("operational", "science"):
+        flux, _ = event_flux(events, xrs, flux_tolerance=flux_tolerance, scale=scale, xrs_scale=xrs_scale)
+        known = np.isfinite(flux)
+        classes.append(class_of_flux(flux[known]))
+    counts = np.zeros((len(CLASSES), len(CLASSES)), int)
+    np.add.at(counts, tuple(classes), 1)
+    return pd.DataFrame(counts, pd.Index(CLASSES, name="operational"), pd.Index(CLASSES, name="science"))
+
+
+def daily_labels(
+    events: pd.DataFrame,
+    flux: np.ndarray,
+    frame_time: np.ndarray,
+    *,
+    mode: str = "paper",
+    tolerance: float = 3600.0,
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Label one frame a day with the strongest flare of the next 24 hours (Sect. 8.2).
+
+    Parameters
+    ----------
+    events : DataFrame
+        ``peak`` (ms).
+    flux : ndarray, shape (len(events),)
+        As from `event_flux`.
+    frame_time : ndarray of int64, shape (n,)
+        Milliseconds since 1970, increasing.
+    mode : {"paper", "all-days"}
+        ``paper`` leaves out days without a listed flare; ``all-days`` keeps them with label -1, a negative.
+    tolerance : float
+        Seconds the frame may be away from 00:00 UT.
+
+    Returns
+    -------
+    table : DataFrame
+        Per day: ``day`` (ms), ``frame`` (index into `frame_time`), ``label`` (-1 to 4), ``flux`` (W/m²).
+    counts : dict of str to int
+        Days in all, with a frame, kept.
+    """
+    if mode not in ("paper", "all-days"):
+        raise SolarsynthError(f"no mode {mode!r}{nearest(mode, ('paper', 'all-days'))}")
+    days = np.arange(frame_time[0] // DAY * DAY, frame_time[-1] + 1, DAY)
+    frame, shown = midnight_frames(frame_time, days, tolerance)
+    days_seen, frame = days[shown], frame[shown]
+    known = np.isfinite(flux) & (events["peak"].to_numpy() != NO_TIME)
+    peak, strength = events["peak"].to_numpy()[known], flux[known]
+    # A flare at the very moment of the frame is not in its future: t in (t0, t0 + 24 h].
+    number = np.floor_divide(peak - 1 - days[0], DAY)
+    best = np.full(len(days), -np.inf)
+    inside = (number >= 0) & (number < len(days))
+    np.maximum.at(best, number[inside], strength[inside])
+    best = best[shown]
+    table = pd.DataFrame({"day": days_seen, "frame": frame, "flux": np.where(np.isfinite(best), best, np.nan)})
+    table["label"] = np.where(np.isfinite(best), class_of_flux(np.where(np.isfinite(best), best, 0)), -1)
+    kept = table if mode == "all-days" else table[table["label"] >= 0]
+    counts = {"days": len(days), "days with a frame": len(table), "days kept": len(kept)}
+    return kept.reset_index(drop=True), counts
+
+
+def midnight_frames(
+    frame_time: np.ndarray, days: np.ndarray, tolerance: float = 3600.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return, per midnight (ms), the nearest frame's index and whether it is within `tolerance` seconds."""
+    after = np.clip(np.searchsorted(frame_time, days), 0, len(frame_time) - 1)
+    before = np.maximum(after - 1, 0)
+    nearest_frame = np.where(np.abs(frame_time[before] - days) < np.abs(frame_time[after] - days), before, after)
+    return nearest_frame, np.abs(frame_time[nearest_frame] - days) <= tolerance * 1000
+
+
+def usable_frames(
+    events: pd.DataFrame,
+    xrs: pd.DataFrame | Iterable[pd.DataFrame],
+    frame_time: np.ndarray,
+    *,
+    frame_tolerance: float = 420.0,
+    flux_tolerance: float = 6.0,
+    xrs_scale: str = "science",
+) -> np.ndarray:
+    """Return the frames (indices, increasing) that a labelled or a daily set can use.
+
+    The parameters are those of `label_events`.
+    """
+    table, _ = label_events(
+        events,
+        xrs,
+        frame_time,
+        frame_tolerance=frame_tolerance,
+        flux_tolerance=flux_tolerance,
+        xrs_scale=xrs_scale,
+    )
+    days = np.arange(frame_time[0] // DAY * DAY, frame_time[-1] + 1, DAY)
+    frame, shown = midnight_frames(frame_time, days)
+    return np.unique(np.concatenate([table["frame"].to_numpy(), frame[shown]]))
 
 
 def _first_after(times: np.ndarray, wanted: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
@@ -185,7 +336,9 @@ class LabelledSet:
         return cls(**arrays, unit=group.attrs["unit"], funnel=group.attrs["funnel"], about=group.attrs["about"])
 
 
-def labelled_frames(archive: Archive, image_size: int) -> tuple[pd.DataFrame, np.ndarray, dict[str, int], dict]:
+def labelled_frames(
+    archive: Archive, image_size: int, scale: str = "operational"
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, int], dict]:
     """Label an archive's frames and read those that have a label.
 
     Parameters
@@ -193,6 +346,8 @@ def labelled_frames(archive: Archive, image_size: int) -> tuple[pd.DataFrame, np
     archive : Archive
     image_size : int
         Side in pixels; the archive's frames are averaged down to it.
+    scale : {"operational", "science", "paper"}
+        Scale of the classes; see `label_events`.
 
     Returns
     -------
@@ -242,6 +397,7 @@ def labelled_frames(archive: Archive, image_size: int) -> tuple[pd.DataFrame, np
         "source": rules.get("source", "archive"),
         "frame_tolerance_seconds": frame_tolerance,
         "flux_tolerance_seconds": flux_tolerance,
+        "scale": scale,
         "frames": {
             "stored": frames.stored,
             "usable": len(frames),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,7 +52,7 @@ class Page:
         thumbnail : str
             Name of the PNG for the front page.
         """
-        figure.supxlabel(self.source_note, fontsize=7, color="0.45", x=0.99, ha="right")
+        figure.supxlabel(self.source_note.replace("\n", " "), fontsize=7, color="0.45", x=0.99, ha="right")
         if thumbnail:
             path = self.folder / "_static" / "figures" / f"{thumbnail}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +68,7 @@ class Page:
         unit = "browse-image display intensity" if data.unit == "display" else "DN/s"
         late = data.about["frame_tolerance_seconds"] / 60
         note = f"Real SDO/AIA 171 Å frames ({unit})"
-        return f"{note}, up to {late:g} min after the peak (the paper: 7)." if late > 7 else f"{note}."
+        return f"{note},\nup to {late:g} min after the peak (the paper: 7)." if late > 7 else f"{note}."
 
 
 def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Page:
@@ -104,16 +103,14 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
     run = Run(
         profile=values["profile"],
         source=values["source"],
-        # Notebooks run in their own folder, but a relative path means the reader's.
-        data=str(Path(os.environ.get("SOLARSYNTH_CWD", ".")) / data) if data else "",
+        data=data,
         seed=values["seed"],
         overrides={key: value for key, value in values.items() if key not in (*COMMON, *own)},
     )
     changed = {key: value for key, value in (run.overrides or {}).items() if value is not None}
-    print(
-        f"profile {run.profile} · source {run.source} · device {_device()} · seed {run.seed} · commit {commit()}"
-        + "".join(f" · {key} {value}" for key, value in changed.items())
-    )
+    print(f"profile {run.profile} · source {run.source} · device {_device()} · seed {run.seed} · commit {commit()}")
+    if changed:
+        print("changed: " + ", ".join(f"{key} = {value}" for key, value in changed.items()))
     return Page(name, run, paths.run_folder(run.source, str(run.profile)))
 
 

@@ -23,6 +23,10 @@ class Profile:
         Labelled images the simulated archive is made for (its nine years are thinned to about so many).
     image_size : int
         Side of the images in pixels.
+    downsampling : {"block-mean", "bilinear-no-antialias"}
+        How frames of SDOMLv2 are made smaller; the second is the paper's to the letter.
+    scale : {"operational", "science", "paper"}
+        Flux scale of the classes; ``paper`` mixes the other two, as the paper does.
     split : {"blocked", "random"}
         Whole blocks of days, or the paper's presumable random split.
     block_days : float
@@ -75,6 +79,8 @@ class Profile:
 
     simulated_images: int
     image_size: int
+    downsampling: str
+    scale: str
     split: str
     block_days: float
     test_fraction: float
@@ -109,6 +115,8 @@ class Profile:
 
 
 _CHOICES = {
+    "downsampling": ("block-mean", "bilinear-no-antialias"),
+    "scale": ("operational", "science", "paper"),
     "split": ("blocked", "random"),
     "parameterisation": ("eps", "preconditioned"),
     "sampler": ("ancestral", "dpm-solver++"),

@@ -75,8 +75,7 @@ def reproduce(
     if publish_it and pages:
         raise SolarsynthError("only a run of all pages can be published; leave out the page names")
     run = Run(profile=profile, source=source, data=data, seed=seed, overrides=settings)
-    if source == "archive":
-        run.archive()  # a wrong folder is said before any notebook starts
+    run.archive()  # a wrong folder is said before any notebook starts
     profile = _profile_file(run, profile, settings)
     folder = paths.run_folder(source, profile)
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +92,7 @@ def reproduce(
         values = {
             "profile": profile,
             "source": source,
-            "data": str(Path(data).resolve()) if data else "",
+            "data": str(Path(data).resolve()) if source == "archive" else data,
             "seed": seed,
         }
         failed = _execute(folder, pages or PAGES, values)

@@ -8,7 +8,9 @@ year, row 0 in the south, whose attributes hold ``T_OBS`` (one UTC time per fram
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -156,15 +158,41 @@ class Archive:
             images[here] = self._array(year).oindex[wanted][back]
         return images
 
-    def xrs(self) -> pd.DataFrame:
-        """Return the X-ray flux, sorted, good samples only: ``time`` (ms), ``flux`` (W/m², 1–8 Å)."""
+    @property
+    def xrs_scale(self) -> str:
+        """Scale of the X-ray flux: ``operational`` or ``science`` (without the SWPC factor)."""
+        return self._part("xrs", ("time", "flux")).attrs.get("scale", "operational")
+
+    def xrs_parts(self, rows: int = 1 << 22) -> Iterator[pd.DataFrame]:
+        """Give the X-ray flux in parts of so many stored rows, good samples only, time increasing.
+
+        Nine years at 2 s are 140 million rows: read like this they never lie in memory together.
+
+        Yields
+        ------
+        DataFrame
+            ``time`` (ms), ``flux`` (W/m², 1–8 Å), ``satellite``.
+        """
         group = self._part("xrs", ("time", "flux"))
-        time, flux = group["time"][:], group["flux"][:]
-        good = np.isfinite(flux) & (flux > 0)
-        if "quality" in group:
-            good &= group["quality"][:] == 0
-        table = pd.DataFrame({"time": time[good], "flux": flux[good]})
-        return table.sort_values("time", kind="stable").drop_duplicates("time").reset_index(drop=True)
+        last = np.iinfo(np.int64).min
+        for first in range(0, group["time"].shape[0], rows):
+            here = slice(first, first + rows)
+            time, flux = group["time"][here], group["flux"][here]
+            good = np.isfinite(flux) & (flux > 0)
+            if "quality" in group:
+                good &= group["quality"][here] == 0
+            satellite = group["satellite"][here] if "satellite" in group else np.zeros(len(time), np.int16)
+            table = pd.DataFrame({"time": time[good], "flux": flux[good], "satellite": satellite[good]})
+            if len(table) and (table["time"].iloc[0] <= last or not table["time"].is_monotonic_increasing):
+                if first:
+                    raise SolarsynthError(f"{self.path}/xrs: times must increase; sort the flux and import it again")
+                table = table.sort_values("time", kind="stable").drop_duplicates("time")
+            last = table["time"].iloc[-1] if len(table) else last
+            yield table.reset_index(drop=True)
+
+    def xrs(self) -> pd.DataFrame:
+        """Return the X-ray flux whole; see `xrs_parts`."""
+        return pd.concat(list(self.xrs_parts()), ignore_index=True)
 
     def events(self) -> pd.DataFrame:
         """Return the events: ``peak``, ``start``, ``end`` (ms), ``goes_class`` ("" if none), ``method``."""
@@ -237,9 +265,10 @@ def write_archive(
     image: np.ndarray,
     time: np.ndarray,
     unit: str,
-    xrs: pd.DataFrame,
+    xrs: pd.DataFrame | Iterable[pd.DataFrame],
     events: pd.DataFrame,
     attributes: dict,
+    xrs_scale: str = "operational",
 ) -> None:
     """Write an archive, all of it or nothing.
 
@@ -252,12 +281,15 @@ def write_archive(
     time : ndarray of int64, shape (n,)
         Milliseconds since 1970, `NO_TIME` if unknown.
     unit : {"DN/s", "display"}
-    xrs : DataFrame
-        ``time`` (ms), ``flux`` (W/m²), optionally ``quality`` (0 is good) and ``satellite``.
+    xrs : DataFrame, or iterable of DataFrame
+        ``time`` (ms, increasing), ``flux`` (W/m²), optionally ``quality`` (0 is good) and ``satellite``. Parts
+        follow each other and are written one by one.
     events : DataFrame
         ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``.
     attributes : dict
         What the archive says of itself; JSON types.
+    xrs_scale : {"operational", "science"}
+        Scale of the flux.
     """
     import zarr
     from numcodecs import Blosc
@@ -286,12 +318,16 @@ def write_archive(
             stamps = [None if t == NO_TIME else text for t, text in zip(time[here], _stamps(time[here]), strict=True)]
             array.attrs.update({"T_OBS": stamps, "PIXLUNIT": [unit] * int(here.sum()), "channel": CHANNEL})
         table = group.create_group("xrs")
-        _column(table, "time", xrs["time"].to_numpy(np.int64), compressor)
-        _column(table, "flux", xrs["flux"].to_numpy(np.float32), compressor)
-        for name in ("quality", "satellite"):
-            if name in xrs:
-                _column(table, name, xrs[name].to_numpy(np.int16), compressor)
-        table.attrs.update({"time": "milliseconds since 1970-01-01T00:00:00Z", "flux": "W/m2, 1-8 Angstrom"})
+        nothing = pd.DataFrame({"time": [], "flux": []})  # so that the columns are there if no part comes
+        for part in chain([nothing], [xrs] if isinstance(xrs, pd.DataFrame) else xrs):
+            _column(table, "time", part["time"].to_numpy(np.int64), compressor)
+            _column(table, "flux", part["flux"].to_numpy(np.float32), compressor)
+            for name in ("quality", "satellite"):
+                if name in part:
+                    _column(table, name, part[name].to_numpy(np.int16), compressor)
+        table.attrs.update(
+            {"time": "milliseconds since 1970-01-01T00:00:00Z", "flux": "W/m2, 1-8 Angstrom", "scale": xrs_scale}
+        )
         table = group.create_group("events")
         for ours, hek in (("peak", "event_peaktime"), ("start", "event_starttime"), ("end", "event_endtime")):
             if ours in events:
@@ -312,11 +348,11 @@ def _stamps(time: np.ndarray) -> list[str]:
 
 
 def _column(group, name: str, values: np.ndarray, compressor) -> None:
-    array = group.create_array(
-        name,
-        shape=values.shape,
-        dtype=values.dtype,
-        chunks=(min(max(1, len(values)), 1 << 18),),
-        compressors=compressor,
-    )
-    array[:] = values
+    """Write a column, or append to it."""
+    if name in group:
+        group[name].append(values)
+        return
+    chunks = (1 << 18,)
+    array = group.create_array(name, shape=values.shape, dtype=values.dtype, chunks=chunks, compressors=compressor)
+    if len(values):
+        array[:] = values
