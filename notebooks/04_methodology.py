@@ -24,8 +24,8 @@
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "smoke"  # smoke, laptop, gpu, paper, or the path of a YAML file
-source: str = "simulated"  # simulated, or archive (then set data)
-data: str = ""  # folder of an archive, with source "archive"
+source: str = "simulated"  # simulated, archive, quicklook or sdoml
+data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
 seed: int = 0  # seed of training and sampling
 parameterisation: str = None  # eps (the paper) or preconditioned; None: as the profile says
 base_width: int = None  # channels of the first stage; 64 in the paper

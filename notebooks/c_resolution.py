@@ -27,8 +27,8 @@
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "smoke"  # smoke, laptop, gpu, paper, or the path of a YAML file
-source: str = "simulated"  # simulated, or archive (then set data)
-data: str = ""  # folder of an archive, with source "archive"
+source: str = "simulated"  # simulated, archive, quicklook or sdoml
+data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
 seed: int = 0  # seed of training and sampling
 
 # %% tags=["hide-input"]

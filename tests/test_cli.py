@@ -4,9 +4,11 @@ import sys
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import make_tables
 from test_experiments import TINY
 
 from solarsynth.cli import main
+from solarsynth.observations.archive import write_archive
 
 
 def call(*arguments):
@@ -45,6 +47,49 @@ def test_dataset_train_and_sample(small_archive, store_folder, tmp_path):
 def test_archive_info(small_archive):
     done = call("archive", "info", small_archive)
     assert done.exit_code == 0 and "48  frames usable" in done.output and "2012-03-01 to 2012-03-02" in done.output
+    assert "a frame every 60 min" in done.output and "damaged" not in done.output
+
+
+def missing_chunk(path):
+    (path / "2012" / "171A" / "1.0.0").unlink()
+    return "damaged: 1 of 4 chunks of 2012/171A are missing"
+
+
+def cut_chunk(path):
+    chunk = path / "2012" / "171A" / "2.0.0"
+    chunk.write_bytes(chunk.read_bytes()[:40])
+    return "damaged: chunk 2 of 2012/171A cannot be decoded"
+
+
+def cut_flux(path):
+    chunk = path / "xrs" / "flux" / "0"
+    chunk.write_bytes(chunk.read_bytes()[:40])
+    return "damaged: xrs cannot be decoded"
+
+
+@pytest.mark.parametrize("spoil", [missing_chunk, cut_chunk, cut_flux])
+def test_archive_info_says_damaged(small_archive, spoil):
+    line = spoil(small_archive)
+    done = call("archive", "info", small_archive)
+    assert done.exit_code == 1 and line in done.output and "Traceback" not in done.output
+
+
+def test_archive_info_counts_faults_and_gaps(tmp_path):
+    image, time, xrs, events = make_tables()
+    image = image.astype(np.float32)
+    image[3], image[4] = np.nan, 0
+    time[30:] += 5 * 86_400_000
+    time[7] = time[6]
+    write_archive(tmp_path / "a", image=image, time=time, unit="display", xrs=xrs, events=events, attributes={})
+    done = call("archive", "info", tmp_path / "a")
+    assert done.exit_code == 0
+    for line in (
+        "1  frames with NaN",
+        "1  frames all dark",
+        "1  frames that repeat a time",
+        "gap of 5.04 days: 2012-03-02T05:00",
+    ):
+        assert line in done.output, done.output
 
 
 @pytest.mark.parametrize(

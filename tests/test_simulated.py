@@ -139,3 +139,17 @@ def test_the_same_seed_gives_the_same_sun(tmp_path):
     everything = np.arange(len(a.frames()))
     np.testing.assert_array_equal(a.read(a.frames(), everything), b.read(b.frames(), everything))
     pd.testing.assert_frame_equal(a.events(), b.events())
+
+
+def test_the_physics_the_page_shows(archive):
+    from solarsynth.metrics import physics
+
+    archive, _ = archive
+    frames = archive.frames()
+    image = archive.read(frames, np.arange(len(frames)))
+    image = image[np.isfinite(image).all(axis=(1, 2))]
+    edges = np.linspace(-60, 60, 13)
+    belts = physics.latitude_activity(image, DISK_RADIUS * 32, edges)
+    assert np.argmax(belts[:6]) in (3, 4) and np.argmax(belts[6:]) in (1, 2)
+    latitude, _ = physics.parse_locations(archive.events()["location"])
+    assert np.isfinite(latitude).all() and np.abs(latitude).max() <= 42

@@ -199,25 +199,28 @@ def import_command(target, frames, flux, events, unit, origin, tolerance, flux_t
 @archive_group.command("info")
 @click.argument("path", type=click.Path(path_type=Path))
 def info_command(path) -> None:
-    """Print what the archive at PATH holds."""
+    """Print what the archive at PATH holds, its gaps and faults; exit with 1 if it is damaged."""
     from solarsynth.labelling import period
     from solarsynth.observations.archive import Archive
+    from solarsynth.observations.inspection import inspect
+    from solarsynth.observations.times import format_times
 
     archive = Archive(path)
-    frames, events, xrs = archive.frames(), archive.events(), archive.xrs()
-    click.echo(f"{path}: {archive.shape[0]} × {archive.shape[1]} px, {archive.unit}, {period(frames.time)}")
-    for count, name in (
-        (frames.stored, "frames stored"),
-        (len(frames), "frames usable"),
-        (frames.without_time, "frames without a time"),
-        (frames.duplicates, "frames that repeat a time"),
-        (frames.unsorted, "steps back in time between neighbours"),
-        (len(xrs), "good X-ray samples"),
-        (len(events), "events"),
-    ):
+    found = inspect(archive)
+    click.echo(f"{path}: {archive.shape[0]} × {archive.shape[1]} px, {archive.unit}, flux {archive.xrs_scale}")
+    if found.counts["frames usable"]:
+        click.echo(f"{period(archive.frames().time)}, a frame every {found.cadence:.3g} min (median)")
+    for name, count in found.counts.items():
         click.echo(f"{count:>12,}  {name}")
-    classes = events["goes_class"].str[:1]
-    click.echo("      events by class: " + ", ".join(f"{n} {(classes == n).sum():,}" for n in CLASSES))
+    listed = ", ".join(f"{n} {found.classes.get(n, 0):,}" for n in CLASSES)
+    click.echo(f"events by class: {listed}, none {found.classes.get('', 0):,}")
+    for start, end in found.gaps:
+        first, last = format_times([start, end])
+        click.echo(f"gap of {(end - start) / 86_400_000:.2f} days: {first[:16]} to {last[:16]}")
+    for damage in found.damages:
+        click.echo(f"damaged: {damage}", err=True)
+    if found.damages:
+        raise SystemExit(1)
 
 
 @main.command("dataset")

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from solarsynth import CLASSES
 from solarsynth.errors import SolarsynthError, nearest
-from solarsynth.labelling import LabelledSet, labelled_frames, usable_frames
+from solarsynth.labelling import LabelledSet, daily_labels, event_flux, labelled_frames, usable_frames
 from solarsynth.observations.archive import Archive
 from solarsynth.observations.simulated import VERSION as SIMULATED_VERSION
 from solarsynth.observations.simulated import SimulatedSun, simulate
@@ -97,6 +98,7 @@ class Run:
             image_size=self.settings.image_size,
             # Coarser flux for a small archive: nine years at one minute take seconds to make and to read.
             xrs_cadence=60.0 if self.settings.simulated_images > 1000 else 300.0,
+            regular_days=1 if self.settings.simulated_images > 1000 else 10,
         )
 
         def make(folder: Path) -> None:
@@ -160,6 +162,8 @@ class Run:
         params = {
             "image_size": s.image_size,
             "scale": s.scale,
+            "frame_tolerance": s.frame_tolerance,
+            "flux_tolerance": s.flux_tolerance,
             "split": s.split,
             "block_days": s.block_days,
             "test_fraction": s.test_fraction,
@@ -167,7 +171,9 @@ class Run:
         }
 
         def make(folder: Path) -> None:
-            table, image, funnel, about = labelled_frames(archive, s.image_size, s.scale)
+            table, image, funnel, about = labelled_frames(
+                archive, s.image_size, s.scale, 60 * s.frame_tolerance, s.flux_tolerance
+            )
             frame_time, label = table["frame_time"].to_numpy(), table["label"].to_numpy()
             block = time_blocks(frame_time, s.block_days)
             test = split(
@@ -198,6 +204,25 @@ class Run:
     def dataset(self) -> LabelledSet:
         """The labelled set."""
         return LabelledSet.read(self.dataset_entry.path / "set.zarr")
+
+    def daily(self, mode: str = "paper") -> tuple[pd.DataFrame, dict[str, int]]:
+        """Return the daily set of Section 8.2: per day its frame and the strongest class of the next 24 hours.
+
+        Parameters
+        ----------
+        mode : {"paper", "all-days"}
+            Without or with days that have no listed flare.
+        """
+        archive = self.archive()
+        events = archive.events()
+        flux, _ = event_flux(
+            events,
+            archive.xrs_parts(),
+            flux_tolerance=float(archive.attributes.get("flux_tolerance_seconds", 6.0)),
+            scale=self.settings.scale,
+            xrs_scale=archive.xrs_scale,
+        )
+        return daily_labels(events, flux, archive.frames().time, mode=mode)
 
     # --- Section 4: models
 

@@ -97,6 +97,26 @@ def figure_1(counts: dict[str, dict[str, int]]) -> Figure:
 
 
 @_styled
+def figure_9(labels: dict[str, np.ndarray]) -> Figure:
+    """Days per class of the strongest flare of the next 24 hours (the paper's Fig. 9).
+
+    Parameters
+    ----------
+    labels : dict
+        Per title, labels (n,): 0 (A) to 4 (X), -1 for days without a listed flare.
+    """
+    figure, axes = plt.subplots(1, len(labels), figsize=(4.2 * len(labels), 3.2), layout="constrained", squeeze=False)
+    for ax, (title, label) in zip(axes[0], labels.items(), strict=True):
+        names = ["none", *CLASSES] if (label < 0).any() else list(CLASSES)
+        counts = [int((label == (-1 if name == "none" else CLASSES.index(name))).sum()) for name in names]
+        bars = ax.bar(names, counts, color=[COLOURS.get(name, "0.8") for name in names])
+        ax.bar_label(bars, [f"{c:,}" for c in counts], fontsize=8, padding=2)
+        ax.set(title=f"{title} ({sum(counts):,} days)", xlabel="strongest class in 24 h", ylabel="days")
+        ax.set_ylim(0, max([*counts, 1]) * 1.15)
+    return figure
+
+
+@_styled
 def figure_a_1(data: LabelledSet) -> Figure:
     """Delay of the image behind the peak, per class (the paper's Fig. A.1)."""
     present = [i for i, name in enumerate(CLASSES) if data.counts()[name]]
@@ -162,6 +182,63 @@ def x_ray_and_frames(time: np.ndarray, flux: np.ndarray, data: LabelledSet) -> F
         ax.axhline(bound, color="0.6", lw=0.5, ls=":")
     ax.set(yscale="log", ylabel="W m$^{-2}$")
     ax.legend(frameon=False, ncols=6, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.15))
+    return figure
+
+
+@_styled
+def suns_side_by_side(image: dict[str, np.ndarray], columns: int = 7) -> Figure:
+    """Frames of several sources, a row each; per title frames (n, H, W) uint8."""
+    figure, axes = plt.subplots(
+        len(image), columns, figsize=(1.3 * columns, 1.35 * len(image)), layout="constrained", squeeze=False
+    )
+    for line, (title, frames) in zip(axes, image.items(), strict=True):
+        for j, ax in enumerate(line):
+            show_sun(ax, frames[j]) if j < len(frames) else ax.axis("off")
+        line[0].set_ylabel(title, fontsize=9)
+    return figure
+
+
+@_styled
+def shared_physics(profiles: dict[str, tuple[np.ndarray, np.ndarray]], label_x: str, label_y: str) -> Figure:
+    """Curves of several sources in one panel: per title x and y."""
+    figure, ax = plt.subplots(figsize=(5.6, 3.2), layout="constrained")
+    for (title, (x, y)), colour in zip(profiles.items(), sns.color_palette("colorblind"), strict=False):
+        ax.plot(x, y, color=colour, lw=2, label=title)
+    ax.set(xlabel=label_x, ylabel=label_y)
+    ax.legend(frameon=False)
+    return figure
+
+
+@_styled
+def butterfly(points: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Latitude of events against time, a panel per source: per title datetime64 and degrees."""
+    figure, axes = plt.subplots(
+        1, len(points), figsize=(4.4 * len(points), 3), sharey=True, layout="constrained", squeeze=False
+    )
+    for ax, (title, (time, latitude)) in zip(axes[0], points.items(), strict=True):
+        ax.plot(time, latitude, ".", ms=2, alpha=0.35, color=COLOURS["B"])
+        ax.axhline(0, color="0.6", lw=0.6)
+        ax.set(title=title, ylim=(-50, 50))
+        ax.tick_params(axis="x", rotation=45)
+    axes[0, 0].set_ylabel("latitude / °")
+    return figure
+
+
+@_styled
+def flare_sizes(flux: dict[str, np.ndarray], slopes: dict[str, tuple[float, float]], low: float, high: float) -> Figure:
+    """Cumulative number of flares against peak flux, with the fitted power laws."""
+    figure, ax = plt.subplots(figsize=(5.6, 3.4), layout="constrained")
+    for (title, values), colour in zip(flux.items(), sns.color_palette("colorblind"), strict=False):
+        values = np.sort(values)[::-1]
+        slope, error = slopes[title]
+        number = np.arange(1, len(values) + 1)
+        ax.step(values, number, color=colour, lw=1.6, label=f"{title}: α = {slope:.2f} ± {error:.2f}")
+        x = np.geomspace(low, high, 50)
+        at_low = (values >= low).sum() - (values > high).sum()
+        shape = (x ** (1 - slope) - high ** (1 - slope)) / (low ** (1 - slope) - high ** (1 - slope))
+        ax.plot(x[:-1], at_low * shape[:-1] + (values > high).sum(), color=colour, lw=1, ls="--")
+    ax.set(xscale="log", yscale="log", xlabel="peak flux / W m$^{-2}$", ylabel="flares at least so strong")
+    ax.legend(frameon=False, fontsize=8)
     return figure
 
 

@@ -337,7 +337,11 @@ class LabelledSet:
 
 
 def labelled_frames(
-    archive: Archive, image_size: int, scale: str = "operational"
+    archive: Archive,
+    image_size: int,
+    scale: str = "operational",
+    frame_tolerance: float = 0.0,
+    flux_tolerance: float = 0.0,
 ) -> tuple[pd.DataFrame, np.ndarray, dict[str, int], dict]:
     """Label an archive's frames and read those that have a label.
 
@@ -348,6 +352,8 @@ def labelled_frames(
         Side in pixels; the archive's frames are averaged down to it.
     scale : {"operational", "science", "paper"}
         Scale of the classes; see `label_events`.
+    frame_tolerance, flux_tolerance : float
+        Seconds; 0 takes what the archive says of itself.
 
     Returns
     -------
@@ -364,8 +370,8 @@ def labelled_frames(
     """
     frames = archive.frames()
     rules = archive.attributes
-    frame_tolerance = 60 * float(rules.get("frame_tolerance_minutes", 7.0))
-    flux_tolerance = float(rules.get("flux_tolerance_seconds", 6.0))
+    frame_tolerance = frame_tolerance or 60 * float(rules.get("frame_tolerance_minutes", 7.0))
+    flux_tolerance = flux_tolerance or float(rules.get("flux_tolerance_seconds", 6.0))
     table, funnel = label_events(
         archive.events(),
         archive.xrs(),

@@ -9,6 +9,7 @@ from solarsynth import paths
 #: Pages in reading order.
 PAGES = (
     "02_dataset",
+    "02_simulated_sun",
     "03_background",
     "04_methodology",
     "05_metrics",

@@ -25,6 +25,10 @@ class Profile:
         Side of the images in pixels.
     downsampling : {"block-mean", "bilinear-no-antialias"}
         How frames of SDOMLv2 are made smaller; the second is the paper's to the letter.
+    frame_tolerance : float
+        Minutes a frame may follow the peak of its flare; 0 leaves the archive's own (the paper: 7).
+    flux_tolerance : float
+        Seconds an X-ray sample may follow the peak; 0 leaves the archive's own (the paper: 6).
     scale : {"operational", "science", "paper"}
         Flux scale of the classes; ``paper`` mixes the other two, as the paper does.
     split : {"blocked", "random"}
@@ -80,6 +84,8 @@ class Profile:
     simulated_images: int
     image_size: int
     downsampling: str
+    frame_tolerance: float
+    flux_tolerance: float
     scale: str
     split: str
     block_days: float
@@ -124,6 +130,8 @@ _CHOICES = {
 
 # Bounds outside which a value has no meaning (inclusive). They catch slips, not bad taste.
 _BOUNDS = {
+    "frame_tolerance": (0.0, 1440.0),
+    "flux_tolerance": (0.0, 3600.0),
     "test_fraction": (0.0, 0.9),
     "condition_dropout": (0.0, 1.0),
     "cooldown": (0.0, 1.0),

@@ -165,7 +165,7 @@ def train(
         raise SolarsynthError("no images to train on; does the labelled set's training part hold any?")
     device = torch.device(device)
     pixels = torch.from_numpy(np.ascontiguousarray(image))[:, None]
-    denoiser.fit_linear(pixels.float() / 127.5 - 1)
+    denoiser.fit_pixels(pixels.float() / 127.5 - 1)
     denoiser.to(device).train()
     pixels = pixels.to(device)
     ema = EMA(denoiser, config.ema_decay, config.ema_start)

@@ -33,15 +33,12 @@ class UNetConfig:
         ``1 / p²`` of the cost. 1 is the paper's.
     heads : int
         Heads of each self-attention block.
-    channels_in : int
-        Images the network sees side by side; it predicts one.
     """
 
     image_size: int = 64
     base_width: int = 64
     patch: int = 1
     heads: int = 4
-    channels_in: int = 1
 
     def __post_init__(self) -> None:
         if self.image_size % (8 * self.patch):
@@ -175,7 +172,7 @@ class UNet(nn.Module):
         self.config = config
         self.condition = condition
         w, time, heads, door = config.base_width, config.time_width, config.heads, config.patch**2
-        self.enter = DoubleConv(door * config.channels_in, w)
+        self.enter = DoubleConv(door, w)
         self.down = nn.ModuleList([Down(w, 2 * w, time), Down(2 * w, 4 * w, time), Down(4 * w, 4 * w, time)])
         self.down_attention = nn.ModuleList([SelfAttention(width, heads) for width in (2 * w, 4 * w, 4 * w)])
         self.bottleneck = nn.Sequential(DoubleConv(4 * w, 8 * w), DoubleConv(8 * w, 8 * w), DoubleConv(8 * w, 4 * w))
@@ -188,7 +185,7 @@ class UNet(nn.Module):
 
         Parameters
         ----------
-        x : Tensor of float32, shape (B, config.channels_in, H, W)
+        x : Tensor of float32, shape (B, 1, H, W)
             Noisy images.
         t : Tensor of int64, shape (B,)
             Time steps.

@@ -85,7 +85,7 @@ class Archive:
         self.years = [year for year in years if f"{year}/{CHANNEL}" in self._group]
         if not self.years:
             raise SolarsynthError(f"{self.path}: not an archive: no array <year>/{CHANNEL} in it")
-        arrays = [self._array(year) for year in self.years]
+        arrays = [self.array(year) for year in self.years]
         if len({array.shape[1:] for array in arrays}) > 1 or arrays[0].ndim != 3:
             raise SolarsynthError(f"{self.path}: the years' {CHANNEL} arrays must all be (n, H, W) of one size")
         self.shape: tuple[int, int] = arrays[0].shape[1:]
@@ -94,7 +94,8 @@ class Archive:
             raise SolarsynthError(f"{self.path}: PIXLUNIT {sorted(units)} is not one of {', '.join(UNITS)}")
         self.unit: str = units.pop()
 
-    def _array(self, year: int):
+    def array(self, year: int):
+        """Return a year's frames as the zarr array (n, H, W)."""
         return self._group[f"{year}/{CHANNEL}"]
 
     @property
@@ -106,7 +107,7 @@ class Archive:
         """Return the index of frames: sorted by time, without those that lack a time or repeat one."""
         times, years, rows = [], [], []
         for year in self.years:
-            array = self._array(year)
+            array = self.array(year)
             if "T_OBS" not in array.attrs:
                 raise SolarsynthError(
                     f"{self.path}/{year}/{CHANNEL}: no T_OBS among its attributes; it must hold one UTC time per frame"
@@ -149,13 +150,13 @@ class Archive:
             In the archive's unit and dtype, row 0 in the south.
         """
         index = np.asarray(index)
-        images = np.empty((len(index), *self.shape), self._array(self.years[0]).dtype)
+        images = np.empty((len(index), *self.shape), self.array(self.years[0]).dtype)
         for year in np.unique(frames.year[index]):
             here = np.flatnonzero(frames.year[index] == year)
             rows = frames.row[index[here]]
             wanted, back = np.unique(rows, return_inverse=True)
             # One selection per year lets zarr decode each chunk once, however many frames it holds.
-            images[here] = self._array(year).oindex[wanted][back]
+            images[here] = self.array(year).oindex[wanted][back]
         return images
 
     @property
@@ -195,13 +196,17 @@ class Archive:
         return pd.concat(list(self.xrs_parts()), ignore_index=True)
 
     def events(self) -> pd.DataFrame:
-        """Return the events: ``peak``, ``start``, ``end`` (ms), ``goes_class`` ("" if none), ``method``."""
+        """Return the events: ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location``.
+
+        A time that is not known is `NO_TIME`, a text that is not known "".
+        """
         names = {
             "event_peaktime": "peak",
             "event_starttime": "start",
             "event_endtime": "end",
             "fl_goescls": "goes_class",
             "frm_name": "method",
+            "hgs_location": "location",
         }
         group = self._part("events", ("event_peaktime", "fl_goescls"))
         return pd.DataFrame({ours: group[hek][:] for hek, ours in names.items() if hek in group})
@@ -285,7 +290,7 @@ def write_archive(
         ``time`` (ms, increasing), ``flux`` (W/m²), optionally ``quality`` (0 is good) and ``satellite``. Parts
         follow each other and are written one by one.
     events : DataFrame
-        ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``.
+        ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location`` (``N18W33``).
     attributes : dict
         What the archive says of itself; JSON types.
     xrs_scale : {"operational", "science"}
@@ -332,7 +337,11 @@ def write_archive(
         for ours, hek in (("peak", "event_peaktime"), ("start", "event_starttime"), ("end", "event_endtime")):
             if ours in events:
                 _column(table, hek, events[ours].to_numpy(np.int64), compressor)
-        for ours, hek in (("goes_class", "fl_goescls"), ("method", "frm_name")):
+        for ours, hek in (
+            ("goes_class", "fl_goescls"),
+            ("method", "frm_name"),
+            ("location", "hgs_location"),
+        ):
             if ours in events:
                 text = np.array(events[ours].fillna("").astype(str).tolist(), dtype=np.str_)
                 _column(table, hek, text.astype(f"<U{max(1, text.dtype.itemsize // 4)}"), compressor)

@@ -26,6 +26,7 @@ _EVENT_COLUMNS = {
     "end": ("end", "event_endtime", "end_time"),
     "goes_class": ("goes_class", "fl_goescls", "class"),
     "method": ("method", "frm_name"),
+    "location": ("location", "hgs_location"),
 }
 
 
@@ -171,4 +172,5 @@ def _read_events(path: Path) -> pd.DataFrame:
         table[name] = parse_times(table[name]) if name in table else np.full(len(table), NO_TIME)
     table["goes_class"] = table["goes_class"].fillna("").astype(str).str.strip()
     table["method"] = table["method"] if "method" in table else path.stem
-    return table[["peak", "start", "end", "goes_class", "method"]]
+    table["location"] = table["location"].fillna("").astype(str) if "location" in table else ""
+    return table[["peak", "start", "end", "goes_class", "method", "location"]]

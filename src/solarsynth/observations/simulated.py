@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter
 from solarsynth.observations.archive import write_archive
 from solarsynth.observations.times import DAY, MINUTE, NO_TIME, parse_times
 
-VERSION = 1  # raised when the Sun it draws changes
+VERSION = 2  # raised when the Sun it draws changes
 
 #: Radius of the disk in units of the image's width: SDOMLv2 has 203.3 px of 512 (976″ at 4.8″/px).
 DISK_RADIUS = 203.3 / 512
@@ -52,8 +52,8 @@ class SimulatedSun:
         Period, ISO 8601.
     xrs_cadence : float
         Seconds between two samples of the X-ray flux.
-    regular_days : float
-        Days between two frames taken without regard to flares.
+    regular_days : int
+        Days between two frames at 00:00 UT, taken without regard to flares; 1 fills the daily set.
     faults : bool
         Whether the archive has the faults of real ones: days out of order, repeats, NaN frames.
     seed : int
@@ -64,7 +64,7 @@ class SimulatedSun:
     start: str = "2011-01-01"
     end: str = "2020-01-01"
     xrs_cadence: float = 60.0
-    regular_days: float = 10.0
+    regular_days: int = 10
     faults: bool = True
     seed: int = 0
 
@@ -188,7 +188,7 @@ def flare(rng: np.random.Generator, regions: pd.DataFrame, start: int, end: int)
     -------
     DataFrame
         Per flare, by time: ``start``, ``peak``, ``end`` (ms), ``flux`` (peak excess, W/m²), ``region``,
-        ``decay`` (minutes).
+        ``decay`` (minutes), ``location`` (as ``N18W33``).
     """
     share = regions["complexity"] * regions["life"]
     n = int(FLARES_PER_DAY * activity(np.arange(start, end, DAY)).sum())
@@ -210,10 +210,22 @@ def flare(rng: np.random.Generator, regions: pd.DataFrame, start: int, end: int)
             "flux": flux,
             "region": region,
             "decay": decay,
+            "location": _locations(regions, region, peak),
         }
     )
     inside = keep & (table["start"] > start) & (table["end"] < end)
     return table[inside].sort_values("peak", kind="stable").reset_index(drop=True)
+
+
+def _locations(regions: pd.DataFrame, region: np.ndarray, time: np.ndarray) -> np.ndarray:
+    latitude = regions["latitude"].to_numpy()[region]
+    x, _, _ = place(latitude, regions["longitude"].to_numpy()[region], time)
+    with np.errstate(invalid="ignore"):
+        longitude = np.degrees(np.arcsin(np.clip(x / np.cos(np.radians(latitude)), -1, 1)))
+    north = np.where(latitude >= 0, "N", "S")
+    west = np.where(longitude >= 0, "W", "E")
+    digits = [np.char.zfill(np.abs(np.round(v)).astype(int).astype(str), 2) for v in (latitude, longitude)]
+    return np.char.add(np.char.add(north, digits[0]), np.char.add(west, digits[1]))
 
 
 def x_ray_flux(
@@ -282,7 +294,7 @@ def observe_events(rng: np.random.Generator, flares: pd.DataFrame, xrs: pd.DataF
     Returns
     -------
     DataFrame
-        ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``.
+        ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location``.
     """
     at = np.clip(np.searchsorted(xrs["time"].to_numpy(), flares["peak"].to_numpy()), 0, len(xrs) - 1)
     total = xrs["flux"].to_numpy()[at].astype(float)
@@ -297,7 +309,7 @@ def observe_events(rng: np.random.Generator, flares: pd.DataFrame, xrs: pd.DataF
     thin = rng.uniform(size=len(flares)) < min(1.0, 1.05 * images / max(1, (triggered | classed).sum()))
     rows = []
     for picked, method in ((triggered & thin, "Flare Detective - Trigger Module"), (classed & thin, "SWPC")):
-        table = flares.loc[picked, ["peak", "start", "end"]].copy()
+        table = flares.loc[picked, ["peak", "start", "end", "location"]].copy()
         table["goes_class"] = [goes_class(f) for f in total[picked]] if method == "SWPC" else ""
         table["method"] = method
         rows.append(table)
@@ -320,7 +332,8 @@ def frame_times(rng: np.random.Generator, events: pd.DataFrame, start: int, end:
     """
     slot = 6 * MINUTE
     after = -(-events["peak"].to_numpy() // slot) * slot
-    regular = np.arange(start, end, int(sun.regular_days * DAY))
+    # At 00:00 UT: what the daily set of Section 8.2 takes.
+    regular = np.arange(start, end, sun.regular_days * DAY)
     times = np.unique(np.concatenate([after, regular]))
     times = times[(times >= start) & (times < end)]
     # Mid-exposure times are some seconds late, and 7 % of the slots are missing, as in SDOMLv2.
