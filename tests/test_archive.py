@@ -229,3 +229,20 @@ def test_bad_flux_samples_are_not_used(tmp_path):
     write_archive(tmp_path / "a", image=image, time=time, unit="display", xrs=xrs, events=events, attributes={})
     assert set(xrs["time"][3:6]).isdisjoint(Archive(tmp_path / "a").xrs()["time"])
     assert len(Archive(tmp_path / "a").xrs()) == len(xrs) - 3
+
+
+def test_a_chunk_equals_what_zarr_reads_and_a_cut_one_is_noticed(small_archive):
+    from solarsynth.observations.archive import read_chunk
+
+    array = Archive(small_archive).array(2012)
+    for number in range(array.nchunks):
+        assert np.array_equal(read_chunk(array, number), array.blocks[number])
+    file = small_archive / "2012" / "171A" / "1.0.0"
+    whole = file.read_bytes()
+    for length in (0, 10, 40, len(whole) - 1):
+        file.write_bytes(whole[:length])
+        with pytest.raises(OSError, match="is cut off"):
+            read_chunk(array, 1)
+    file.unlink()
+    with pytest.raises(FileNotFoundError):
+        read_chunk(array, 1)

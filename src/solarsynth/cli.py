@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -270,9 +271,12 @@ def train_command(model, profile, source, data, seed, settings) -> None:
     """
     run = _run(profile, source, data, seed, settings)
     live = sys.stderr.isatty()
+    last = [0.0]
 
     def report(progress) -> None:
-        click.echo(f"\r{progress}  " if live else str(progress), err=True, nl=not live)
+        if live or time.monotonic() - last[0] > 10 or progress.images >= progress.total:  # a log needs fewer lines
+            last[0] = time.monotonic()
+            click.echo(f"\r{progress}  " if live else str(progress), err=True, nl=not live)
 
     entry = run.model_entry(model, report=report)
     if live:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.observations.archive import CHANNEL, Archive
+from solarsynth.observations.archive import CHANNEL, Archive, read_chunk
 from solarsynth.observations.times import NO_TIME
 
 
@@ -58,18 +58,21 @@ def inspect(archive: Archive, longest: int = 5) -> Inspection:
     dark = nan = 0
     for year in archive.years:
         array = archive.array(year)
-        there, wanted = array.nchunks_initialized, array.nchunks
-        if there < wanted:
-            damages.append(f"{wanted - there} of {wanted} chunks of {year}/{CHANNEL} are missing")
-        for number in range(wanted):
+        missing = 0
+        for number in range(array.nchunks):
             try:
-                frames = array.blocks[number]
+                frames = read_chunk(array, number)
+            except FileNotFoundError:
+                missing += 1
+                continue
             except Exception as error:  # every codec has errors of its own
                 damages.append(f"chunk {number} of {year}/{CHANNEL} cannot be decoded ({type(error).__name__})")
                 continue
             bad = ~np.isfinite(frames).all(axis=(1, 2))
             nan += int(bad.sum())
             dark += int((~bad & (np.where(np.isfinite(frames), frames, 0).max(axis=(1, 2)) == 0)).sum())
+        if missing:
+            damages.append(f"{missing} of {array.nchunks} chunks of {year}/{CHANNEL} are missing")
     index = archive.frames()
     samples, flux_damage = _flux_rows(archive)
     damages += flux_damage

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.observations import web
+from solarsynth.observations import archive, web
 from solarsynth.observations.archive import CHANNEL
 from solarsynth.observations.times import NO_TIME, parse_times
 
@@ -94,7 +94,7 @@ class Remote:
             try:
                 return attempt()
             except (GroupNotFoundError, FileNotFoundError, PermissionError):
-                raise SolarsynthError(f"{what}: no such zarr store, or it may not be read") from None
+                raise SolarsynthError(f"{what}: no such zarr store or chunk, or it may not be read") from None
             except KeyError:
                 raise
             except Exception as error:  # every layer below has errors of its own for a line that breaks
@@ -243,7 +243,7 @@ def read_chunk(remote: Remote, year: int, number: int, rows: np.ndarray, size: i
         DN/s.
     """
     array = _opened(remote)[f"{year}/{CHANNEL}"]
-    block = remote.retry(lambda: array.blocks[number], f"{remote.url}/{year}/{CHANNEL}/{number}.0.0")
+    block = remote.retry(lambda: archive.read_chunk(array, number), f"{remote.url}/{year}/{CHANNEL}/{number}.0.0")
     return downsample(block[rows], size, downsampling)
 
 
