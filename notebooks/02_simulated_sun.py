@@ -113,7 +113,8 @@ figures.butterfly(wings)
 # ## Flare sizes
 #
 # Peak fluxes follow a power law that tapers off at the strongest. The slope is fitted by maximum likelihood between C2 and X1, where lists
-# are nearly complete; what is put into the simulation is 2.0, for the flare alone, while a class also contains the background.
+# are nearly complete; what is put into the simulation is 1.9, for the flare alone, while a class also contains the
+# background, which steepens what is fitted.
 
 # %% tags=["hide-input"]
 low, high = 2e-6, 1e-4

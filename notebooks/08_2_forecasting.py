@@ -40,6 +40,8 @@ seed: int = 0  # seed of training and sampling
 from solarsynth import figures, page
 
 this = page.begin("08_2_forecasting", globals())
+run = this.run
+print(this.source_note)
 
 # %% [markdown]
 # ## One frame a day
