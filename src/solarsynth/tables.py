@@ -26,7 +26,7 @@ def funnel(ours: Mapping[str, int]) -> pd.DataFrame:
         }
         for step, count in ours.items()
     ]
-    return pd.DataFrame(rows).set_index("step")
+    return pd.DataFrame(rows).set_index("step").rename_axis(None)
 
 
 def table_1_clusters(model: str, sets: np.ndarray, ground_truth: np.ndarray, floor: np.ndarray) -> pd.DataFrame:
@@ -70,7 +70,7 @@ def table_1_clusters(model: str, sets: np.ndarray, ground_truth: np.ndarray, flo
                 "difference": f"{sets[:, i].mean() - generated[0]:+.3g}",
             },
         ]
-    return pd.DataFrame(rows).set_index("metric")
+    return pd.DataFrame(rows).set_index("metric").rename_axis(None)
 
 
 def parameters_by_block(modules: Mapping[str, int]) -> pd.DataFrame:
