@@ -64,3 +64,42 @@ def test_locations():
     latitude, longitude = physics.parse_locations(["N18W33", "S07E105", "", "nowhere", " n1 "])
     np.testing.assert_array_equal(latitude, [18, -7, np.nan, np.nan, np.nan])
     np.testing.assert_array_equal(longitude, [33, -105, np.nan, np.nan, np.nan])
+
+
+class TestMaps:
+    rng = np.random.default_rng(0)
+
+    def test_std_map_by_hand(self):
+        image = self.rng.integers(0, 256, (7, 4, 5)).astype(np.uint8)
+        by_hand = [
+            [np.sqrt(np.mean((p - p.mean()) ** 2)) for p in row] for row in image.transpose(1, 2, 0).astype(float)
+        ]
+        np.testing.assert_allclose(physics.std_map(image), by_hand)
+
+    def test_agreement_is_the_correlation(self):
+        a, b = self.rng.normal(size=(2, 8, 8))
+        disk = physics.disk_coordinates(8, 4.0)[0] < 0.9
+        assert physics.map_agreement(a, b, 4.0) == pytest.approx(np.corrcoef(a[disk], b[disk])[0, 1])
+        assert physics.map_agreement(a, 3 * a + 1, 4.0) == pytest.approx(1)
+        assert np.isnan(physics.map_agreement(a, np.ones((8, 8)), 4.0))
+        sky = a.copy()
+        sky[0, 0] = 1000  # beyond the disk nothing counts
+        assert physics.map_agreement(sky, b, 4.0) == physics.map_agreement(a, b, 4.0)
+
+    def test_the_floor_rises_with_the_number_of_images(self):
+        spread = np.linspace(1, 5, 64).reshape(8, 8)
+        image = spread * self.rng.normal(size=(200, 8, 8))
+        small, large = (physics.agreement_floor(image, 4.0, size, 50).mean() for size in (4, 80))
+        assert small < large and large > 0.9
+
+    def test_polar_share(self):
+        _, latitude, _ = physics.disk_coordinates(64, 25.0)
+        poles = np.where(np.abs(latitude) > 60, 2.0, 0.0)
+        assert physics.polar_share(np.nan_to_num(poles), 25.0) == pytest.approx(1)
+        assert physics.polar_share(np.where(np.abs(np.nan_to_num(latitude)) < 30, 1.0, 0.0), 25.0) == 0
+
+    def test_too_few_images(self):
+        with pytest.raises(SolarsynthError, match="at least 2 images"):
+            physics.std_map(np.zeros((1, 4, 4)))
+        with pytest.raises(SolarsynthError, match="too few to compare"):
+            physics.agreement_floor(np.zeros((5, 4, 4)), 2.0, 4, 3)

@@ -292,6 +292,28 @@ def training_curves(log: pd.DataFrame) -> Figure:
 
 
 @_styled
+def figure_4(maps: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Standard-deviation maps, real and generated, one scale per class (the paper's Fig. 4).
+
+    Parameters
+    ----------
+    maps : dict
+        Per class, two maps (H, W) in units of the normalised range's 0..255.
+    """
+    figure, axes = plt.subplots(2, len(maps), figsize=(1.9 * len(maps) + 0.4, 4), layout="constrained", squeeze=False)
+    for column, (name, pair) in zip(axes.T, maps.items(), strict=True):
+        top = max(m.max() for m in pair)
+        for ax, values in zip(column, pair, strict=True):
+            drawn = ax.imshow(values, origin="lower", cmap="inferno", vmin=0, vmax=top, interpolation="nearest")
+            ax.set(xticks=[], yticks=[])
+        column[0].set_title(name, fontweight="bold")
+        figure.colorbar(drawn, ax=column, orientation="horizontal", shrink=0.8, pad=0.02).ax.tick_params(labelsize=7)
+    axes[0, 0].set_ylabel("real")
+    axes[1, 0].set_ylabel("generated")
+    return figure
+
+
+@_styled
 def figure_5(image: dict[str, dict[str, np.ndarray]], per_class: int = 2) -> Figure:
     """Samples by class (the paper's Fig. 5): a row of frames per source, a column per class.
 

@@ -75,6 +75,8 @@ class Profile:
         Images in a set.
     figure_images : int
         Images drawn per class for the figures.
+    map_images : int
+        Images drawn per class for the standard-deviation maps.
     features : int
         Dimension of the PCA space in which the cluster metrics are computed.
     floor_draws : int
@@ -111,6 +113,7 @@ class Profile:
     sets: int
     set_size: int
     figure_images: int
+    map_images: int
     features: int
     floor_draws: int
 
@@ -144,6 +147,7 @@ _BOUNDS = {
     "learning_rate": (0.0, float("inf")),
     "block_days": (1e-3, float("inf")),
     "n_steps": (2, float("inf")),
+    "map_images": (2, float("inf")),
     "set_size": (5, float("inf")),
 }
 

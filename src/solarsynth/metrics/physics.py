@@ -87,6 +87,71 @@ def _binned(where: np.ndarray, values: np.ndarray, edges: np.ndarray) -> np.ndar
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
+def std_map(image: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of each pixel over images (n, H, W), as the paper's Fig. 4 (Sect. 7)."""
+    if len(image) < 2:
+        raise SolarsynthError(f"a standard-deviation map needs at least 2 images, not {len(image)}")
+    return np.asarray(image, np.float64).std(0)
+
+
+def map_agreement(a: np.ndarray, b: np.ndarray, radius: float) -> float:
+    """Return the correlation of two maps (H, H) over the disk; NaN if one of them is flat there.
+
+    The limb and the sky, where every Sun is alike, are left out: they would agree in any two maps. `radius` is
+    that of the disk in pixels, of which the inner nine tenths count.
+    """
+    inside = disk_coordinates(a.shape[-1], radius)[0] < 0.9
+    a, b = a[inside] - a[inside].mean(), b[inside] - b[inside].mean()
+    norm = np.sqrt((a**2).sum() * (b**2).sum())
+    return float((a * b).sum() / norm) if norm > 0 else float("nan")
+
+
+def agreement_floor(image: np.ndarray, radius: float, size: int, draws: int, seed: int = 0) -> np.ndarray:
+    """Return the agreement of real maps with each other: of `size` images with all the others.
+
+    Parameters
+    ----------
+    image : ndarray, shape (n, H, W)
+        Real images, n > size + 1.
+    radius : float
+        As for `map_agreement`.
+    size : int
+        Images in the smaller map: as many as are generated.
+    draws : int
+    seed : int
+
+    Returns
+    -------
+    ndarray, shape (draws,)
+    """
+    if len(image) < size + 2 or size < 2:
+        raise SolarsynthError(f"{len(image)} images are too few to compare maps of {size} with the others")
+    rng = np.random.default_rng(seed)
+    found = np.empty(draws)
+    for i in range(draws):
+        order = rng.permutation(len(image))
+        found[i] = map_agreement(std_map(image[order[:size]]), std_map(image[order[size:]]), radius)
+    return found
+
+
+def polar_share(deviation: np.ndarray, radius: float, latitude: float = 60.0) -> float:
+    """Return the share of the disk's variance that lies beyond a latitude on either side.
+
+    Parameters
+    ----------
+    deviation : ndarray, shape (H, H)
+        A standard-deviation map.
+    radius : float
+        Of the disk, in pixels; the outermost 3 % are left out, as the limb varies at every latitude.
+    latitude : float
+        Degrees.
+    """
+    r, where, _ = disk_coordinates(deviation.shape[-1], radius)
+    inside = r < 0.97
+    variance = deviation[inside] ** 2
+    return float(variance[np.abs(where[inside]) > latitude].sum() / variance.sum())
+
+
 def power_law_slope(values: np.ndarray, low: float, high: float) -> tuple[float, float]:
     """Return the slope of a power law between two bounds, by maximum likelihood, and its standard error.
 
