@@ -102,3 +102,18 @@ def test_publishing_replaces_everything_at_once(tmp_path, monkeypatch):
     }
     assert texts.pop("index.md") == "kept"
     assert len(texts) == 5 and set(texts.values()) == {"new"}
+
+
+def test_published_chapters_name_no_folder_of_the_machine(tmp_path):
+    import nbformat
+
+    from solarsynth.reproduce import _tidy
+
+    given = {"profile": "/a/b/laptop-custom.yml", "source": "quicklook", "data": "2012-01-01/2012-02-01"}
+    source = "# Parameters\n" + "\n".join(f'{name} = "{value}"' for name, value in given.items())
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"], "papermill": {"duration": 1}})
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"papermill": {"parameters": given, "input_path": "/a"}})
+    nbformat.write(notebook, tmp_path / "n.ipynb")
+    _tidy(tmp_path / "n.ipynb", 1.0)
+    text = (tmp_path / "n.ipynb").read_text()
+    assert "/a" not in text and "laptop-custom" in text and "2012-01-01/2012-02-01" in text and "hide-input" in text

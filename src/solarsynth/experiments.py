@@ -86,6 +86,7 @@ class Run:
             self.profile = "custom"
         else:
             self.settings = load_profile(self.profile, **(self.overrides or {}))
+            self.profile = Path(self.profile).stem
         self.store = Store()
 
     # --- Section 2: the labelled set

@@ -203,22 +203,17 @@ def _tidy(chapter: Path, seconds: float) -> None:
     meta = notebook.metadata.get("papermill", {})
     for key in ("input_path", "output_path", "environment_variables"):
         meta.pop(key, None)
-    parameters_given = dict(meta.get("parameters", {}))
-    if parameters_given.get("data"):
-        parameters_given["data"] = Path(parameters_given["data"]).name
-    meta["parameters"] = parameters_given
+    given = dict(meta.get("parameters", {}))
+    shorter = {name: Path(given[name]).stem for name in ("profile", "data") if Path(given.get(name, "")).is_absolute()}
+    meta["parameters"] = given | shorter
     meta["seconds"] = round(seconds, 1)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         tags = cell.metadata.get("tags", [])
         if "injected-parameters" in tags:
             cell.metadata["tags"] = [*tags, "hide-input"]
-            cell["source"] = "\n".join(
-                f'data = "{parameters_given["data"]}"'
-                if line.startswith("data = ") and parameters_given.get("data")
-                else line
-                for line in cell["source"].splitlines()
-            )
+            for name, value in shorter.items():
+                cell["source"] = cell["source"].replace(f'"{given[name]}"', f'"{value}"')
     nbformat.write(notebook, chapter)
 
 
