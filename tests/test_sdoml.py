@@ -239,12 +239,23 @@ def test_the_layout_is_what_another_library_reads(tmp_path):
     np.testing.assert_array_equal(chunk, image[15:30])
 
 
-def test_opening_does_not_depend_on_this_process(s3):
+def test_the_attributes_are_read_once(s3, tmp_path):
+    """They are 221 MB a year in the real store."""
+    with in_front_of(s3[0], lambda path, nth: None) as proxy:
+        where = remote(proxy.url)
+        index = read_index(where, 2012, tmp_path)
+        read_frames(where, 2012, np.arange(N), index, tmp_path, size=8)
+        read_frames(where, 2012, np.arange(N), read_index(where, 2012, tmp_path), tmp_path, size=16)
+        assert sum(path.endswith("171A/.zattrs") for path in proxy.asked) <= 2  # a HEAD and a GET
+
+
+def test_opening_does_not_depend_on_this_process(s3, tmp_path):
     """A worker that was forked or spawned opens the store for itself."""
+    layout = read_index(remote(s3[0]), 2012, tmp_path).layout
     code = (
         "from solarsynth.observations.sdoml import Remote, read_chunk; import numpy as np;"
         f"r = Remote('s3://sun/sdomlv2.zarr', {s3[0]!r});"
-        "print(read_chunk(r, 2012, 0, np.array([0]), 8, 'block-mean').shape)"
+        f"print(read_chunk(r, 2012, {layout!r}, 0, np.array([0]), 8, 'block-mean').shape)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "(1, 8, 8)", done.stderr

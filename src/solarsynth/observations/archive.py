@@ -224,16 +224,51 @@ class Archive:
 
 
 def read_chunk(array, number: int) -> np.ndarray:
-    """Read one chunk of frames, and do not take half of it, or none, for a whole one.
+    """Read one chunk of an array of frames; see `decode_chunk`.
 
-    zarr reads a missing chunk as zeros, and Blosc decodes a chunk that was cut off without a word if its data
-    did not compress; the header says how long it should be.
+    Raises
+    ------
+    FileNotFoundError
+        If the chunk is not there: zarr would read it as zeros, silently.
+    OSError
+        If it is cut off.
+    """
+    raw = fetch(array.store_path / f"{number}.0.0")
+    compressors = [codec.get_config() for codec in array.compressors]
+    layout = {
+        "shape": array.shape,
+        "chunks": array.chunks,
+        "dtype": array.dtype.str,
+        "compressor": compressors[0] if compressors else None,
+    }
+    return decode_chunk(raw, layout, number)
+
+
+def fetch(place) -> bytes:
+    """Return the bytes at a zarr `StorePath`; raise FileNotFoundError if there are none."""
+    from zarr.core.buffer import default_buffer_prototype
+    from zarr.core.sync import sync
+
+    got = sync(place.get(prototype=default_buffer_prototype()))
+    if got is None:
+        raise FileNotFoundError(str(place))
+    return got.to_bytes()
+
+
+def decode_chunk(raw: bytes, layout: dict, number: int) -> np.ndarray:
+    """Decode a chunk of frames, and do not take half of it for a whole one.
+
+    Blosc decodes a chunk that was cut off without a word if its data did not compress; its header says how long
+    the chunk should be.
 
     Parameters
     ----------
-    array : zarr.Array
-        Frames (n, H, W), format 2, chunked along the first axis.
+    raw : bytes
+        As stored.
+    layout : dict
+        ``shape``, ``chunks``, ``dtype`` and ``compressor``, as in ``.zarray``.
     number : int
+        Of the chunk along the first axis.
 
     Returns
     -------
@@ -241,26 +276,21 @@ def read_chunk(array, number: int) -> np.ndarray:
 
     Raises
     ------
-    FileNotFoundError
-        If the chunk is not there.
     OSError
         If it is cut off.
     """
-    from numcodecs import Blosc
-    from zarr.core.buffer import default_buffer_prototype
-    from zarr.core.sync import sync
+    import numcodecs
 
-    place = array.store_path / f"{number}.0.0"
-    got = sync(place.get(prototype=default_buffer_prototype()))
-    if got is None:
-        raise FileNotFoundError(str(place))
-    raw = got.to_bytes()
-    if not any(isinstance(codec, Blosc) or type(codec).__name__ == "Blosc" for codec in array.compressors):
-        return array.blocks[number]
-    if len(raw) < 16 or int.from_bytes(raw[12:16], "little") != len(raw):
-        raise OSError(f"{place} is cut off: {len(raw)} bytes")
-    frames = np.frombuffer(Blosc().decode(raw), array.dtype).reshape(array.chunks)
-    return frames[: array.shape[0] - number * array.chunks[0]]
+    compressor = layout["compressor"]
+    if compressor and compressor["id"] == "blosc":
+        if len(raw) < 16 or int.from_bytes(raw[12:16], "little") != len(raw):
+            raise OSError(f"chunk {number} is cut off: {len(raw)} bytes")
+    if compressor:
+        raw = numcodecs.get_codec(dict(compressor)).decode(raw)
+    frames = np.frombuffer(raw, layout["dtype"])
+    if frames.size != np.prod(layout["chunks"]):
+        raise OSError(f"chunk {number} is cut off: {frames.size} values")
+    return frames.reshape(layout["chunks"])[: layout["shape"][0] - number * layout["chunks"][0]]
 
 
 def _unit(value: str | list) -> str:

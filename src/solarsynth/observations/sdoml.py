@@ -6,6 +6,9 @@ The store is 766 GB for the nine years; a labelled set touches a few thousand of
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
@@ -123,17 +126,25 @@ class YearIndex:
         ``QUALITY``; -1 where there is none.
     exposure : ndarray of float64, shape (n,)
         ``EXPTIME`` in s; NaN where there is none.
-    chunk : int
-        Frames per chunk.
-    size : int
-        Side in pixels.
+    layout : str
+        The array's ``.zarray``, JSON: with it a chunk is decoded without opening the array, which would read the
+        221 MB of attributes again.
     """
 
     time: np.ndarray
     quality: np.ndarray
     exposure: np.ndarray
-    chunk: int
-    size: int
+    layout: str
+
+    @property
+    def chunk(self) -> int:
+        """Frames per chunk."""
+        return json.loads(self.layout)["chunks"][0]
+
+    @property
+    def size(self) -> int:
+        """Side of the frames in pixels."""
+        return json.loads(self.layout)["shape"][1]
 
 
 def read_index(remote: Remote, year: int, folder: Path) -> YearIndex:
@@ -159,16 +170,22 @@ def read_index(remote: Remote, year: int, folder: Path) -> YearIndex:
     if kept.is_file():
         try:
             with kept.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                return YearIndex(file["time"], file["quality"], file["exposure"], int(file["chunk"]), int(file["size"]))
+                return YearIndex(file["time"], file["quality"], file["exposure"], str(file["layout"]))
         except (OSError, ValueError, KeyError):
             pass  # damaged: ask the store again
-    group = _opened(remote)
-    try:
-        array = remote.retry(lambda: group[f"{year}/{CHANNEL}"], f"{remote.url}/{year}/{CHANNEL}")
-    except KeyError:
-        raise SolarsynthError(f"{remote.url}: no {year}/{CHANNEL} in it; SDOMLv2 has 2010 to 2023") from None
-    attributes = dict(array.attrs)
-    n = array.shape[0]
+    place = _opened(remote).store_path / f"{year}/{CHANNEL}"
+
+    def part(name: str) -> str | None:
+        try:
+            return archive.fetch(place / name).decode()
+        except FileNotFoundError:
+            return None
+
+    layout = remote.retry(lambda: part(".zarray"), f"{place}")
+    if layout is None:
+        raise SolarsynthError(f"{remote.url}: no {year}/{CHANNEL} in it; SDOMLv2 has 2010 to 2023")
+    attributes = json.loads(remote.retry(lambda: part(".zattrs"), f"{place}") or "{}")
+    n = json.loads(layout)["shape"][0]
     time = parse_times(attributes.get("T_OBS") or [])
     if len(time) != n:
         raise SolarsynthError(f"{remote.url}/{year}/{CHANNEL}: {n} frames but {len(time)} times in T_OBS")
@@ -176,11 +193,8 @@ def read_index(remote: Remote, year: int, folder: Path) -> YearIndex:
         time=time,
         quality=_numbers(attributes.get("QUALITY"), n, -1).astype(np.int64),
         exposure=_numbers(attributes.get("EXPTIME"), n, np.nan),
-        chunk=array.chunks[0],
-        size=array.shape[1],
+        layout=layout,
     )
-    import io
-
     packed = io.BytesIO()
     np.savez_compressed(packed, **vars(index))
     web.save(kept, packed.getvalue())
@@ -203,33 +217,29 @@ def usable(index: YearIndex) -> np.ndarray:
 
 def stored_chunks(remote: Remote, year: int) -> set[int]:
     """Return which chunks of a year are there: zarr reads a missing one as zeros, silently."""
-    group = _opened(remote)
-    array = group[f"{year}/{CHANNEL}"]
+    from zarr.core.sync import sync
 
-    def attempt():
+    place = _opened(remote).store_path / f"{year}/{CHANNEL}"
 
-        from zarr.core.sync import sync
+    async def listed() -> list[str]:
+        return [key async for key in place.store.list_dir(place.path)]
 
-        async def listed():
-            store = array.store_path
-            return [key async for key in store.store.list_dir(store.path)]
-
-        try:
-            return sync(listed())
-        except TimeoutError as error:
-            raise OSError("no answer in time") from error
-
-    names = remote.retry(attempt, f"{remote.url}/{year}/{CHANNEL}")
+    names = remote.retry(lambda: sync(listed()), f"{remote.url}/{year}/{CHANNEL}")
     return {int(name.split(".")[0]) for name in names if name.count(".") == 2 and name.replace(".", "").isdigit()}
 
 
-def read_chunk(remote: Remote, year: int, number: int, rows: np.ndarray, size: int, downsampling: str) -> np.ndarray:
+def read_chunk(
+    remote: Remote, year: int, layout: str, number: int, rows: np.ndarray, size: int, downsampling: str
+) -> np.ndarray:
     """Read one chunk and keep some of its frames, made small.
 
     Parameters
     ----------
     remote : Remote
-    year, number : int
+    year : int
+    layout : str
+        Of the year's index.
+    number : int
         Which chunk.
     rows : ndarray of int
         Rows inside the chunk.
@@ -242,8 +252,12 @@ def read_chunk(remote: Remote, year: int, number: int, rows: np.ndarray, size: i
     ndarray of float32, shape (len(rows), size, size)
         DN/s.
     """
-    array = _opened(remote)[f"{year}/{CHANNEL}"]
-    block = remote.retry(lambda: archive.read_chunk(array, number), f"{remote.url}/{year}/{CHANNEL}/{number}.0.0")
+    place = _opened(remote).store_path / f"{year}/{CHANNEL}/{number}.0.0"
+
+    def attempt() -> np.ndarray:
+        return archive.decode_chunk(archive.fetch(place), json.loads(layout), number)
+
+    block = remote.retry(attempt, f"{remote.url}/{year}/{CHANNEL}/{number}.0.0")
     return downsample(block[rows], size, downsampling)
 
 
@@ -397,9 +411,6 @@ def read_frames(
 
 
 def _part(remote, year, chunks, rows, index, folder, size, downsampling, pool, report, done, total):
-    import hashlib
-    import io
-
     asked = f"{remote.url} {year} {size} {downsampling} {rows.tolist()}"
     kept = Path(folder) / f"part-{year}-{chunks[0]:06d}-{hashlib.sha256(asked.encode()).hexdigest()[:12]}.npy"
     if kept.is_file():
@@ -412,7 +423,7 @@ def _part(remote, year, chunks, rows, index, folder, size, downsampling, pool, r
     for chunk in chunks:
         here = np.flatnonzero(rows // index.chunk == chunk)
         inside = rows[here] - chunk * index.chunk
-        at[pool.submit(read_chunk, remote, year, int(chunk), inside, size, downsampling)] = here
+        at[pool.submit(read_chunk, remote, year, index.layout, int(chunk), inside, size, downsampling)] = here
     for future in as_completed(at):
         image[at[future]] = future.result()
         done += 1
