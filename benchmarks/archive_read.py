@@ -18,7 +18,7 @@ import zarr
 from numcodecs import Blosc
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from servers import in_front_of, s3_server
+from servers import in_front_of, s3_server, upload
 
 from solarsynth.observations.sdoml import Remote, downsample, read_frames, read_index
 from solarsynth.observations.times import MINUTE, format_times
@@ -44,8 +44,6 @@ def make_store(folder: Path, frames: int) -> None:
 
 def main() -> None:
     """Run the benchmark."""
-    import boto3
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=500, help="scattered frames to read")
     parser.add_argument("--stored", type=int, default=1500, help="frames in the store")
@@ -61,14 +59,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, s3_server() as address:
         folder = Path(scratch) / "sdomlv2.zarr"
         make_store(folder, given.stored)
-        client = boto3.client(
-            "s3", endpoint_url=address, aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1"
-        )
-        client.create_bucket(Bucket="sun", ACL="public-read")
-        for path in folder.rglob("*"):
-            if path.is_file():
-                key = path.relative_to(folder.parent).as_posix()
-                client.put_object(Bucket="sun", Key=key, Body=path.read_bytes(), ACL="public-read")
+        upload(address, folder)
         with in_front_of(address, delay) as proxy:
             remote = Remote("s3://sun/sdomlv2.zarr", proxy.url)
             index = read_index(remote, 2012, Path(scratch) / "index")

@@ -97,6 +97,20 @@ def s3_server():
         server.stop()
 
 
+def upload(address, folder, bucket="sun"):
+    """Put a folder's files into a bucket that everybody may read, under the folder's name."""
+    import boto3
+
+    client = boto3.client(
+        "s3", endpoint_url=address, aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1"
+    )
+    client.create_bucket(Bucket=bucket, ACL="public-read")
+    for path in folder.rglob("*"):
+        if path.is_file():
+            key = path.relative_to(folder.parent).as_posix()
+            client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes(), ACL="public-read")
+
+
 @contextmanager
 def in_front_of(target, fault):
     """A proxy in front of a server; ``fault(path, nth)`` may give an `Answer` instead of the server's.

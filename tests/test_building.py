@@ -3,13 +3,12 @@
 import json
 import urllib.parse
 
-import boto3
 import numpy as np
 import pytest
 import zarr
 from click.testing import CliRunner
 from numcodecs import Blosc
-from servers import Answer, s3_server, serving
+from servers import Answer, s3_server, serving, upload
 from test_quicklook import BODY, nasa
 
 from solarsynth.cli import main
@@ -81,14 +80,7 @@ def s3(tmp_path):
     array[:] = image
     array.attrs.update({"T_OBS": format_times(time), "PIXLUNIT": ["DN/s"] * 240})
     with s3_server() as address:
-        client = boto3.client(
-            "s3", endpoint_url=address, aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1"
-        )
-        client.create_bucket(Bucket="sun", ACL="public-read")
-        for path in folder.rglob("*"):
-            if path.is_file():
-                key = path.relative_to(folder.parent).as_posix()
-                client.put_object(Bucket="sun", Key=key, Body=path.read_bytes(), ACL="public-read")
+        upload(address, folder)
         yield address, image
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zarr
 from numcodecs import Blosc
-from servers import Answer, in_front_of, s3_server
+from servers import Answer, in_front_of, s3_server, upload
 
 from solarsynth.errors import SolarsynthError
 from solarsynth.observations import sdoml
@@ -54,19 +54,10 @@ def make_store(path):
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory):
     """The store in a public bucket."""
-    import boto3
-
     folder = tmp_path_factory.mktemp("sdoml") / "sdomlv2.zarr"
     image, time = make_store(folder)
     with s3_server() as address:
-        client = boto3.client(
-            "s3", endpoint_url=address, aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1"
-        )
-        client.create_bucket(Bucket="sun", ACL="public-read")
-        for path in folder.rglob("*"):
-            if path.is_file():
-                key = f"sdomlv2.zarr/{path.relative_to(folder).as_posix()}"
-                client.put_object(Bucket="sun", Key=key, Body=path.read_bytes(), ACL="public-read")
+        upload(address, folder)
         yield address, image, time
 
 
@@ -222,7 +213,7 @@ def test_the_two_downsamplings_differ_and_the_mean_keeps_the_light():
 
 
 @pytest.mark.parametrize(
-    "size, method, match", [(60, "block-mean", "does not divide"), (8, "nearest", "no downsampling")]
+    "size, method, match", [(60, "block-mean", "cannot be averaged"), (8, "nearest", "no downsampling")]
 )
 def test_downsampling_that_cannot_be(size, method, match):
     with pytest.raises(SolarsynthError, match=match):

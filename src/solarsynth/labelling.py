@@ -11,7 +11,7 @@ import pandas as pd
 
 from solarsynth import CLASSES
 from solarsynth.errors import SolarsynthError, nearest
-from solarsynth.observations.archive import Archive, normalise, to_uint8
+from solarsynth.observations.archive import Archive, block_mean, normalise, to_uint8
 from solarsynth.observations.goes import to_scale
 from solarsynth.observations.times import DAY, NO_TIME, to_datetime
 
@@ -413,31 +413,6 @@ def labelled_frames(
         },
     }
     return table[keep].reset_index(drop=True), np.concatenate(image)[keep], funnel, about
-
-
-def block_mean(image: np.ndarray, size: int, where: object = "") -> np.ndarray:
-    """Average blocks of pixels down to `size`, in the frames' own unit.
-
-    Parameters
-    ----------
-    image : ndarray, shape (n, H, W)
-    size : int
-        Must divide H and W.
-    where : object
-        Named in the error.
-
-    Returns
-    -------
-    ndarray, shape (n, size, size)
-        float32, or the input where nothing is to be averaged.
-    """
-    _, height, width = image.shape
-    if height != width or height % size:
-        raise SolarsynthError(f"{where}: frames of {height}×{width} px cannot be averaged to {size} px")
-    if height == size:
-        return image
-    k = height // size
-    return image.reshape(-1, size, k, size, k).mean(axis=(2, 4), dtype=np.float32)
 
 
 def period(frame_time: np.ndarray) -> str:

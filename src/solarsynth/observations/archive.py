@@ -334,6 +334,32 @@ def to_uint8(x: np.ndarray) -> np.ndarray:
     return np.round((np.clip(x, -1, 1) + 1) * 127.5).astype(np.uint8)
 
 
+def block_mean(image: np.ndarray, size: int, where: object = "") -> np.ndarray:
+    """Average blocks of pixels down to `size`, in the frames' own unit.
+
+    Parameters
+    ----------
+    image : ndarray, shape (n, H, W)
+    size : int
+        Must divide H and W.
+    where : object
+        Named in the error.
+
+    Returns
+    -------
+    ndarray, shape (n, size, size)
+        float32, or the input where nothing is to be averaged.
+    """
+    _, height, width = image.shape
+    if height != width or height % size:
+        name = f"{where}: " if where else ""
+        raise SolarsynthError(f"{name}frames of {height}×{width} px cannot be averaged to {size} px")
+    if height == size:
+        return image
+    k = height // size
+    return image.reshape(-1, size, k, size, k).mean(axis=(2, 4), dtype=np.float32)
+
+
 def write_archive(
     path: Path,
     *,

@@ -289,14 +289,9 @@ def downsample(image: np.ndarray, size: int, method: str) -> np.ndarray:
     """
     if method not in DOWNSAMPLING:
         raise SolarsynthError(f"no downsampling {method!r}; known: {', '.join(DOWNSAMPLING)}")
-    n, height, _ = image.shape
-    if height == size:
-        return image.astype(np.float32)
-    if method == "block-mean":
-        if height % size:
-            raise SolarsynthError(f"{size} px does not divide the frames' {height} px; choose a size that does")
-        k = height // size
-        return image.reshape(n, size, k, size, k).mean(axis=(2, 4), dtype=np.float32)
+    height = image.shape[1]
+    if height == size or method == "block-mean":
+        return archive.block_mean(image, size).astype(np.float32, copy=False)
     centre = (np.arange(size) + 0.5) * height / size - 0.5
     low = np.clip(np.floor(centre).astype(int), 0, height - 2)
     part = np.clip(centre - low, 0, 1).astype(np.float32)
@@ -387,7 +382,7 @@ def read_frames(
     Read
     """
     if downsampling == "block-mean" and index.size % size:
-        raise SolarsynthError(f"{size} px does not divide the frames' {index.size} px; choose a size that does")
+        raise SolarsynthError(f"frames of {index.size} px cannot be averaged to {size} px; choose a size that divides")
     rows = np.unique(rows)
     there = stored_chunks(remote, year)
     number = rows // index.chunk
