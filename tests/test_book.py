@@ -117,3 +117,13 @@ def test_published_chapters_name_no_folder_of_the_machine(tmp_path):
     _tidy(tmp_path / "n.ipynb", 1.0)
     text = (tmp_path / "n.ipynb").read_text()
     assert "/a" not in text and "laptop-custom" in text and "2012-01-01/2012-02-01" in text and "hide-input" in text
+
+
+def test_one_page_runs_without_a_book_and_the_last_one_builds_it(tmp_path, store_folder, monkeypatch):
+    built = []
+    monkeypatch.setattr("solarsynth.reproduce.PAGES", ("c_resolution", "d_class_scores"))
+    monkeypatch.setattr("solarsynth.reproduce.build_book", built.append)
+    folder = reproduce(profile="smoke", pages=("c_resolution",), settings={"guidance": 0.5})
+    assert not built and (folder / "chapters" / "c_resolution.ipynb").is_file()
+    reproduce(profile="smoke", pages=("d_class_scores",), settings={"guidance": 0.5})
+    assert built == [folder]

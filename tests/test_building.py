@@ -9,7 +9,7 @@ import zarr
 from click.testing import CliRunner
 from numcodecs import Blosc
 from servers import Answer, s3_server, serving, upload
-from test_quicklook import BODY, nasa
+from test_quicklook import BODY
 
 from solarsynth.cli import main
 from solarsynth.errors import SolarsynthError
@@ -131,7 +131,6 @@ def test_a_quick_look_archive_end_to_end(noaa, tmp_path):
     archive = Archive(tmp_path / "a")
     assert counts["frames"] == 24 and archive.unit == "display" and len(archive.frames()) == 24
     assert len(archive.events()) == 3 and len(archive.xrs()) > 1000
-    assert nasa("", {}) is not None
 
 
 @pytest.mark.parametrize(

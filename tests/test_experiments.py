@@ -131,3 +131,35 @@ def _tiny(overrides):
 def test_runs_that_cannot_be(arguments, match):
     with pytest.raises(SolarsynthError, match=match):
         Run(**arguments)
+
+
+def test_the_network_sources_are_asked_by_the_rules_of_the_labelling(store_folder, monkeypatch):
+    """A wider tolerance reads more frames, and an archive left by a build killed at its end is replaced."""
+    asked = {}
+
+    def build(target, years, downloads, choose, **given):
+        assert not target.exists()
+        target.mkdir()
+        asked.update(given, choose=choose.keywords)
+
+    monkeypatch.setattr("solarsynth.observations.building.build_sdoml", build)
+    first = Run("smoke", "sdoml", "2012").fetched_entry
+    assert asked["choose"] == {"frame_tolerance": 420.0, "flux_tolerance": 6.0}
+    wide = Run("smoke", "sdoml", "2012", overrides={"frame_tolerance": 30.0})
+    key = wide.fetched_entry.key
+    assert key != first.key and asked["choose"]["frame_tolerance"] == 1800 and asked["frame_tolerance_minutes"] == 30
+    shutil.rmtree(wide.fetched_entry.path)
+    (store_folder / "archive" / f"{key}.partial" / "archive").mkdir(parents=True)
+    assert Run("smoke", "sdoml", "2012", overrides={"frame_tolerance": 30.0}).fetched_entry.key == key
+
+
+def test_the_cadence_of_browse_images_is_chosen(store_folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "solarsynth.observations.building.build_quicklook",
+        lambda target, *rest, **given: (target.mkdir(), asked.append(given["cadence"])),
+    )
+    for cadence in (60.0, 15.0):
+        run = Run("smoke", "quicklook", "2012-01-01/2012-01-02", overrides={"quicklook_cadence": cadence})
+        assert not run.fetched_entry.reused
+    assert asked == [60.0, 15.0]

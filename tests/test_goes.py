@@ -153,8 +153,7 @@ class TestSunpysClient:
         from sunpy.net.dataretriever.sources.goes import XRSClient
 
         names = [n for n in EXPECTED if n.startswith("sci_gxrs") and "v0-0-0.nc" in n]
-        html_first = {"n": 0}
-        state = {"html": 0, "asked": html_first}
+        state = {"html": 0}
 
         def answer(path, headers):
             name = path.rsplit("/", 1)[-1]

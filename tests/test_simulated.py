@@ -72,7 +72,7 @@ def test_regions_turn_with_the_sun(latitude, rate):
     time = int(parse_times(["2014-06-06T00:00:00Z"])[0])  # the Earth passes the Sun's equator
     angles = []
     for t in (time, time + DAY):
-        x, _, mu = place(np.array([latitude]), np.array([-rate * 0]), t)
+        x, _, mu = place(np.array([latitude]), np.array([0.0]), t)
         angles.append(np.degrees(np.arctan2(x, mu))[0])
     turned = (angles[1] - angles[0]) % 360
     assert turned == pytest.approx(rate - 0.9856, abs=0.3)

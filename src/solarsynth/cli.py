@@ -103,7 +103,7 @@ def reproduce_command(pages, profile, source, data, seed, settings, publish, no_
       solarsynth reproduce 06_results --profile laptop --set guidance=0.5
       solarsynth reproduce --source archive --data my-archive
     """
-    from solarsynth.reproduce import reproduce
+    from solarsynth.reproduce import complete, reproduce
 
     folder = reproduce(
         profile=profile,
@@ -115,7 +115,10 @@ def reproduce_command(pages, profile, source, data, seed, settings, publish, no_
         publish_it=publish,
         build=not no_build,
     )
-    click.echo(f"open {folder / '_build' / 'html' / 'index.html'}" if not no_build else f"ran into {folder}")
+    if no_build or not complete(folder):
+        click.echo(f"ran into {folder / 'chapters'}; the book is built once every page has run there")
+    else:
+        click.echo(f"open {folder / '_build' / 'html' / 'index.html'}")
 
 
 @main.command("status")

@@ -115,16 +115,31 @@ class Run:
 
         s, downloads = self.settings, self.store.folder / "downloads"
         report = _count_line()
+
+        def fresh(folder: Path) -> Path:
+            shutil.rmtree(folder / "archive", ignore_errors=True)  # of a build killed in its last moment
+            return folder / "archive"
+
         if self.source == "sdoml":
             years = building.parse_years(self.data)
-            params = {"source": "sdoml", "years": years, "size": s.image_size, "downsampling": s.downsampling}
+            # The frames that are read are those that the labelling will ask for, by the same rules.
+            rules = {"frame_tolerance": 60 * s.frame_tolerance or 420.0, "flux_tolerance": s.flux_tolerance or 6.0}
+            params = {
+                "source": "sdoml",
+                "years": years,
+                "size": s.image_size,
+                "downsampling": s.downsampling,
+                **rules,
+            }
 
             def make(folder: Path) -> None:
                 building.build_sdoml(
-                    folder / "archive",
+                    fresh(folder),
                     years,
                     downloads,
-                    usable_frames,
+                    functools.partial(usable_frames, **rules),
+                    frame_tolerance_minutes=rules["frame_tolerance"] / 60,
+                    flux_tolerance_seconds=rules["flux_tolerance"],
                     image_size=s.image_size,
                     downsampling=s.downsampling,
                     dask=self.dask,
@@ -132,10 +147,22 @@ class Run:
                 )
         else:
             period = building.parse_period(self.data)
-            params = {"source": "quicklook", "period": list(period), "size": s.image_size}
+            params = {
+                "source": "quicklook",
+                "period": list(period),
+                "size": s.image_size,
+                "cadence": s.quicklook_cadence,
+            }
 
             def make(folder: Path) -> None:
-                building.build_quicklook(folder / "archive", period, downloads, image_size=s.image_size, report=report)
+                building.build_quicklook(
+                    fresh(folder),
+                    period,
+                    downloads,
+                    image_size=s.image_size,
+                    cadence=s.quicklook_cadence,
+                    report=report,
+                )
 
         return self.store.make("archive", make, params=params)
 
@@ -219,7 +246,7 @@ class Run:
         flux, _ = event_flux(
             events,
             archive.xrs_parts(),
-            flux_tolerance=float(archive.attributes.get("flux_tolerance_seconds", 6.0)),
+            flux_tolerance=self.settings.flux_tolerance or float(archive.attributes.get("flux_tolerance_seconds", 6.0)),
             scale=self.settings.scale,
             xrs_scale=archive.xrs_scale,
         )

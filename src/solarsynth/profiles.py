@@ -23,6 +23,8 @@ class Profile:
         Labelled images the simulated archive is made for (its nine years are thinned to about so many).
     image_size : int
         Side of the images in pixels.
+    quicklook_cadence : float
+        Minutes between two browse images of ``quicklook``.
     downsampling : {"block-mean", "bilinear-no-antialias"}
         How frames of SDOMLv2 are made smaller; the second is the paper's to the letter.
     frame_tolerance : float
@@ -85,6 +87,7 @@ class Profile:
 
     simulated_images: int
     image_size: int
+    quicklook_cadence: float
     downsampling: str
     frame_tolerance: float
     flux_tolerance: float
@@ -133,6 +136,7 @@ _CHOICES = {
 
 # Bounds outside which a value has no meaning (inclusive). They catch slips, not bad taste.
 _BOUNDS = {
+    "quicklook_cadence": (1.0, 1440.0),
     "frame_tolerance": (0.0, 1440.0),
     "flux_tolerance": (0.0, 3600.0),
     "test_fraction": (0.0, 0.9),

@@ -55,7 +55,7 @@ def reproduce(
     publish_it : bool
         Whether to replace the published run once every notebook has succeeded.
     build : bool
-        Whether to build the HTML.
+        Whether to build the HTML; a run of some pages builds it once its folder holds all of them.
 
     Returns
     -------
@@ -107,11 +107,16 @@ def reproduce(
                 + "; ".join(f"{name}: {why}" for name, why in failed.items())
                 + f" (the executed copies lie in {folder / 'chapters'})"
             )
-        if build:
+        if build and complete(folder):
             build_book(folder)
         if publish_it:
             publish(folder)
     return folder
+
+
+def complete(folder: Path) -> bool:
+    """Return whether a run's folder holds every chapter: only then is there a book to build."""
+    return all((folder / "chapters" / f"{name}.ipynb").is_file() for name in PAGES)
 
 
 def _profile_file(run, profile: str, settings: dict[str, Any] | None) -> str:
@@ -121,7 +126,7 @@ def _profile_file(run, profile: str, settings: dict[str, Any] | None) -> str:
     if not settings:
         return profile
     name = f"{Path(profile).stem}-custom"
-    path = paths.root() / "runs" / f"{name}.yml"
+    path = paths.run_folder(run.source, name) / f"{name}.yml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(vars(run.settings), sort_keys=False), encoding="utf-8")
     load_profile(path)

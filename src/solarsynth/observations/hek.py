@@ -34,9 +34,6 @@ RETURNED = (
 )
 PAGE_LIMIT = 200  # a server that never ends its pages is broken
 
-#: Detection methods that fill the class.
-CLASSED = ("SWPC", "SSW Latest Events")
-
 
 def fetch_month(
     year: int,

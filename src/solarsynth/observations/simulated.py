@@ -135,8 +135,8 @@ def emerge(rng: np.random.Generator, start: int, end: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Per region, by birth: ``birth`` (ms), ``life`` (days), ``latitude``, ``longitude`` (Carrington-like, rotating
-        with 14.18°/day) and ``tilt`` (degrees), ``size`` (relative flux, lognormal), ``extent`` (degrees
+        Per region, by birth: ``birth`` (ms), ``life`` (days), ``latitude``, ``longitude`` (at the
+        epoch 1970, see `place`) and ``tilt`` (degrees), ``size`` (relative flux, lognormal), ``extent`` (degrees
         between its poles), ``complexity`` (how readily it flares).
     """
     first = start - int(LONGEST_LIFE * DAY)  # some regions are there when the period begins
