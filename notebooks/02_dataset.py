@@ -79,7 +79,7 @@ tables.funnel(labelled.funnel)
 archive = run.archive()
 confusion = labelling.scale_confusion(
     archive.events(),
-    archive.xrs(),
+    archive.xrs_parts,
     flux_tolerance=labelled.about["flux_tolerance_seconds"],
     xrs_scale=archive.xrs_scale,
 )
@@ -98,9 +98,8 @@ parts = {"training": labelled.counts(test=False), "held out": labelled.counts(te
 this.figure(figures.figure_1(parts), "figure-1")
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "figure-flux", "caption": "X-ray flux over the archive's period and the labelled peaks, coloured by class. Dotted lines bound the classes."}, "image": {"alt": "X-ray flux against time on a logarithmic axis with coloured dots at labelled flares"}}
-xrs = archive.xrs()
-inside = xrs["time"].between(labelled.frame_time[0] - 86_400_000, labelled.frame_time[-1])
-daily = xrs[inside].groupby(xrs["time"] // 86_400_000)["flux"].max()
+daily = pd.concat(p["flux"].groupby(p["time"] // 86_400_000).max() for p in archive.xrs_parts()).groupby(level=0).max()
+daily = daily.loc[labelled.frame_time[0] // 86_400_000 - 1 : labelled.frame_time[-1] // 86_400_000]
 this.figure(figures.x_ray_and_frames(to_datetime(daily.index.to_numpy() * 86_400_000), daily.to_numpy(), labelled))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "figure-frames", "caption": "Labelled frames of each class, drawn at random, with their dates; north is up, west is right."}, "image": {"alt": "Grid of full-disk Suns in 171 Å, a row per flare class"}}

@@ -181,7 +181,7 @@ def test_scales_by_hand():
 def test_confusion_between_scales():
     events = pd.DataFrame({"peak": [0] * 4, "goes_class": ["B6.9", "B7.1", "M7.0", "X1.0"]})
     xrs = pd.DataFrame({"time": [], "flux": []}, dtype=float)
-    matrix = scale_confusion(events, xrs, flux_tolerance=6, xrs_scale="science")
+    matrix = scale_confusion(events, lambda: [xrs], flux_tolerance=6, xrs_scale="science")
     assert matrix.loc["B", "B"] == 1 and matrix.loc["B", "C"] == 1 and matrix.loc["M", "X"] == 1
     assert matrix.loc["X", "X"] == 1 and matrix.to_numpy().sum() == 4
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -146,14 +146,16 @@ def event_flux(
     return flux, from_list
 
 
-def scale_confusion(events: pd.DataFrame, xrs: pd.DataFrame, *, flux_tolerance: float, xrs_scale: str) -> pd.DataFrame:
+def scale_confusion(
+    events: pd.DataFrame, xrs_parts: Callable[[], Iterable[pd.DataFrame]], *, flux_tolerance: float, xrs_scale: str
+) -> pd.DataFrame:
     """Count events by their class on the operational (rows) and on the science scale (columns).
 
-    The parameters are those of `label_events`.
+    The parameters are those of `label_events`; the flux is walked through twice, so a function gives its parts.
     """
     classes = []
     for scale in ("operational", "science"):
-        flux, _ = event_flux(events, xrs, flux_tolerance=flux_tolerance, scale=scale, xrs_scale=xrs_scale)
+        flux, _ = event_flux(events, xrs_parts(), flux_tolerance=flux_tolerance, scale=scale, xrs_scale=xrs_scale)
         known = np.isfinite(flux)
         classes.append(class_of_flux(flux[known]))
     counts = np.zeros((len(CLASSES), len(CLASSES)), int)
