@@ -275,8 +275,8 @@ def provenance_page(folder: Path) -> str:
         f"w = {run['settings']['guidance']:g}",
         "Split": f"{run['settings']['split']}, {run['settings']['test_fraction']:.0%} held out",
         "Device": f"{run['device']}, {run['platform']}",
-        "Duration": f"{run['seconds'] / 60:.1f} min, finished {run['finished']}; what the store already held is not in it "
-        "(chapter 4 has the training's own)",
+        "Duration": f"{run['seconds'] / 60:.1f} min, finished {run['finished']}; "
+        "what the store already held is not in it (chapter 4 has the training's own)",
         "Commit": f"`{run['commit']}`",
         "Versions": ", ".join(f"{name} {v}" for name, v in run["versions"].items()) + f", Python {run['python']}",
     }
