@@ -1,12 +1,15 @@
 """Schedule, denoiser and samplers against diffusers, closed forms and each other."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from solarsynth.diffusion.denoiser import Denoiser, guided_eps
-from solarsynth.diffusion.samplers import NoiseStreams, ancestral, dpm_solver_pp, image_seeds, solver_steps
+from solarsynth.diffusion.conditioning import Condition
+from solarsynth.diffusion.denoiser import Denoiser, Guidance, guided_eps
+from solarsynth.diffusion.samplers import NoiseStreams, ancestral, ddim, dpm_solver_pp, image_seeds, solver_steps
 from solarsynth.diffusion.schedule import Schedule
 from solarsynth.errors import SolarsynthError
 
@@ -20,9 +23,13 @@ class GaussianEps(nn.Module):
 
     def forward(self, x_t, t, condition):
         alpha_bar = self.schedule.alpha_bar[t].float().view(-1, 1, 1, 1)
-        mean = self.mean + 0.1 * condition.clamp(min=0).view(-1, 1, 1, 1)
+        mean = self.mean + 0.1 * condition.nan_to_num().view(-1, 1, 1, 1)
         variance = alpha_bar * self.spread**2 + 1 - alpha_bar
         return (1 - alpha_bar).sqrt() * (x_t - alpha_bar.sqrt() * mean) / variance
+
+
+def asked(*labels):
+    return torch.tensor(labels, dtype=torch.float32)[:, None]
 
 
 def exact(n_steps=1000, **settings):
@@ -67,14 +74,14 @@ def test_ancestral_equals_diffusers_step_by_step():
     theirs = DDPMScheduler(
         1000, beta_start=1e-4, beta_end=0.02, beta_schedule="linear", variance_type="fixed_large", clip_sample=False
     )
-    seeds, condition = image_seeds(3, 2), torch.tensor([0, 2])
+    seeds, condition = image_seeds(3, 2), asked(0, 2)
     noise = NoiseStreams(seeds, (1, 4, 4))
     x_T, ours = noise.draw(), []
     ancestral(denoiser, x_T, condition, 1.5, 999, noise, callback=lambda i, n, x: ours.append(x))
     again = NoiseStreams(seeds, (1, 4, 4))
     x = again.draw()
     for i, t in enumerate(range(999, 0, -1)):
-        eps = guided_eps(denoiser, x, torch.full((2,), t), condition, 1.5)
+        eps = guided_eps(denoiser, x, t, condition, 1.5)
         x = theirs.step(eps, t, x, generator=torch.Generator().manual_seed(0)).prev_sample
         if t > 1:  # replace their noise by ours
             z = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
@@ -89,7 +96,7 @@ def test_ancestral_equals_diffusers_step_by_step():
 def test_dpm_solver_equals_diffusers_step_by_step(steps):
     from diffusers import DPMSolverMultistepScheduler
 
-    denoiser, condition = exact(), torch.tensor([1, 3])
+    denoiser, condition = exact(), asked(1, 3)
     theirs = DPMSolverMultistepScheduler(
         1000,
         beta_start=1e-4,
@@ -107,22 +114,108 @@ def test_dpm_solver_equals_diffusers_step_by_step(steps):
     dpm_solver_pp(denoiser, x_T, condition, 2.0, steps, callback=lambda i, n, x: ours.append(x))
     x = x_T
     for i, t in enumerate(ts):
-        eps = guided_eps(denoiser, x, torch.full((2,), t), condition, 2.0)
+        eps = guided_eps(denoiser, x, t, condition, 2.0)
         x = theirs.step(eps, t, x).prev_sample
         torch.testing.assert_close(ours[i], x, atol=2e-4, rtol=2e-4)
 
 
-@pytest.mark.parametrize("sampler, steps", [(dpm_solver_pp, 20), (ancestral, 999)])
+@pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
+def test_ddim_equals_diffusers_step_by_step(eta):
+    from diffusers import DDIMScheduler
+
+    denoiser, condition, steps = exact(), asked(1, 3), 20
+    theirs = DDIMScheduler(1000, beta_start=1e-4, beta_end=0.02, beta_schedule="linear", clip_sample=False)
+    theirs.set_timesteps(steps)
+    ts = [int(t) for t in theirs.timesteps]
+    seeds = image_seeds(7, 2)
+    noise, again = NoiseStreams(seeds, (1, 4, 4)), NoiseStreams(seeds, (1, 4, 4))
+    x, ours = noise.draw(), []
+    assert torch.equal(again.draw(), x)
+    ddim(denoiser, x, condition, 2.0, ts, noise, callback=lambda i, n, x: ours.append(x), eta=eta)
+    for i, t in enumerate(ts):
+        eps = guided_eps(denoiser, x, t, condition, 2.0)
+        z = again.draw() if eta and i < steps - 1 else torch.zeros_like(x)
+        x = theirs.step(eps, t, x, eta=eta, variance_noise=z).prev_sample
+        if i < steps - 1:  # theirs ends at t = 0 and goes on to x_0 from there, as ours does
+            torch.testing.assert_close(ours[i], x, atol=2e-4, rtol=2e-4)
+    torch.testing.assert_close(ours[-1], x, atol=2e-4, rtol=2e-4)
+
+
+def test_ddim_with_full_noise_and_all_steps_has_the_ancestral_steps_mean():
+    """At η = 1 and neighbouring steps DDIM's mean is Eq. 4; its variance is the smaller, posterior one."""
+    denoiser, condition = exact(), asked(1)
+    x, t = torch.randn(1, 1, 4, 4), 500
+    schedule = denoiser.schedule
+    silent = NoiseStreams([0], (1, 4, 4))
+    silent.draw = lambda: torch.zeros(1, 1, 4, 4)
+    found = []
+    ddim(denoiser, x, condition, 0.0, [t, t - 1], silent, callback=lambda i, n, x: found.append(x), eta=1.0)
+    eps = denoiser.eps(x, torch.tensor([t]), condition)
+    mean = (x - schedule.beta[t] / (1 - schedule.alpha_bar[t]) ** 0.5 * eps) / schedule.alpha[t] ** 0.5
+    torch.testing.assert_close(found[0], mean.float(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("eta", [-0.1, 1.1])
+def test_ddim_refuses_an_impossible_eta(eta):
+    with pytest.raises(SolarsynthError, match=r"eta must lie in \[0, 1\]"):
+        ddim(exact(), torch.randn(1, 1, 4, 4), asked(0), 0.0, 5, eta=eta)
+
+
+def test_guidance_acts_inside_its_interval_only():
+    denoiser, condition = exact(), asked(3)
+    calls = []
+    network = denoiser.network.forward
+    denoiser.network.forward = lambda x, t, c: calls.append((t[0].item(), len(x))) or network(x, t, c)
+    ask = Guidance(2.0, low=0.3, high=5.0)
+    dpm_solver_pp(denoiser, torch.randn(1, 1, 4, 4), condition, ask, 20)
+    sigma = denoiser.schedule.sigma
+    assert {n for t, n in calls if 0.3 < sigma[t] <= 5.0} == {2}
+    assert {n for t, n in calls if not 0.3 < sigma[t] <= 5.0} == {1}
+    with pytest.raises(SolarsynthError, match="nowhere"):
+        Guidance(1.0, low=2.0, high=1.0)
+
+
+def test_min_snr_by_hand():
+    schedule, t = Schedule(), torch.tensor([5, 300, 900])
+    x_0, eps = torch.randn(3, 1, 4, 4), torch.randn(3, 1, 4, 4)
+    snr = (schedule.alpha_bar / (1 - schedule.alpha_bar))[t].float()
+    for kind, weight in (("eps", snr.clamp(max=5) / snr), ("x0", snr.clamp(max=5))):
+        plain = Denoiser(GaussianEps(schedule), schedule, kind, (4, 4))
+        capped = Denoiser(GaussianEps(schedule), schedule, kind, (4, 4), min_snr=5.0)
+        torch.testing.assert_close(
+            capped(x_0, asked(0, 0, 0), t, eps)[0], weight * plain(x_0, asked(0, 0, 0), t, eps)[0]
+        )
+    with pytest.raises(SolarsynthError, match="set min_snr to 0"):
+        Denoiser(GaussianEps(schedule), schedule, "preconditioned", (4, 4), min_snr=5.0)
+
+
+def test_predicting_x_0_says_the_same_as_predicting_eps():
+    schedule = Schedule()
+
+    class GaussianX0(GaussianEps):
+        def forward(self, x_t, t, condition):
+            alpha_bar = self.schedule.alpha_bar[t].float().view(-1, 1, 1, 1)
+            return (x_t - (1 - alpha_bar).sqrt() * super().forward(x_t, t, condition)) / alpha_bar.sqrt()
+
+    x, t, condition = torch.randn(3, 1, 4, 4), torch.tensor([100, 500, 900]), asked(0, 1, 2)
+    one = Denoiser(GaussianX0(schedule), schedule, "x0", (4, 4)).eps(x, t, condition)
+    torch.testing.assert_close(one, exact().eps(x, t, condition), atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "sampler, steps",
+    [(dpm_solver_pp, 20), (ancestral, 999), (ddim, 250), (functools.partial(ddim, eta=0.5), 250)],
+)
 def test_samples_have_the_known_distribution(sampler, steps):
     denoiser = exact()
     noise = NoiseStreams(image_seeds(0, 400), (1, 4, 4))
-    x = sampler(denoiser, noise.draw(), torch.full((400,), 2), 0.0, steps, noise)
+    x = sampler(denoiser, noise.draw(), asked(*[2] * 400), 0.0, steps, noise)
     assert abs(x.mean() - 0.5) < 0.01 and abs(x.std() - 0.2) < 0.01
 
 
 def test_an_image_does_not_depend_on_its_batch():
     denoiser = exact()
-    seeds, condition = image_seeds(5, 4), torch.tensor([0, 1, 2, 3])
+    seeds, condition = image_seeds(5, 4), asked(0, 1, 2, 3)
     together = NoiseStreams(seeds, (1, 4, 4))
     whole = ancestral(denoiser, together.draw(), condition, 2.0, 999, together)
     for i in range(4):
@@ -134,11 +227,12 @@ def test_an_image_does_not_depend_on_its_batch():
 
 def test_guidance_is_equation_6():
     denoiser, x = exact(), torch.randn(2, 1, 4, 4)
-    t, condition = torch.tensor([500, 500]), torch.tensor([3, 4])
-    conditional, unconditional = denoiser.eps(x, t, condition), denoiser.eps(x, t, torch.tensor([-1, -1]))
+    t, condition = torch.tensor([500, 500]), asked(3, 4)
+    nothing = torch.full((2, 1), torch.nan)
+    conditional, unconditional = denoiser.eps(x, t, condition), denoiser.eps(x, t, nothing)
     for w in (-1.0, 0.0, 0.5, 2.0):
         torch.testing.assert_close(
-            guided_eps(denoiser, x, t, condition, w), (1 + w) * conditional - w * unconditional, atol=1e-6, rtol=1e-5
+            guided_eps(denoiser, x, 500, condition, w), (1 + w) * conditional - w * unconditional, atol=1e-6, rtol=1e-5
         )
 
 
@@ -146,19 +240,22 @@ def test_preconditioning_with_a_silent_network_is_the_best_linear_denoiser():
     schedule = Schedule()
 
     class Silent(nn.Module):
+        condition = Condition()
+
         def forward(self, x, t, condition):
             return torch.zeros_like(x)
 
     denoiser = Denoiser(Silent(), schedule, "preconditioned", (4, 4))
     x_0 = 0.3 + 0.2 * torch.randn(5000, 1, 4, 4, generator=torch.Generator().manual_seed(0))
-    denoiser.fit_pixels(x_0)
+    denoiser.fit(x_0, asked(0))
     exact_eps = GaussianEps(schedule, denoiser.mean, denoiser.spread)
-    x, t, none = torch.randn(6, 1, 4, 4), torch.tensor([1, 5, 50, 200, 600, 999]), torch.full((6,), -1)
+    x, t, none = torch.randn(6, 1, 4, 4), torch.tensor([1, 5, 50, 200, 600, 999]), torch.full((6, 1), torch.nan)
     torch.testing.assert_close(denoiser.eps(x, t, none), exact_eps(x, t, none), atol=2e-4, rtol=2e-3)
     # Its loss is then the share of the variance that is left, the same at every noise level.
+    nothing = torch.full((5000, 1), torch.nan)
     eps = torch.randn(5000, 1, 4, 4, generator=torch.Generator().manual_seed(1))
     for step in (20, 200, 800):
-        loss, _ = denoiser.loss(x_0, torch.full((5000,), step), eps, torch.full((5000,), -1))
+        loss, _ = denoiser(x_0, nothing, torch.full((5000,), step), eps)
         assert abs(loss.mean() - 1) < 0.03
 
 
@@ -175,4 +272,4 @@ def test_solver_steps():
 
 def test_ancestral_leaves_no_step_out():
     with pytest.raises(SolarsynthError, match="takes 999 steps, not 20"):
-        ancestral(exact(), torch.randn(1, 1, 4, 4), torch.tensor([0]), 0, 20, NoiseStreams([1], (1, 4, 4)))
+        ancestral(exact(), torch.randn(1, 1, 4, 4), asked(0), 0, 20, NoiseStreams([1], (1, 4, 4)))

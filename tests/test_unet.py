@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from solarsynth.diffusion.conditioning import NULL, DiscreteLabel
+from solarsynth.diffusion.conditioning import DiscreteLabel, LabelAndEmbedding, XRayFlux, drop, null_like
 from solarsynth.errors import SolarsynthError
 from solarsynth.models.unet import SelfAttention, UNet, UNetConfig, count_parameters, time_embedding
 
@@ -34,11 +34,22 @@ def test_the_papers_size():
     assert {name: count_parameters(module) for name, module in network.named_children()} == expected
 
 
-@pytest.mark.parametrize("settings", [{"base_width": 8}, {"base_width": 8, "patch": 2}, {"base_width": 8, "patch": 4}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"patch": 2},
+        {"patch": 4},
+        {"attention": "inner"},
+        {"attention": "none", "dropout": 0.2},
+        {"multipliers": (1, 2)},
+        {"multipliers": (1, 2, 3, 4, 5)},
+    ],
+)
 def test_shapes(settings):
-    network = build(image_size=32, **settings)
+    network = build(image_size=32, base_width=8, **settings)
     x = torch.randn(3, 1, 32, 32)
-    assert network(x, torch.tensor([1, 500, 999]), torch.tensor([0, 4, NULL])).shape == x.shape
+    assert network(x, torch.tensor([1, 500, 999]), torch.tensor([[0.0], [4.0], [torch.nan]])).shape == x.shape
 
 
 def test_attention_equals_torchs_materialised_one():
@@ -55,10 +66,61 @@ def test_attention_equals_torchs_materialised_one():
     torch.testing.assert_close(ours(x), expected.transpose(1, 2).view_as(x), atol=1e-5, rtol=1e-4)
 
 
-def test_null_condition_is_no_embedding():
-    condition = DiscreteLabel(5, 8)
-    assert condition(torch.tensor([NULL])).abs().sum() == 0
-    assert torch.equal(condition(torch.tensor([3])), condition.embedding.weight[3:4])
+@pytest.mark.parametrize("size, blocks", [(64, "all"), (128, "inner")])
+def test_the_papers_128_px_network_has_two_attention_layers_less(size, blocks):
+    network = build(image_size=size, attention=blocks)
+    layers = [module for module in network.modules() if isinstance(module, SelfAttention)]
+    assert len(layers) == (6 if size == 64 else 4)
+    attention = lambda c: 2 * 2 * c + 4 * c * c + 4 * c + 2 * (c * c + c)  # noqa: E731
+    gone = 0 if size == 64 else attention(128) + attention(64)
+    assert count_parameters(network) == 23_332_737 - gone
+
+
+def test_no_tensor_of_size_tokens_squared_is_made():
+    """What a backward pass keeps is far below one attention matrix of the 64 px block, 4096² × 4 heads × 4 bytes."""
+    kept = []
+    network, x = SelfAttention(64, 4), torch.randn(1, 64, 64, 64, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
+        network(x)
+    assert max(kept) <= 4096 * 64 * 3
+
+
+CONDITIONS = {
+    "discrete": (DiscreteLabel(5, 8), torch.tensor([[0.0], [3.0], [4.0]])),
+    "continuous": (XRayFlux(8), torch.tensor([[1e-8], [3e-6], [2e-4]])),
+    "embedding": (LabelAndEmbedding(5, 6, 8), torch.cat([torch.tensor([[0.0], [3.0], [4.0]]), torch.ones(3, 6)], 1)),
+}
+
+
+@pytest.mark.parametrize("kind", CONDITIONS)
+def test_every_condition_has_a_null(kind):
+    module, asked = CONDITIONS[kind]
+    assert module(asked).shape == (3, 8) and module(asked).abs().sum(1).min() > 0
+    assert module(null_like(asked)).abs().sum() == 0
+    mixed = module(drop(asked, torch.tensor([False, True, False])))
+    assert mixed[1].abs().sum() == 0 and torch.equal(mixed[[0, 2]], module(asked)[[0, 2]])
+    mixed.sum().backward()
+    assert all(p.grad.isfinite().all() for p in module.parameters())
+
+
+def test_conditions_by_hand():
+    label, flux, both = (CONDITIONS[kind][0] for kind in ("discrete", "continuous", "embedding"))
+    assert torch.equal(label(torch.tensor([[3.0]])), label.embedding.weight[3:4])
+    fluxes = torch.tensor([[1e-7], [1e-6], [1e-5]])
+    flux.fit(fluxes)
+    assert flux.mean.item() == pytest.approx(-6) and flux.spread.item() == pytest.approx((2 / 3) ** 0.5)
+    standardised = (torch.tensor([[-4.0]]) + 6) / (2 / 3) ** 0.5
+    torch.testing.assert_close(flux(torch.tensor([[1e-4]])), flux.layers(standardised))
+    z = torch.arange(6.0)
+    weight, bias = both.join.weight, both.join.bias
+    expected = weight[:, :8] @ both.embedding.weight[2] + weight[:, 8:] @ z + bias
+    torch.testing.assert_close(both(torch.cat([torch.tensor([2.0]), z])[None])[0], expected)
+
+
+@pytest.mark.parametrize("bad", [0.0, -1e-6, float("nan"), float("inf")])
+def test_a_flux_that_is_none(bad):
+    with pytest.raises(SolarsynthError, match=r"1 of 2 fluxes are not positive numbers.*leave those frames"):
+        XRayFlux(8).fit(torch.tensor([[1e-6], [bad]]))
 
 
 def test_time_embedding_by_hand():
@@ -68,7 +130,16 @@ def test_time_embedding_by_hand():
     torch.testing.assert_close(row, torch.cat([(7 * rates).sin(), (7 * rates).cos()]))
 
 
-@pytest.mark.parametrize("settings", [{"image_size": 60}, {"image_size": 64, "patch": 16}, {"base_width": 6}])
-def test_sizes_that_do_not_divide(settings):
-    with pytest.raises(SolarsynthError, match="does not divide"):
+@pytest.mark.parametrize(
+    "settings, match",
+    [
+        ({"image_size": 60}, "60 does not divide by 8"),
+        ({"image_size": 64, "patch": 16}, "64 does not divide by 128"),
+        ({"base_width": 6}, "does not divide by 4 attention heads"),
+        ({"attention": "iner"}, "no attention 'iner'; did you mean 'inner'"),
+        ({"multipliers": (1,)}, "must be two or more numbers"),
+    ],
+)
+def test_configurations_that_cannot_be(settings, match):
+    with pytest.raises(SolarsynthError, match=match):
         UNetConfig(**settings)

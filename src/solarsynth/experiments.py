@@ -12,37 +12,44 @@ import hashlib
 import json
 import shutil
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from solarsynth import CLASSES
 from solarsynth.errors import SolarsynthError, nearest
-from solarsynth.labelling import LabelledSet, daily_labels, event_flux, labelled_frames, usable_frames
-from solarsynth.observations.archive import Archive
-from solarsynth.observations.simulated import VERSION as SIMULATED_VERSION
-from solarsynth.observations.simulated import SimulatedSun, simulate
+from solarsynth.labelled import LabelledSet
 from solarsynth.profiles import Profile, load_profile
-from solarsynth.splits import split, time_blocks
-from solarsynth.store import Entry, Store, write_json
+from solarsynth.store import Entry, Store
 
-SOURCES = ("simulated", "archive", "quicklook", "sdoml")
-MODELS = ("discrete",)
+# What reads observations loads pandas and zarr; training from a labelled set in one file must not need them.
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from solarsynth.generator import Generator
+    from solarsynth.models.cevae import CeVAE
+    from solarsynth.observations.archive import Archive
+
+SOURCES = ("simulated", "archive", "quicklook", "sdoml", "labelled")
+MODELS = ("discrete", "continuous", "embedding")  # the paper's, in its order
+BASELINE = "cevae"
 
 # What `data` is for each source that needs it.
 _DATA = {
     "archive": "the folder of an archive",
     "quicklook": "a period such as 2012-01-01/2012-03-01",
     "sdoml": "years such as 2011-2019",
+    "labelled": "the .npz of a labelled set that `solarsynth dataset --out` wrote",
 }
 
+# How the two small networks are trained; only their length is a setting.
+CEVAE_TRAINING = {"batch_size": 32, "learning_rate": 1e-3, "weight_decay": 0.0, "cooldown": 0.5, "ema_decay": 0.99}
+PRIOR_TRAINING = {"batch_size": 64, "learning_rate": 1e-3, "cooldown": 0.5, "ema_decay": 0.99}
+
 SPLIT_SEED = 42  # one split for all seeds of a model, so that seeds differ in nothing else
-MODEL_FILE = "model.safetensors"
 
 
 @dataclass
@@ -53,10 +60,10 @@ class Run:
     ----------
     profile : str or Profile
         Name, path of a YAML file, or a profile already loaded.
-    source : {"simulated", "archive", "quicklook", "sdoml"}
+    source : {"simulated", "archive", "quicklook", "sdoml", "labelled"}
     data : str
         With ``archive`` its folder, with ``sdoml`` years (``2011-2019``), with ``quicklook`` a period
-        (``2012-01-01/2012-03-01``).
+        (``2012-01-01/2012-03-01``), with ``labelled`` the file of a labelled set.
     seed : int
         Seed of training; the split has its own, fixed one.
     overrides : dict, optional
@@ -94,6 +101,8 @@ class Run:
     @functools.cached_property
     def simulated_entry(self) -> Entry:
         """The simulated archive in the store."""
+        from solarsynth.observations.simulated import VERSION, SimulatedSun, simulate
+
         sun = SimulatedSun(
             images=self.settings.simulated_images,
             image_size=self.settings.image_size,
@@ -106,11 +115,12 @@ class Run:
             shutil.rmtree(folder / "archive", ignore_errors=True)
             simulate(folder / "archive", sun)
 
-        return self.store.make("archive", make, params=vars(sun), stage_version=SIMULATED_VERSION)
+        return self.store.make("archive", make, params=vars(sun), stage_version=VERSION)
 
     @functools.cached_property
     def fetched_entry(self) -> Entry:
         """The archive of ``sdoml`` or ``quicklook`` in the store, downloaded and built if it is not there."""
+        from solarsynth.labelling import usable_frames
         from solarsynth.observations import building
 
         s, downloads = self.settings, self.store.folder / "downloads"
@@ -169,6 +179,8 @@ class Run:
     @functools.cached_property
     def archive_path(self) -> Path:
         """Folder of the archive, made if need be."""
+        if self.source == "labelled":
+            raise SolarsynthError("source 'labelled' has no archive, only its labelled set; choose another source")
         if self.source == "archive":
             return Path(self.data)
         entry = self.simulated_entry if self.source == "simulated" else self.fetched_entry
@@ -176,11 +188,16 @@ class Run:
 
     def archive(self) -> Archive:
         """Open the archive."""
+        from solarsynth.observations.archive import Archive
+
         return Archive(self.archive_path)
 
     @functools.cached_property
     def dataset_entry(self) -> Entry:
         """The labelled set in the store."""
+        from solarsynth.labelling import labelled_frames
+        from solarsynth.splits import split, time_blocks
+
         s = self.settings
         archive = self.archive()
         if self.source == "archive":
@@ -231,7 +248,22 @@ class Run:
     @functools.cached_property
     def dataset(self) -> LabelledSet:
         """The labelled set."""
+        if self.source == "labelled":
+            data = LabelledSet.read(Path(self.data))
+            if data.image.shape[1] != self.settings.image_size:
+                raise SolarsynthError(
+                    f"{self.data}: its images have {data.image.shape[1]} px, the profile asks for "
+                    f"{self.settings.image_size}; set image_size"
+                )
+            return data
         return LabelledSet.read(self.dataset_entry.path / "set.zarr")
+
+    @functools.cached_property
+    def dataset_key(self) -> str:
+        """What names the labelled set in the keys of all that is made from it."""
+        if self.source == "labelled":
+            return hashlib.sha256(Path(self.data).read_bytes()).hexdigest()[:16]
+        return self.dataset_entry.key
 
     def daily(self, mode: str = "paper") -> tuple[pd.DataFrame, dict[str, int]]:
         """Return the daily set of Section 8.2: per day its frame and the strongest class of the next 24 hours.
@@ -241,6 +273,8 @@ class Run:
         mode : {"paper", "all-days"}
             Without or with days that have no listed flare.
         """
+        from solarsynth.labelling import daily_labels, event_flux
+
         archive = self.archive()
         events = archive.events()
         flux, _ = event_flux(
@@ -254,81 +288,230 @@ class Run:
 
     # --- Section 4: models
 
-    def model_entry(self, model: str = "discrete", report: Callable | None = None) -> Entry:
-        """Return the trained model in the store; training goes on where a killed run stopped.
+    def architecture(self, kind: str) -> dict[str, Any]:
+        """Return what `solarsynth.generator.build` needs for a model of this run.
 
         Parameters
         ----------
-        model : {"discrete"}
-        report : callable, optional
-            Called with a `solarsynth.diffusion.training.Progress` about once a second.
+        kind : {"discrete", "continuous", "embedding", "cevae", "prior"}
         """
-        from safetensors.torch import save_file
-
-        from solarsynth.diffusion.training import CHECKPOINT, TrainingConfig, train
-
-        if model not in MODELS:
-            raise SolarsynthError(f"no model {model!r}{nearest(model, MODELS)}")
         s = self.settings
-        config = TrainingConfig(
-            train_images=s.train_images,
-            batch_size=s.batch_size,
-            learning_rate=s.learning_rate,
-            weight_decay=s.weight_decay,
-            cooldown=s.cooldown,
-            ema_decay=s.ema_decay,
-            ema_start=s.ema_start,
-            condition_dropout=s.condition_dropout,
-            seed=self.seed,
-            log_every=max(s.batch_size, s.train_images // 100),
-        )
-        architecture = self._architecture()
-        params = architecture | {"model": model} | {k: v for k, v in vars(config).items() if k != "checkpoint_every"}
-
-        def make(folder: Path) -> None:
-            data = self.dataset
-            part = ~data.test
-            denoiser = build_denoiser(architecture, seed=self.seed)
-            ema = train(denoiser, data.image[part], data.label[part], config, folder, device=device(), report=report)
-            weights = {k: v.detach().cpu().contiguous() for k, v in ema.average.state_dict().items()}
-            save_file(weights, folder / MODEL_FILE)
-            write_json(
-                folder / "model.json",
-                {
-                    "model": model,
-                    "architecture": architecture,
-                    "classes_seen": data.counts(test=False),
-                    "unit": data.unit,
-                    "source": data.about["source"],
-                },
-            )
-            (folder / CHECKPOINT).unlink()
-
-        return self.store.make(
-            "model",
-            make,
-            params=params,
-            upstream={"dataset": self.dataset_entry.key},
-            stage_version=1,
-            device=device(),
-        )
-
-    def _architecture(self) -> dict[str, Any]:
-        s = self.settings
+        if kind == BASELINE:
+            return {"kind": kind, "image_size": s.image_size, "latent": s.latent, "width": s.cevae_width}
+        schedule = {"n_steps": s.n_steps, "beta_start": s.beta_start, "beta_end": s.beta_end}
+        if kind == "prior":
+            sizes = {"latent": s.latent, "width": s.prior_width, "depth": 4}
+            return {"kind": kind, "n_classes": len(CLASSES)} | sizes | schedule
+        if kind not in MODELS:
+            raise SolarsynthError(f"no model {kind!r}{nearest(kind, MODELS)}")
         return {
+            "kind": kind,
             "image_size": s.image_size,
             "base_width": s.base_width,
             "patch": s.patch,
+            "attention": s.attention,
+            "dropout": s.dropout,
             "n_classes": len(CLASSES),
+            "latent": s.latent if kind == "embedding" else 0,
             "parameterisation": s.parameterisation,
-            "n_steps": s.n_steps,
-            "beta_start": s.beta_start,
-            "beta_end": s.beta_end,
+            "min_snr": s.min_snr,
+        } | schedule
+
+    def model_entry(self, model: str = "discrete", report: Callable | None = None, *, compiled: bool = False) -> Entry:
+        """Return a trained model of the paper in the store; training goes on where a killed run stopped.
+
+        Parameters
+        ----------
+        model : {"discrete", "continuous", "embedding"}
+        report : callable, optional
+            Called with a `solarsynth.diffusion.training.Progress` about once a second.
+        compiled : bool
+            Whether to train with torch.compile.
+        """
+        s = self.settings
+        architecture = self.architecture(model)
+        warm = bool(s.finetune_images) and model != "discrete"
+        upstream = {}
+        if warm:
+            upstream["start"] = self.model_entry("discrete", report, compiled=compiled).key
+        if model == "embedding":
+            upstream["cevae"] = self.cevae_entry(report).key
+        config = {
+            "train_images": s.finetune_images if warm else s.train_images,
+            "batch_size": s.batch_size,
+            "learning_rate": s.learning_rate,
+            "weight_decay": s.weight_decay,
+            "cooldown": s.cooldown,
+            "ema_decay": s.ema_decay,
+            "ema_start": s.ema_start,
+            "condition_dropout": s.condition_dropout,
+            "gradient_clip": s.gradient_clip,
         }
 
+        def start(network) -> None:
+            from solarsynth.generator import read_model
+
+            if warm:
+                weights = read_model(self.store.path("model", upstream["start"]))[0].state_dict()
+                shared = {k: v for k, v in weights.items() if not k.startswith("network.condition.")}
+                network.load_state_dict(shared, strict=False)
+
+        data = self.dataset
+        part = ~data.test
+        about = {
+            "classes_seen": data.counts(test=False),
+            "unit": data.unit,
+            "source": data.about["source"],
+            "training_flux": {n: data.flux[part & (data.label == i)].tolist() for i, n in enumerate(CLASSES)},
+        }
+        return self._trained(
+            "model",
+            architecture,
+            config,
+            upstream,
+            lambda: (data.image[part], self.conditions(model)),
+            about,
+            report,
+            start=start,
+            compiled=compiled,
+        )
+
+    def conditions(self, model: str) -> np.ndarray:
+        """Return what a model is told about each training image, (n, d) float32; see `Condition`."""
+        data = self.dataset
+        label, flux = data.label[~data.test], data.flux[~data.test]
+        if model == "discrete":
+            return label[:, None].astype(np.float32)
+        if model == "continuous":
+            return flux[:, None].astype(np.float32)
+        z = self.feature_space(data.image[~data.test])
+        return np.concatenate([label[:, None], z], axis=1).astype(np.float32)
+
+    def cevae_entry(self, report: Callable | None = None) -> Entry:
+        """Return the trained ceVAE in the store."""
+        s = self.settings
+        data = self.dataset
+        image = data.image[~data.test]
+
+        def finish(cevae) -> None:
+            import torch
+
+            from solarsynth.generator import embed_images
+
+            cevae.fit_embeddings(torch.from_numpy(embed_images(cevae, image, standardised=False)))
+
+        return self._trained(
+            BASELINE,
+            self.architecture(BASELINE),
+            {"train_images": s.cevae_images, "ema_start": 20, "gradient_clip": 1.0, **CEVAE_TRAINING},
+            {},
+            lambda: (image, np.zeros((len(image), 1), np.float32)),
+            {"unit": data.unit, "source": data.about["source"]},
+            report,
+            finish=finish,
+        )
+
+    def cevae(self, report: Callable | None = None) -> CeVAE:
+        """Return the trained ceVAE."""
+        from solarsynth.generator import read_model
+
+        return read_model(self.cevae_entry(report).path)[0]
+
+    def prior_entry(self, report: Callable | None = None) -> Entry:
+        """Return the trained prior p(z | y) in the store."""
+        s = self.settings
+        data = self.dataset
+        return self._trained(
+            "prior",
+            self.architecture("prior"),
+            {
+                "train_images": s.prior_images,
+                "ema_start": 20,
+                "condition_dropout": s.condition_dropout,
+                **PRIOR_TRAINING,
+            },
+            {"cevae": self.cevae_entry(report).key},
+            lambda: (self.feature_space(data.image[~data.test]), self.conditions("discrete")),
+            {"unit": data.unit, "source": data.about["source"]},
+            report,
+        )
+
+    def _trained(
+        self,
+        stage: str,
+        architecture: dict[str, Any],
+        config: dict[str, Any],
+        upstream: dict[str, str],
+        examples: Callable[[], tuple[np.ndarray, np.ndarray]],
+        about: dict[str, Any],
+        report: Callable | None,
+        *,
+        start: Callable[[Any], None] | None = None,
+        finish: Callable[[Any], None] | None = None,
+        compiled: bool = False,
+    ) -> Entry:
+        """Train a model as a stage of the store.
+
+        Parameters
+        ----------
+        examples : callable
+            Returns images or vectors, and conditions; called if there is something to train.
+        start, finish : callable, optional
+            Called with the fresh and with the trained model.
+        """
+        from solarsynth.diffusion import distributed
+        from solarsynth.diffusion.training import CHECKPOINT, TrainingConfig, train
+        from solarsynth.generator import build, device, write_model
+
+        training = TrainingConfig(
+            **config, seed=self.seed, log_every=max(config["batch_size"], config["train_images"] // 100)
+        )
+        params = {"architecture": architecture, "training": config | {"seed": self.seed}}
+        upstream = {"dataset": self.dataset_key} | upstream
+
+        def make(folder: Path) -> None:
+            model = build(architecture, seed=self.seed)
+            if start:
+                start(model)
+            image, condition = examples()
+            ema = train(model, image, condition, training, folder, device=device(), compiled=compiled, report=report)
+            if distributed.rank():
+                return
+            if finish:
+                finish(ema.average)
+            write_model(folder, ema.average, about | {"architecture": architecture})
+            (folder / CHECKPOINT).unlink()
+
+        return self._make_together(
+            stage, make, params=params, upstream=upstream, stage_version=2, device=describe_device()
+        )
+
+    def _make_together(self, stage: str, make: Callable[[Path], None], **settings: Any) -> Entry:
+        """Make an entry of the store, with all processes that torchrun started if there are several."""
+        from solarsynth.diffusion import distributed
+
+        if distributed.world() > 1:
+            folder, made = self.store.look(stage, settings["params"], settings["upstream"], settings["stage_version"])
+            if not distributed.agree(made) and distributed.rank():
+                distributed.barrier()  # until process 0 has the folder and its lock
+                make(folder)
+            elif not distributed.rank() and not made:
+                inner = make
+
+                def make(folder: Path) -> None:
+                    distributed.barrier()
+                    inner(folder)
+
+            with distributed.first_then_others():
+                return self.store.make(stage, make, **settings)
+        return self.store.make(stage, make, **settings)
+
     def generator(self, model: str = "discrete", report: Callable | None = None) -> Generator:
-        """Return the trained model, ready to sample."""
-        return Generator.read(self.model_entry(model, report).path, defaults=self.settings)
+        """Return a trained model, ready to sample."""
+        from solarsynth.generator import Generator
+
+        prior = self.prior_entry(report).path if model == "embedding" else None
+        return Generator.read(self.model_entry(model, report).path, defaults=self.settings, prior=prior)
 
     # --- Section 6: samples
 
@@ -343,56 +526,74 @@ class Run:
             Images per class.
         seed : int
             Seed of the set.
-        model : {"discrete"}
+        model : {"discrete", "continuous", "embedding", "cevae"}
+            The ceVAE is not asked for a class: it draws as many images as the counts add up to.
         report : callable, optional
             Called with (images done, images in all).
         """
+        from solarsynth.generator import Generator, draw_baseline, read_model
+
         s = self.settings
-        model_entry = self.model_entry(model)
-        steps = s.n_steps - 1 if s.sampler == "ancestral" else s.sampling_steps
-        params = {
-            "counts": counts,
-            "sampler": s.sampler,
-            "steps": steps,
-            "guidance": s.guidance,
-            "seed": seed,
-        }
+        if model == BASELINE:
+            upstream = {BASELINE: self.cevae_entry().key}
+            params: dict[str, Any] = {"count": sum(counts.values()), "seed": seed}
+        else:
+            upstream = {"model": self.model_entry(model).key}
+            if model == "embedding":
+                upstream["prior"] = self.prior_entry().key
+            steps = s.n_steps - 1 if s.sampler == "ancestral" else s.sampling_steps
+            params = {"counts": counts, "sampler": s.sampler, "steps": steps, "guidance": s.guidance, "seed": seed}
+            params |= {"interval": [s.guidance_low, s.guidance_high]} if s.guidance_low or s.guidance_high else {}
+            params |= {"eta": s.eta} if s.sampler == "ddim" else {}
 
         def make(folder: Path) -> None:
-            generator = Generator.read(model_entry.path, defaults=s)
-            label = np.repeat(np.arange(len(CLASSES)), [counts.get(name, 0) for name in CLASSES])
-            image = generator.draw(
-                label,
-                guidance=s.guidance,
-                steps=steps,
-                sampler=s.sampler,
-                seed=seed,
-                batch=s.sampling_batch,
-                folder=folder,
-                report=report,
-            )
-            np.savez(folder / "samples.npz", image=image, label=label)
+            if model == BASELINE:
+                image = draw_baseline(read_model(self.cevae_entry().path)[0], sum(counts.values()), seed)
+                label = np.full(len(image), -1)
+            else:
+                prior = self.prior_entry().path if model == "embedding" else None
+                generator = Generator.read(self.model_entry(model).path, defaults=s, prior=prior)
+                label = np.repeat(np.arange(len(CLASSES)), [counts.get(name, 0) for name in CLASSES])
+                image = generator.draw(
+                    label,
+                    guidance=s.guidance,
+                    interval=(s.guidance_low, s.guidance_high),
+                    steps=steps,
+                    sampler=s.sampler,
+                    eta=s.eta,
+                    seed=seed,
+                    batch=s.sampling_batch,
+                    folder=folder,
+                    report=report,
+                )
+            np.savez(folder / "samples.npz", image=image, label=label, settings=json.dumps({"model": model} | params))
             for part in folder.glob("batch-*.npy"):
                 part.unlink()
 
         return self.store.make(
             "samples",
             make,
-            params=params,
-            upstream={"model": model_entry.key},
-            stage_version=1,
-            device=device(),
+            params=params | {"model": model},
+            upstream=upstream,
+            stage_version=2,
+            device=describe_device(),
         )
 
     def samples(self, counts: dict[str, int], *, seed: int, model: str = "discrete") -> tuple[np.ndarray, np.ndarray]:
-        """Return samples: images (n, H, W) uint8 in [-1, 1] as 0..255, and labels (n,)."""
-        entry = self.samples_entry(counts, seed=seed, model=model, report=progress_line("sampling"))
+        """Return samples: images (n, H, W) uint8 in [-1, 1] as 0..255, and labels (n,), -1 for the baseline's."""
+        entry = self.samples_entry(counts, seed=seed, model=model, report=progress_line(f"{model}: sampling"))
         with np.load(entry.path / "samples.npz", allow_pickle=False) as file:
             return file["image"], file["label"]
 
     def classes_to_draw(self) -> list[str]:
         """Return the classes the model can be asked for: those with a training image."""
         return [name for name, count in self.dataset.counts(test=False).items() if count]
+
+    def uniform_counts(self, size: int) -> dict[str, int]:
+        """Return images per class for a set with all drawable classes alike (Sect. 6)."""
+        names = self.classes_to_draw()
+        each, more = divmod(size, len(names))
+        return {name: each + (i < more) for i, name in enumerate(names)}
 
     def proportional_counts(self, size: int) -> dict[str, int]:
         """Return images per class for a set in the proportions of the training images (Sect. 6).
@@ -410,200 +611,22 @@ class Run:
 
     @functools.cached_property
     def feature_space(self) -> Callable[[np.ndarray], np.ndarray]:
-        """PCA of the training images, in which the cluster metrics are computed until the ceVAE stands.
+        """The ceVAE's latent space, in which the paper measures clusters (Sect. 5).
 
-        Maps images (n, H, W) uint8 to features (n, d) float32.
+        Maps images (n, H, W) uint8 to embeddings (n, latent) float32, standardised over the training images.
         """
-        from sklearn.decomposition import PCA
+        from solarsynth.generator import embed_images
 
-        reference = _flat(self.dataset.image[~self.dataset.test])
-        dimension = min(self.settings.features, len(reference) - 1)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            pca = PCA(dimension, svd_solver="randomized", random_state=0).fit(reference)
-        return lambda image: pca.transform(_flat(image)).astype(np.float32)
+        return functools.partial(embed_images, self.cevae())
 
 
-class Generator:
-    """A trained model to sample from.
-
-    Attributes
-    ----------
-    denoiser : solarsynth.diffusion.denoiser.Denoiser
-    classes_seen : dict of str to int
-        Training images per class.
-    unit : str
-    """
-
-    def __init__(self, denoiser, about: dict[str, Any], defaults: Profile) -> None:
-        self.denoiser = denoiser
-        self.about = about
-        self.classes_seen: dict[str, int] = about["classes_seen"]
-        self.unit: str = about["unit"]
-        self.defaults = defaults
-
-    @classmethod
-    def read(cls, folder: Path, defaults: Profile) -> Generator:
-        """Read a model that the store holds.
-
-        Raises
-        ------
-        SolarsynthError
-            If a file is missing or damaged.
-        """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-            denoiser = build_denoiser(about["architecture"], seed=0)
-            denoiser.load_state_dict(load_file(folder / MODEL_FILE))
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            raise SolarsynthError(
-                f"{folder}: no readable model in it ({str(error).splitlines()[0]}); train it again"
-            ) from None
-        return cls(denoiser.to(device()).eval(), about, defaults)
-
-    def sample(
-        self,
-        flare_class: str,
-        n: int = 1,
-        *,
-        guidance: float | None = None,
-        seed: int = 0,
-        steps: int | None = None,
-        sampler: str | None = None,
-    ) -> np.ndarray:
-        """Draw Suns with a flare of a class.
-
-        Parameters
-        ----------
-        flare_class : {"A", "B", "C", "M", "X"}
-        n : int
-            How many.
-        guidance : float, optional
-            w of Eq. 6; the profile's by default.
-        seed : int
-            The first n images of a seed do not depend on n.
-        steps : int, optional
-            Sampling steps.
-        sampler : {"ancestral", "dpm-solver++"}, optional
-
-        Returns
-        -------
-        ndarray of uint8, shape (n, H, W)
-            Display units (0..255 over the normalised range), row 0 in the south.
-
-        Raises
-        ------
-        SolarsynthError
-            For a class that does not exist or that the model never saw.
-        """
-        if flare_class not in CLASSES:
-            raise SolarsynthError(f"no class {flare_class!r}; the GOES classes are {', '.join(CLASSES)}")
-        if n < 1:
-            raise SolarsynthError(f"the number of images must be at least 1, not {n}")
-        d = self.defaults
-        sampler = sampler or d.sampler
-        if steps is None:
-            steps = self.denoiser.schedule.n_steps - 1 if sampler == "ancestral" else d.sampling_steps
-        return self.draw(
-            np.full(n, CLASSES.index(flare_class)),
-            guidance=d.guidance if guidance is None else guidance,
-            steps=steps,
-            sampler=sampler,
-            seed=seed,
-            batch=d.sampling_batch,
-        )
-
-    def draw(
-        self,
-        label: np.ndarray,
-        *,
-        guidance: float,
-        steps: int,
-        sampler: str,
-        seed: int,
-        batch: int,
-        folder: Path | None = None,
-        report: Callable[[int, int], None] | None = None,
-    ) -> np.ndarray:
-        """Draw one image per label (n,); finished batches are kept in `folder`, if given, and found again."""
-        import torch
-
-        from solarsynth.diffusion.samplers import NoiseStreams, image_seeds
-        from solarsynth.diffusion.samplers import sampler as pick
-
-        for number in np.unique(label):
-            if not self.classes_seen[CLASSES[number]]:
-                seen = ", ".join(name for name, count in self.classes_seen.items() if count)
-                raise SolarsynthError(
-                    f"the model never saw an image of class {CLASSES[number]}, so it cannot draw one; it saw {seen}"
-                )
-        draw = pick(sampler)
-        where = next(self.denoiser.parameters()).device
-        shape = (1, *self.denoiser.mean.shape[1:])
-        seeds = image_seeds(seed, len(label))
-        image = np.empty((len(label), *shape[1:]), np.uint8)
-        for first in range(0, len(label), batch):
-            here = slice(first, first + batch)
-            kept = folder / f"batch-{first:06d}-{batch}.npy" if folder else None
-            if kept and kept.is_file():
-                image[here] = np.load(kept, allow_pickle=False)
-            else:
-                noise = NoiseStreams(seeds[here], shape)
-                asked = torch.from_numpy(label[here].astype(np.int64)).to(where)
-                x_0 = draw(self.denoiser, noise.draw().to(where), asked, guidance, steps, noise)
-                image[here] = ((x_0[:, 0].clamp(-1, 1) + 1) * 127.5).round().byte().cpu().numpy()
-                if kept:
-                    temporary = kept.with_suffix(".tmp")
-                    with temporary.open("wb") as file:
-                        np.save(file, image[here])
-                    temporary.replace(kept)
-            if report:
-                report(min(first + batch, len(label)), len(label))
-        return image
-
-
-def build_denoiser(architecture: dict[str, Any], seed: int):
-    """Build a denoiser with weights drawn from `seed`.
-
-    Parameters
-    ----------
-    architecture : dict
-        ``image_size``, ``base_width``, ``patch``, ``n_classes``, ``parameterisation``, ``n_steps``,
-        ``beta_start``, ``beta_end``.
-    seed : int
-
-    Returns
-    -------
-    solarsynth.diffusion.denoiser.Denoiser
-    """
+def describe_device() -> str:
+    """Return the device of this run, a GPU with its name."""
     import torch
 
-    from solarsynth.diffusion.conditioning import DiscreteLabel
-    from solarsynth.diffusion.denoiser import Denoiser
-    from solarsynth.diffusion.schedule import Schedule
-    from solarsynth.models.unet import UNet, UNetConfig
+    from solarsynth.generator import device
 
-    a = architecture
-    config = UNetConfig(image_size=a["image_size"], base_width=a["base_width"], patch=a["patch"])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = UNet(config, DiscreteLabel(a["n_classes"], config.time_width))
-    return Denoiser(
-        network.to(memory_format=torch.channels_last),
-        Schedule(a["n_steps"], a["beta_start"], a["beta_end"]),
-        a["parameterisation"],
-        (a["image_size"], a["image_size"]),
-    )
-
-
-def device() -> str:
-    """Return ``cuda`` where there is one, else ``cpu``."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.cuda.get_device_name() if device() == "cuda" else "cpu"
 
 
 def fingerprint(folder: Path) -> str:
@@ -650,7 +673,3 @@ def _count_line() -> Callable[[str, int, int], None]:
 def set_seeds(count: int, first: int = 1000) -> Sequence[int]:
     """Return the seeds of the sets of Section 6; they are fixed so that a set can be named by its number."""
     return range(first, first + count)
-
-
-def _flat(image: np.ndarray) -> np.ndarray:
-    return image.reshape(len(image), -1).astype(np.float32) / 127.5 - 1

@@ -23,7 +23,7 @@ from solarsynth import CLASSES
 if TYPE_CHECKING:
     from solarsynth.diffusion.denoiser import Denoiser
     from solarsynth.diffusion.schedule import Schedule
-    from solarsynth.labelling import LabelledSet
+    from solarsynth.labelled import LabelledSet
 
 #: One colour per class, from quiet to violent; told apart without colour vision by their lightness.
 COLOURS = dict(zip(CLASSES, sns.color_palette("viridis", 5), strict=True))

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from solarsynth import CLASSES
 from solarsynth.errors import SolarsynthError, nearest
+from solarsynth.labelled import class_of_flux
 from solarsynth.observations.archive import Archive, block_mean, normalise, to_uint8
 from solarsynth.observations.goes import to_scale
 from solarsynth.observations.times import DAY, NO_TIME, to_datetime
 
 SCALES = ("operational", "science", "paper")
-
-#: Lower bounds of the classes B, C, M and X in W/m² (Sect. 2.2); what is below is A.
-CLASS_BOUNDS = (1e-7, 1e-6, 1e-5, 1e-4)
-
-
-def class_of_flux(flux: np.ndarray) -> np.ndarray:
-    """Return the class, 0 (A) to 4 (X), of 1–8 Å fluxes in W/m²; a bound belongs to the class above it."""
-    # In single precision 1e-6 can lie a hair below the bound that it names.
-    return np.searchsorted(CLASS_BOUNDS, np.asarray(flux, np.float64) * (1 + 1e-6), side="right")
 
 
 def flux_of_class(text: pd.Series) -> np.ndarray:
@@ -257,85 +247,6 @@ def _first_after(times: np.ndarray, wanted: np.ndarray, tolerance: float) -> tup
     if len(times):
         found &= times[index] - wanted <= tolerance * 1000
     return index, found
-
-
-@dataclass(frozen=True)
-class LabelledSet:
-    """Frames with the class of their flare, by time.
-
-    Attributes
-    ----------
-    image : ndarray of uint8, shape (n, H, W)
-        0..255 stands for the normalised range [-1, 1]; row 0 in the south.
-    label : ndarray of int64, shape (n,)
-        0 (A) to 4 (X).
-    flux : ndarray of float64, shape (n,)
-        W/m², 1–8 Å.
-    peak_time, frame_time : ndarray of int64, shape (n,)
-        Milliseconds since 1970.
-    delay : ndarray of float64, shape (n,)
-        Seconds from the peak to the frame.
-    block : ndarray of int64, shape (n,)
-        Number of the time block a frame lies in.
-    test : ndarray of bool, shape (n,)
-        Held out from training.
-    unit : str
-        Unit of the archive: ``DN/s`` or ``display``.
-    funnel : dict of str to int
-    about : dict
-        Source, tolerances and split.
-    """
-
-    image: np.ndarray
-    label: np.ndarray
-    flux: np.ndarray
-    peak_time: np.ndarray
-    frame_time: np.ndarray
-    delay: np.ndarray
-    block: np.ndarray
-    test: np.ndarray
-    unit: str
-    funnel: dict[str, int]
-    about: dict = field(default_factory=dict)
-
-    ARRAYS = ("image", "label", "flux", "peak_time", "frame_time", "delay", "block", "test")
-
-    def __len__(self) -> int:
-        return len(self.label)
-
-    def counts(self, test: bool | None = None) -> dict[str, int]:
-        """Return the number of images per class, of one part or of all."""
-        label = self.label if test is None else self.label[self.test == test]
-        return dict(zip(CLASSES, np.bincount(label, minlength=len(CLASSES)).tolist(), strict=True))
-
-    def write(self, path: Path) -> None:
-        """Write the set as a zarr store."""
-        import zarr
-
-        group = zarr.open_group(str(path), mode="w", zarr_format=2)
-        for name in self.ARRAYS:
-            values = getattr(self, name)
-            chunks = (min(len(values), 256 if values.ndim > 1 else 1 << 16), *values.shape[1:])
-            group.create_array(name, data=values, chunks=chunks)
-        group.attrs.update(
-            {
-                "unit": self.unit,
-                "classes": list(CLASSES),
-                "funnel": self.funnel,
-                "about": self.about,
-                "times": "milliseconds since 1970-01-01T00:00:00Z",
-                "image": "uint8, 0..255 stands for the normalised range [-1, 1]",
-            }
-        )
-
-    @classmethod
-    def read(cls, path: Path) -> LabelledSet:
-        """Read a set that `write` wrote."""
-        import zarr
-
-        group = zarr.open_group(str(path), mode="r", zarr_format=2)
-        arrays = {name: group[name][:] for name in cls.ARRAYS}
-        return cls(**arrays, unit=group.attrs["unit"], funnel=group.attrs["funnel"], about=group.attrs["about"])
 
 
 def labelled_frames(

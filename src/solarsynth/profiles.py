@@ -45,6 +45,10 @@ class Profile:
         Space-to-depth factor at the U-Net's door; 1 is the paper's.
     base_width : int
         Channels of the first stage; 64 is the paper's, every other width scales with it.
+    attention : {"all", "inner", "none"}
+        Which stages of the U-Net have self-attention; ``inner`` leaves out the two that see most pixels.
+    dropout : float
+        Inside the U-Net's convolutions; the paper has none.
     n_steps : int
         T, the length of the forward process.
     beta_start, beta_end : float
@@ -63,24 +67,47 @@ class Profile:
         Step at which averaging begins; until then the average is a copy.
     condition_dropout : float
         Probability, per sample, of training without the condition (Ho & Salimans 2022).
-    sampler : {"ancestral", "dpm-solver++"}
+    gradient_clip : float
+        Largest norm of the gradient; 0, as in the paper: not clipped.
+    min_snr : float
+        γ of the Min-SNR weighting of the loss; 0, as in the paper: none.
+    finetune_images : int
+        Training images of the continuous and the embedding model when they start from the discrete model's
+        weights; 0, as in the paper: each is trained from scratch for `train_images`.
+    latent : int
+        Dimension of the ceVAE's latent space.
+    cevae_width : int
+        Channels of the ceVAE's first convolution; 16 in the published code.
+    cevae_images : int
+        Length of its training.
+    prior_width : int
+        Width of the prior's hidden layers.
+    prior_images : int
+        Length of its training, in embeddings.
+    sampler : {"ancestral", "ddim", "dpm-solver++"}
         The paper's sampler, or a fast one.
+    eta : float
+        Of ``ddim``: 0 deterministic, 1 as noisy as the ancestral sampler.
     sampling_steps : int
         Network evaluations per image (twice as many with guidance).
     guidance : float
         w of Eq. 6.
+    guidance_low, guidance_high : float
+        Noise levels σ between which guidance acts; 0 as upper bound: no bound.
     sampling_batch : int
-        Images sampled together.
+        Images sampled together; 0: as many as are drawn fastest, found by measuring.
     sets : int
-        Number of sets in the data's proportions.
+        Number of sets per model in the data's proportions, and as many with all classes alike.
     set_size : int
         Images in a set.
     figure_images : int
         Images drawn per class for the figures.
     map_images : int
         Images drawn per class for the standard-deviation maps.
-    features : int
-        Dimension of the PCA space in which the cluster metrics are computed.
+    quality_images : int
+        Images drawn for each number of sampling steps whose quality is compared.
+    quality_steps : int
+        Largest number of steps compared; 999 is the paper's.
     floor_draws : int
         Repetitions of the real-against-real noise floor.
     """
@@ -98,6 +125,8 @@ class Profile:
     parameterisation: str
     patch: int
     base_width: int
+    attention: str
+    dropout: float
     n_steps: int
     beta_start: float
     beta_end: float
@@ -109,15 +138,27 @@ class Profile:
     ema_decay: float
     ema_start: int
     condition_dropout: float
+    gradient_clip: float
+    min_snr: float
+    finetune_images: int
+    latent: int
+    cevae_width: int
+    cevae_images: int
+    prior_width: int
+    prior_images: int
     sampler: str
+    eta: float
     sampling_steps: int
     guidance: float
+    guidance_low: float
+    guidance_high: float
     sampling_batch: int
     sets: int
     set_size: int
     figure_images: int
     map_images: int
-    features: int
+    quality_images: int
+    quality_steps: int
     floor_draws: int
 
     def replace(self, **changes: Any) -> Profile:
@@ -131,7 +172,8 @@ _CHOICES = {
     "scale": ("operational", "science", "paper"),
     "split": ("blocked", "random"),
     "parameterisation": ("eps", "preconditioned"),
-    "sampler": ("ancestral", "dpm-solver++"),
+    "attention": ("all", "inner", "none"),
+    "sampler": ("ancestral", "ddim", "dpm-solver++"),
 }
 
 # Bounds outside which a value has no meaning (inclusive). They catch slips, not bad taste.
@@ -141,6 +183,15 @@ _BOUNDS = {
     "flux_tolerance": (0.0, 3600.0),
     "test_fraction": (0.0, 0.9),
     "condition_dropout": (0.0, 1.0),
+    "dropout": (0.0, 0.9),
+    "gradient_clip": (0.0, float("inf")),
+    "min_snr": (0.0, float("inf")),
+    "finetune_images": (0, float("inf")),
+    "eta": (0.0, 1.0),
+    "guidance_low": (0.0, float("inf")),
+    "guidance_high": (0.0, float("inf")),
+    "sampling_batch": (0, float("inf")),
+    "quality_images": (4, float("inf")),
     "cooldown": (0.0, 1.0),
     "ema_decay": (0.0, 1.0),
     "beta_start": (0.0, 1.0),

@@ -161,6 +161,17 @@ class Store:
             os.replace(partial, final)
         return Entry(stage, key, final, manifest, reused=False)
 
+    def path(self, stage: str, key: str) -> Path:
+        """Return the folder of a result."""
+        return self.folder / stage / key
+
+    def look(
+        self, stage: str, params: Mapping[str, Any], upstream: Mapping[str, str], stage_version: int
+    ) -> tuple[Path, bool]:
+        """Return the folder in which a result is made, and whether it lies finished in the store."""
+        final = self.path(stage, stage_key(stage, stage_version, params, upstream))
+        return final.with_name(f"{final.name}.partial"), _intact(final) is not None
+
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of it."""

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from solarsynth.diffusion.denoiser import Denoiser, guided_eps
+from solarsynth.diffusion.denoiser import Denoiser, Guidance, guided_eps
+from solarsynth.diffusion.schedule import Schedule
 from solarsynth.errors import SolarsynthError, nearest
 
 
@@ -24,7 +25,7 @@ class NoiseStreams:
     seeds : sequence of int
         One per image.
     shape : tuple of int
-        Shape of one image, (1, H, W).
+        Shape of one sample: (1, H, W), or (d,) for a vector.
     """
 
     def __init__(self, seeds: Sequence[int], shape: tuple[int, ...]) -> None:
@@ -32,7 +33,7 @@ class NoiseStreams:
         self.generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
 
     def draw(self) -> Tensor:
-        """Return the next noise of every image, (B, 1, H, W) float32 on the CPU."""
+        """Return the next noise of every sample, (B, *shape) float32 on the CPU."""
         return torch.stack([torch.randn(self.shape, generator=g) for g in self.generators])
 
 
@@ -46,78 +47,112 @@ Callback = Callable[[int, int, Tensor], None]
 
 @torch.no_grad()
 def ancestral(
-    denoiser: Denoiser,
+    model: Denoiser,
     x_T: Tensor,
     condition: Tensor,
-    guidance: float,
+    guidance: Guidance | float,
     steps: int,
-    noise: NoiseStreams,
+    generator: NoiseStreams,
     callback: Callback | None = None,
 ) -> Tensor:
     """The paper's sampler: every step of the reverse process, Eqs. 3 and 4, with variance β_t.
 
     Parameters
     ----------
-    denoiser : Denoiser
-    x_T : Tensor of float32, shape (B, 1, H, W)
+    model : Denoiser
+    x_T : Tensor of float32, shape (B, ...)
         Standard normal noise.
-    condition : Tensor, shape (B, ...)
-    guidance : float
+    condition : Tensor, shape (B, d)
+    guidance : Guidance or float
         w of Eq. 6.
     steps : int
         Must be ``n_steps - 1``: the ancestral sampler leaves none out.
-    noise : NoiseStreams
+    generator : NoiseStreams
         Where the noise of the steps comes from.
     callback : callable, optional
         Called after each step with (step number from 1, steps, x).
 
     Returns
     -------
-    Tensor of float32, shape (B, 1, H, W)
+    Tensor of float32, shaped like `x_T`
         x_0, not clipped.
     """
-    schedule = denoiser.schedule
+    schedule = model.schedule
     if steps != schedule.n_steps - 1:
         raise SolarsynthError(
             f"the ancestral sampler takes {schedule.n_steps - 1} steps, not {steps}; "
-            "use sampler 'dpm-solver++' for fewer"
+            "use sampler 'dpm-solver++' or 'ddim' for fewer"
         )
     x = x_T
     for done, t in enumerate(range(schedule.n_steps - 1, 0, -1), start=1):
         beta, alpha, alpha_bar = (v[t].item() for v in (schedule.beta, schedule.alpha, schedule.alpha_bar))
-        eps = guided_eps(denoiser, x, torch.full((len(x),), t, device=x.device), condition, guidance)
+        eps = guided_eps(model, x, t, condition, guidance)
         x = (x - beta / (1 - alpha_bar) ** 0.5 * eps) / alpha**0.5  # Eq. 4
         if t > 1:
-            x = x + beta**0.5 * noise.draw().to(x)
+            x = x + beta**0.5 * generator.draw().to(x)
         if callback:
             callback(done, steps, x)
     return x
 
 
 @torch.no_grad()
-def dpm_solver_pp(
-    denoiser: Denoiser,
+def ddim(
+    model: Denoiser,
     x_T: Tensor,
     condition: Tensor,
-    guidance: float,
-    steps: int,
-    noise: NoiseStreams | None = None,
+    guidance: Guidance | float,
+    steps: int | Sequence[int],
+    generator: NoiseStreams | None = None,
+    callback: Callback | None = None,
+    *,
+    eta: float = 0.0,
+) -> Tensor:
+    """DDIM (Song et al. 2021, Eq. 12, doi:10.48550/arXiv.2010.02502): deterministic at η = 0, ancestral-like at 1.
+
+    The parameters are those of `ancestral`; `steps` may be any number from 1 to ``n_steps - 1``, spaced as by
+    `solver_steps`, or the time steps themselves. `generator` is used with `eta` above 0 only.
+    """
+    if not 0 <= eta <= 1:
+        raise SolarsynthError(f"DDIM's eta must lie in [0, 1], not {eta:g}")
+    ts = _time_steps(model.schedule, steps)
+    alpha_bar = [model.schedule.alpha_bar[t].item() for t in ts] + [1.0]
+    x = x_T
+    for i, t in enumerate(ts):
+        eps = guided_eps(model, x, t, condition, guidance)
+        now, then = alpha_bar[i], alpha_bar[i + 1]
+        x_0 = (x - (1 - now) ** 0.5 * eps) / now**0.5
+        sigma = eta * ((1 - then) / (1 - now) * (1 - now / then)) ** 0.5
+        x = then**0.5 * x_0 + (1 - then - sigma**2) ** 0.5 * eps
+        if sigma > 0:
+            x = x + sigma * generator.draw().to(x)
+        if callback:
+            callback(i + 1, len(ts), x)
+    return x
+
+
+@torch.no_grad()
+def dpm_solver_pp(
+    model: Denoiser,
+    x_T: Tensor,
+    condition: Tensor,
+    guidance: Guidance | float,
+    steps: int | Sequence[int],
+    generator: NoiseStreams | None = None,
     callback: Callback | None = None,
 ) -> Tensor:
     """DPM-Solver++(2M) (Lu et al. 2022, Alg. 2, doi:10.48550/arXiv.2211.01095), deterministic.
 
-    The parameters are those of `ancestral`; `steps` may be any number from 1 to ``n_steps - 1`` and `noise`
-    is not used. The time steps are those of `solver_steps`. The last step goes to x_0 itself.
+    The parameters are those of `ddim`; `generator` is not used. The last step goes to x_0 itself.
     """
-    schedule = denoiser.schedule
-    ts = solver_steps(schedule.sigma, steps)
+    schedule = model.schedule
+    ts = _time_steps(schedule, steps)
     # λ = log(sqrt(ᾱ) / sqrt(1 - ᾱ)) = -log σ; one more entry for the end, where σ = 0.
     alpha = [schedule.alpha_bar[t].sqrt().item() for t in ts] + [1.0]
     spread = [(1 - schedule.alpha_bar[t]).sqrt().item() for t in ts] + [0.0]
     log_snr = [-schedule.sigma[t].log().item() for t in ts] + [float("inf")]
     x, before = x_T, None
     for i, t in enumerate(ts):
-        eps = guided_eps(denoiser, x, torch.full((len(x),), t, device=x.device), condition, guidance)
+        eps = guided_eps(model, x, t, condition, guidance)
         x_0 = (x - spread[i] * eps) / alpha[i]
         estimate = x_0
         # The first step has no predecessor and the last one ends at λ = ∞: both are first order.
@@ -130,6 +165,10 @@ def dpm_solver_pp(
         if callback:
             callback(i + 1, len(ts), x)
     return x
+
+
+def _time_steps(schedule: Schedule, steps: int | Sequence[int]) -> list[int]:
+    return solver_steps(schedule.sigma, steps) if isinstance(steps, int) else list(steps)
 
 
 def solver_steps(sigma: Tensor, steps: int, rho: float = 7.0) -> list[int]:
@@ -161,7 +200,7 @@ def solver_steps(sigma: Tensor, steps: int, rho: float = 7.0) -> list[int]:
     return chosen
 
 
-SAMPLERS = {"ancestral": ancestral, "dpm-solver++": dpm_solver_pp}
+SAMPLERS = {"ancestral": ancestral, "ddim": ddim, "dpm-solver++": dpm_solver_pp}
 
 
 def sampler(name: str) -> Callable[..., Tensor]:

@@ -43,13 +43,13 @@ class Schedule:
 
         Parameters
         ----------
-        x_0, eps : Tensor, shape (B, 1, H, W)
-            Images in [-1, 1] and standard normal noise.
+        x_0, eps : Tensor, shape (B, ...)
+            Images in [-1, 1], or vectors, and standard normal noise.
         t : Tensor of int64, shape (B,)
 
         Returns
         -------
-        Tensor, shape (B, 1, H, W)
+        Tensor, shaped like `x_0`
         """
         alpha_bar = per_image(self.alpha_bar, t, x_0)
         return alpha_bar.sqrt() * x_0 + (1 - alpha_bar).sqrt() * eps
@@ -63,5 +63,5 @@ class Schedule:
 
 
 def per_image(values: Tensor, t: Tensor, like: Tensor) -> Tensor:
-    """Pick ``values[t]`` and shape it (B, 1, 1, 1) with the device and dtype of `like`."""
+    """Pick ``values[t]`` and shape it (B, 1, ...) with the device and dtype of `like`."""
     return values.to(like.device)[t].to(like.dtype).view(-1, *[1] * (like.ndim - 1))

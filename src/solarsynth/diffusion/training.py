@@ -1,7 +1,9 @@
-"""One training loop for every model: resumable, exact, counted in images.
+"""One training loop for every model: resumable, exact, counted in images, on one device or many.
 
-All randomness of a step is drawn from a generator seeded with (seed, step). A killed run therefore goes on
-exactly where its last checkpoint was, without a random state to store, and ends with the same weights.
+A model is a module that, called with x_0, the condition and what it drew, returns the loss per image and its
+picture of x_0; see `Trainable`. All randomness of a step is drawn from generators seeded with (seed, step). A
+killed run therefore goes on exactly where its last checkpoint was, without a random state to store, and ends with
+the same weights. Started by torchrun, every process takes its share of the same global batch.
 """
 
 from __future__ import annotations
@@ -10,11 +12,12 @@ import copy
 import csv
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,13 +25,29 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from solarsynth.diffusion import distributed
 from solarsynth.diffusion.conditioning import drop
-from solarsynth.diffusion.denoiser import Denoiser
 from solarsynth.errors import SolarsynthError
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "training.csv"
 LOG_COLUMNS = ("images", "loss", "psnr", "gradient_norm")
+
+
+class Trainable(Protocol):
+    """What the loop asks of a model (an ``nn.Module``): the denoisers and the ceVAE answer."""
+
+    def fit(self, x_0: Tensor, condition: Tensor) -> None:
+        """Take scales from the whole training set, (n, ...) and (n, d)."""
+
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Draw the randomness that a batch of `shape` needs; the first axis of each tensor is the batch."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what defines the model, as JSON types."""
+
+    def __call__(self, x_0: Tensor, condition: Tensor, *drawn: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss per image (B,) and the model's x_0, shaped like `x_0`."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +70,8 @@ class TrainingConfig:
         Step at which averaging begins; until then the average is a copy of the weights.
     condition_dropout : float
         Probability, per sample, of dropping the condition.
+    gradient_clip : float
+        Largest norm of the gradient; 0, as in the paper: not clipped.
     seed : int
     log_every : int
         Images between two lines of the log.
@@ -66,6 +87,7 @@ class TrainingConfig:
     ema_decay: float = 0.995
     ema_start: int = 2000
     condition_dropout: float = 0.1
+    gradient_clip: float = 0.0
     seed: int = 0
     log_every: int = 1000
     checkpoint_every: float = 60.0
@@ -125,162 +147,238 @@ class EMA:
 
 
 def train(
-    denoiser: Denoiser,
+    model: Trainable,
     image: np.ndarray,
     condition: np.ndarray,
     config: TrainingConfig,
     folder: Path,
     *,
     device: torch.device | str = "cpu",
+    compiled: bool = False,
     report: Callable[[Progress], None] | None = None,
 ) -> EMA:
-    """Train a denoiser, going on from `folder` if a run of the same configuration stopped there.
+    """Train a model, going on from `folder` if a run of the same configuration stopped there.
 
     Parameters
     ----------
-    denoiser : Denoiser
+    model : Trainable
         Trained in place.
-    image : ndarray of uint8, shape (n, H, W)
-        0..255 stands for [-1, 1]; all of it is kept on the device.
-    condition : ndarray, shape (n, ...)
-        What the network's condition understands.
+    image : ndarray, shape (n, H, W) uint8 or (n, d) float32
+        Images, 0..255 for [-1, 1], or vectors as they are; all of it is kept on the device.
+    condition : ndarray, shape (n, d)
+        What the model's condition understands.
     config : TrainingConfig
     folder : Path
         Holds the checkpoint and the log ``training.csv``.
     device : device
+    compiled : bool
+        Whether torch.compile makes the network faster first; it changes results by rounding only.
     report : callable, optional
         Called with a `Progress` about once a second.
 
     Returns
     -------
     EMA
-        Its ``average`` is the trained denoiser.
+        Its ``average`` is the trained model.
 
     Raises
     ------
     SolarsynthError
-        If the loss is not finite, naming the image count.
+        If the loss is not finite, naming the image count; if the batch does not divide by the processes.
     """
     if not len(image):
         raise SolarsynthError("no images to train on; does the labelled set's training part hold any?")
-    device = torch.device(device)
-    pixels = torch.from_numpy(np.ascontiguousarray(image))[:, None]
-    denoiser.fit_pixels(pixels.float() / 127.5 - 1)
-    denoiser.to(device).train()
-    pixels = pixels.to(device)
-    ema = EMA(denoiser, config.ema_decay, config.ema_start)
-    optimiser = torch.optim.AdamW(denoiser.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    identity = _identity(denoiser, image, config)
-    step, rows = _load_checkpoint(folder, identity, denoiser, ema, optimiser)
-    conditions = torch.from_numpy(np.ascontiguousarray(condition)).to(device)
+    world, rank = distributed.world(), distributed.rank()
     batch = config.batch_size
+    if batch % world:
+        raise SolarsynthError(f"a batch of {batch} does not divide by {world} processes")
+    device = torch.device(device)
+    data = torch.from_numpy(np.ascontiguousarray(image))
+    data = data[:, None] if data.dtype == torch.uint8 else data
+    conditions = torch.from_numpy(np.ascontiguousarray(condition, np.float32))
+    model.fit(_scaled(data), conditions)
+    model.to(device).train()
+    data, conditions = data.to(device), conditions.to(device)
+    ema = EMA(model, config.ema_decay, config.ema_start)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+    )
+    identity = {
+        "training": {k: v for k, v in asdict(config).items() if k != "checkpoint_every"},
+        "model": model.describe(),
+        "images": list(image.shape),
+    }
+    distributed.barrier()  # nobody reads a checkpoint while process 0 still writes an older run's
+    step, rows, sums, counted = _load_checkpoint(folder, identity, model, ema, optimiser)
+    if compiled:
+        getattr(model, "network", model).compile()
+    called = nn.parallel.DistributedDataParallel(model) if world > 1 else model
+    mine = slice(rank * batch // world, (rank + 1) * batch // world)
+    order = _Order(len(data), config.seed)
+    sums = torch.tensor(sums, dtype=torch.float64, device=device)
+    first_bad = torch.full((), -1, device=device)  # kept on the device: reading it every step would wait for it
+    micro = batch // world
     steps = -(-config.train_images // batch)
-    sums, counted = np.zeros(3), 0
     started = reported = saved = time.perf_counter()
     first_step = step
-    epoch, order = -1, None
-    while step < steps:
-        position = np.arange(step * batch, (step + 1) * batch)
-        index = np.empty(batch, np.int64)
-        for e in np.unique(position // len(image)):
-            if e != epoch:
-                epoch, order = e, np.random.default_rng([config.seed, 1, int(e)]).permutation(len(image))
-            here = position // len(image) == e
-            index[here] = order[position[here] % len(image)]
-        index = torch.from_numpy(index).to(device)
-        # Drawn on the CPU so that a run does not depend on the device it uses.
-        generator = torch.Generator().manual_seed(
-            int(np.random.SeedSequence([config.seed, 2, step]).generate_state(1, np.uint64)[0])
-        )
-        t = denoiser.draw_steps(batch, generator).to(device)
-        x_0 = pixels[index].float() / 127.5 - 1
-        eps = torch.randn(x_0.shape, generator=generator).to(device)
-        dropped = (torch.rand(batch, generator=generator) < config.condition_dropout).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            loss_each, x_0_predicted = denoiser.loss(x_0, t, eps, drop(conditions[index], dropped))
-        loss = loss_each.mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        gradient_norm = nn.utils.clip_grad_norm_(denoiser.parameters(), float("inf"))
-        if not torch.isfinite(loss) or not torch.isfinite(gradient_norm):
+
+    def check() -> None:
+        if first_bad >= 0:
             raise SolarsynthError(
-                f"the loss is not finite after {step * batch:,} images; lower the learning rate "
+                f"the loss is not finite after {int(first_bad) * batch:,} images; lower the learning rate "
                 f"(now {config.learning_rate:g})"
             )
-        for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * min(1.0, (1 - step / steps) / max(config.cooldown, 1e-9))
-        optimiser.step()
-        step += 1
-        ema.update(denoiser, step)
-        psnr = _psnr(x_0_predicted.detach(), x_0)
-        sums += [loss.item(), psnr, gradient_norm.item()]
-        counted += 1
-        if (step * batch) // config.log_every > ((step - 1) * batch) // config.log_every or step == steps:
-            rows.append([step * batch, *(sums / counted)])
-            sums, counted = np.zeros(3), 0
-        now = time.perf_counter()
-        if report and (now - reported > 1 or step == steps):
-            reported = now
-            rate = (step - first_step) * batch / (now - started)
-            report(Progress(step * batch, steps * batch, loss.item(), psnr, rate, (steps - step) * batch / rate))
-        # Only after a line of the log, so that a resumed run averages its lines over the same steps.
-        if counted == 0 and (now - saved > config.checkpoint_every or step == steps):
-            _save_checkpoint(folder, identity, denoiser, ema, optimiser, step, rows)
-            saved = now
-    _write_log(folder, rows)
+
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        while step < steps:
+            index = torch.from_numpy(order.batch(step, batch)[mine]).to(device, non_blocking=True)
+            x_0 = _scaled(data[index])
+            # Drawn on the CPU, for the whole batch, so that a run depends neither on its device nor on how many.
+            generator = torch.Generator().manual_seed(_mixed(config.seed, 2, step))
+            drawn = model.draw((batch, *x_0.shape[1:]), generator)
+            drawn = [values[mine].to(device, non_blocking=True) for values in drawn]
+            dropped = torch.rand(batch, generator=generator)[mine] < config.condition_dropout
+            asked = drop(conditions[index], dropped.to(device, non_blocking=True))
+            for group in optimiser.param_groups:
+                group["lr"] = config.learning_rate * min(1.0, (1 - step / steps) / max(config.cooldown, 1e-9))
+            while True:
+                torch.manual_seed(_mixed(config.seed, 3 + rank, step))  # of dropout layers
+                optimiser.zero_grad(set_to_none=True)
+                try:
+                    loss, psnr = _gradients(called, x_0, asked, drawn, micro)
+                    break
+                except (RuntimeError, MemoryError) as error:
+                    if not out_of_memory(error) or micro == 1:
+                        raise
+                micro = -(-micro // 2)  # outside the handler, which holds on to the failed batch
+                torch.cuda.empty_cache()
+                print(
+                    f"too little memory for the batch: {micro} images at a time from here, same result", file=sys.stderr
+                )
+            norm = nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip or float("inf"))
+            bad = ~(torch.isfinite(loss) & torch.isfinite(norm))
+            first_bad = torch.where((first_bad < 0) & bad, step, first_bad)
+            optimiser.step()
+            step += 1
+            ema.update(model, step)
+            sums += torch.stack([loss, psnr, norm]).double()
+            counted += 1
+            if (step * batch) // config.log_every > ((step - 1) * batch) // config.log_every or step == steps:
+                check()
+                rows.append([step * batch, *(distributed.mean(sums) / counted).tolist()])
+                sums.zero_()
+                counted = 0
+            now = time.perf_counter()
+            if report and not rank and (now - reported > 1 or step == steps):
+                reported = now
+                rate = (step - first_step) * batch / (now - started)
+                left = (steps - step) * batch / rate
+                report(Progress(step * batch, steps * batch, loss.item(), psnr.item(), rate, left))
+            if now - saved > config.checkpoint_every or step == steps:
+                check()
+                if not rank:
+                    _save_checkpoint(folder, identity, model, ema, optimiser, step, rows, sums.tolist(), counted)
+                saved = time.perf_counter()
+    if not rank:
+        _write_log(folder, rows)
+    distributed.barrier()
     return ema
 
 
-def _psnr(x: Tensor, x_0: Tensor) -> float:
+class _Order:
+    """Which images a step sees: every epoch a permutation of its own."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.count, self.seed = count, seed
+        self.epoch, self.order = -1, np.empty(0, np.int64)
+
+    def batch(self, step: int, size: int) -> np.ndarray:
+        """Return the indices (size,) int64 of step number `step`."""
+        position = np.arange(step * size, (step + 1) * size)
+        index = np.empty(size, np.int64)
+        for epoch in np.unique(position // self.count):
+            if epoch != self.epoch:
+                rng = np.random.default_rng([self.seed, 1, int(epoch)])
+                self.epoch, self.order = epoch, rng.permutation(self.count)
+            here = position // self.count == epoch
+            index[here] = self.order[position[here] % self.count]
+        return index
+
+
+def _mixed(*numbers: int) -> int:
+    """Return one seed made of several numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
+def _scaled(data: Tensor) -> Tensor:
+    return data.float() / 127.5 - 1 if data.dtype == torch.uint8 else data
+
+
+def _gradients(model, x_0: Tensor, condition: Tensor, drawn: list[Tensor], micro: int) -> tuple[Tensor, Tensor]:
+    """Leave the gradients of the batch's mean loss in the model, `micro` images at a time; return loss and PSNR."""
+    loss = psnr = torch.zeros((), device=x_0.device)
+    for first in range(0, len(x_0), micro):
+        part = slice(first, first + micro)
+        share = len(x_0[part]) / len(x_0)
+        with torch.autocast(x_0.device.type, torch.bfloat16, enabled=x_0.device.type == "cuda"):
+            each, predicted = model(x_0[part], condition[part], *(values[part] for values in drawn))
+        mean = each.mean() * share
+        mean.backward()
+        loss = loss + mean.detach()
+        psnr = psnr + _psnr(predicted.detach(), x_0[part]) * share
+    return loss, psnr
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory was too small, on the device or on the CPU."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+def _psnr(x: Tensor, x_0: Tensor) -> Tensor:
     """Return the mean peak signal-to-noise ratio in dB; the peak-to-peak range is 2."""
-    error = (x.clamp(-1, 1) - x_0).square().flatten(1).mean(1).clamp(min=1e-10)
-    return (10 * torch.log10(4 / error)).mean().item()
+    error = (x.float().clamp(-1, 1) - x_0).square().flatten(1).mean(1).clamp(min=1e-10)
+    return (10 * torch.log10(4 / error)).mean()
 
 
-def _identity(denoiser: Denoiser, image: np.ndarray, config: TrainingConfig) -> dict[str, Any]:
-    """Return what two runs must share for one to go on where the other stopped."""
-    settings = asdict(config)
-    settings.pop("checkpoint_every")
-    return {
-        "training": settings,
-        "network": denoiser.network.config.as_dict(),
-        "parameterisation": denoiser.parameterisation,
-        "images": list(image.shape),
-    }
-
-
-def _save_checkpoint(folder, identity, denoiser, ema, optimiser, step, rows) -> None:
-    tensors = {f"weights.{name}": value for name, value in denoiser.state_dict().items()}
+def _save_checkpoint(folder, identity, model, ema, optimiser, step, rows, sums, counted) -> None:
+    tensors = {f"weights.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in ema.average.state_dict().items()}
     for i, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{i}.{name}": value for name, value in state.items()}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    metadata = {"identity": json.dumps(identity), "step": str(step), "rows": json.dumps(rows)}
+    progress = {"step": step, "rows": rows, "sums": sums, "counted": counted}
+    metadata = {"identity": json.dumps(identity), "progress": json.dumps(progress)}
     temporary = folder / f".{CHECKPOINT}.tmp"
     save_file(tensors, temporary, metadata=metadata)
     os.replace(temporary, folder / CHECKPOINT)
 
 
-def _load_checkpoint(folder, identity, denoiser, ema, optimiser) -> tuple[int, list]:
+def _load_checkpoint(folder, identity, model, ema, optimiser) -> tuple[int, list, list[float], int]:
+    fresh = 0, [], [0.0, 0.0, 0.0], 0
     path = folder / CHECKPOINT
     if not path.is_file():
-        return 0, []
+        return fresh
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata()
             if json.loads(metadata["identity"]) != json.loads(json.dumps(identity)):
-                return 0, []
+                return fresh
+            progress = json.loads(metadata["progress"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError, KeyError, TypeError, ValueError):
-        return 0, []  # half a checkpoint is none
-    denoiser.load_state_dict(_part(tensors, "weights."))
+        return fresh  # half a checkpoint is none
+    model.load_state_dict(_part(tensors, "weights."))
     ema.average.load_state_dict(_part(tensors, "average."))
+    parameters = list(model.parameters())
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in _part(tensors, "optimiser.").items():
         i, key = name.split(".", 1)
-        state.setdefault(int(i), {})[key] = value
+        # Laid out in memory as its parameter is: the fused optimiser walks both side by side.
+        like = parameters[int(i)]
+        laid_out = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+        state.setdefault(int(i), {})[key] = laid_out
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    return int(metadata["step"]), json.loads(metadata["rows"])
+    return progress["step"], progress["rows"], progress["sums"], progress["counted"]
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

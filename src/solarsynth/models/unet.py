@@ -9,12 +9,15 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, nearest
+
+ATTENTION = ("all", "inner", "none")
 
 
 @dataclass(frozen=True)
@@ -33,29 +36,46 @@ class UNetConfig:
         ``1 / p²`` of the cost. 1 is the paper's.
     heads : int
         Heads of each self-attention block.
+    multipliers : tuple of int
+        Width of the entrance and of every stage down, in units of `base_width`; their number sets the depth.
+    attention : {"all", "inner", "none"}
+        Which stages have self-attention: ``all`` as at 64 px, or without the first one down and the last one
+        up, which see most pixels and cost most (the paper's 128 px network has two layers fewer).
+    dropout : float
+        Inside every pair of convolutions; the paper has none.
     """
 
     image_size: int = 64
     base_width: int = 64
     patch: int = 1
     heads: int = 4
+    multipliers: tuple[int, ...] = (1, 2, 4, 4)
+    attention: str = "all"
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.image_size % (8 * self.patch):
+        object.__setattr__(self, "multipliers", tuple(self.multipliers))  # JSON makes lists of them
+        depth = len(self.multipliers) - 1
+        if depth < 1 or min(self.multipliers) < 1:
+            raise SolarsynthError(f"the multipliers {self.multipliers} must be two or more numbers from 1")
+        if self.image_size < 1 or self.image_size % (self.patch * 2**depth):
             raise SolarsynthError(
-                f"image size {self.image_size} does not divide by {8 * self.patch} (three halvings, patch {self.patch})"
+                f"image size {self.image_size} does not divide by {self.patch * 2**depth} "
+                f"({depth} halvings, patch {self.patch})"
             )
         if self.base_width % self.heads:
             raise SolarsynthError(f"base width {self.base_width} does not divide by {self.heads} attention heads")
+        if self.attention not in ATTENTION:
+            raise SolarsynthError(f"no attention {self.attention!r}{nearest(self.attention, ATTENTION)}")
 
     @property
     def time_width(self) -> int:
         """Width of the time and condition embeddings (256 in the paper)."""
         return 4 * self.base_width
 
-    def as_dict(self) -> dict[str, int]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the configuration as JSON types."""
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {"multipliers": list(self.multipliers)}
 
 
 def time_embedding(t: Tensor, width: int) -> Tensor:
@@ -81,7 +101,14 @@ def time_embedding(t: Tensor, width: int) -> Tensor:
 class DoubleConv(nn.Module):
     """Two 3×3 convolutions, each with GroupNorm over all channels; optionally as a residual block."""
 
-    def __init__(self, width_in: int, width_out: int, width_mid: int | None = None, residual: bool = False) -> None:
+    def __init__(
+        self,
+        width_in: int,
+        width_out: int,
+        width_mid: int | None = None,
+        residual: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         width_mid = width_mid or width_out
         self.residual = residual
@@ -89,6 +116,7 @@ class DoubleConv(nn.Module):
             nn.Conv2d(width_in, width_mid, 3, padding=1, bias=False),
             nn.GroupNorm(1, width_mid),
             nn.GELU(),
+            nn.Dropout(dropout),
             nn.Conv2d(width_mid, width_out, 3, padding=1, bias=False),
             nn.GroupNorm(1, width_out),
         )
@@ -100,10 +128,13 @@ class DoubleConv(nn.Module):
 class Stage(nn.Module):
     """A residual and a changing DoubleConv; the embedding of time and condition is added to the result."""
 
-    def __init__(self, width_in: int, width_out: int, time_width: int, width_mid: int | None = None) -> None:
+    def __init__(
+        self, width_in: int, width_out: int, time_width: int, width_mid: int | None = None, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            DoubleConv(width_in, width_in, residual=True), DoubleConv(width_in, width_out, width_mid)
+            DoubleConv(width_in, width_in, residual=True, dropout=dropout),
+            DoubleConv(width_in, width_out, width_mid, dropout=dropout),
         )
         self.project = nn.Sequential(nn.SiLU(), nn.Linear(time_width, width_out))
 
@@ -121,8 +152,8 @@ class Down(Stage):
 class Up(Stage):
     """Double the image, join the skip connection, then a stage."""
 
-    def __init__(self, width_in: int, width_out: int, time_width: int) -> None:
-        super().__init__(width_in, width_out, time_width, width_mid=width_in // 2)
+    def __init__(self, width_in: int, width_out: int, time_width: int, dropout: float = 0.0) -> None:
+        super().__init__(width_in, width_out, time_width, width_in // 2, dropout)
 
     def forward(self, x: Tensor, skip: Tensor, embedding: Tensor) -> Tensor:
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
@@ -171,14 +202,30 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         self.condition = condition
-        w, time, heads, door = config.base_width, config.time_width, config.heads, config.patch**2
-        self.enter = DoubleConv(door, w)
-        self.down = nn.ModuleList([Down(w, 2 * w, time), Down(2 * w, 4 * w, time), Down(4 * w, 4 * w, time)])
-        self.down_attention = nn.ModuleList([SelfAttention(width, heads) for width in (2 * w, 4 * w, 4 * w)])
-        self.bottleneck = nn.Sequential(DoubleConv(4 * w, 8 * w), DoubleConv(8 * w, 8 * w), DoubleConv(8 * w, 4 * w))
-        self.up = nn.ModuleList([Up(8 * w, 2 * w, time), Up(4 * w, w, time), Up(2 * w, w, time)])
-        self.up_attention = nn.ModuleList([SelfAttention(width, heads) for width in (2 * w, w, w)])
-        self.leave = nn.Conv2d(w, door, 1)
+        w, time, door, dropout = config.base_width, config.time_width, config.patch**2, config.dropout
+        widths = [w * multiplier for multiplier in config.multipliers]
+        depth, bottom = len(widths) - 1, widths[-1]
+
+        def attention(width: int, outermost: bool) -> nn.Module:
+            there = config.attention == "all" or (config.attention == "inner" and not outermost)
+            return SelfAttention(width, config.heads) if there else nn.Identity()
+
+        self.enter = DoubleConv(door, w, dropout=dropout)
+        self.down = nn.ModuleList([Down(widths[i], widths[i + 1], time, dropout=dropout) for i in range(depth)])
+        self.down_attention = nn.ModuleList([attention(widths[i + 1], i == 0) for i in range(depth)])
+        self.bottleneck = nn.Sequential(
+            DoubleConv(bottom, 2 * bottom, dropout=dropout),
+            DoubleConv(2 * bottom, 2 * bottom, dropout=dropout),
+            DoubleConv(2 * bottom, bottom, dropout=dropout),
+        )
+        # On the way up stage i takes what comes from below, as wide as the skip it is joined with.
+        out = [widths[max(i - 1, 0)] for i in reversed(range(depth))]
+        below = [bottom, *out[:-1]]
+        self.up = nn.ModuleList(
+            [Up(below[i] + widths[depth - 1 - i], out[i], time, dropout=dropout) for i in range(depth)]
+        )
+        self.up_attention = nn.ModuleList([attention(out[i], i == depth - 1) for i in range(depth)])
+        self.leave = nn.Conv2d(out[-1], door, 1)
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """Return the prediction.
@@ -190,7 +237,7 @@ class UNet(nn.Module):
         t : Tensor of int64, shape (B,)
             Time steps.
         condition : Tensor, shape (B, ...)
-            What `condition` understands.
+            What `condition` understands; NaN for the null condition.
 
         Returns
         -------

@@ -1,0 +1,62 @@
+"""Several processes, started by torchrun, that train one model: who is who, and who goes first."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import torch
+import torch.distributed as dist
+
+
+def start() -> None:
+    """Join the other processes if torchrun started this one; alone, do nothing."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+
+
+def world() -> int:
+    """Return the number of processes."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Return the number of this process, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def barrier() -> None:
+    """Wait for the others."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
+@contextlib.contextmanager
+def first_then_others() -> Iterator[None]:
+    """Let process 0 run the body before all others: it makes what they then find made."""
+    if rank():
+        barrier()
+    yield
+    if not rank():
+        barrier()
+
+
+def agree(answer: bool) -> bool:
+    """Return process 0's answer in all processes."""
+    if not dist.is_initialized():
+        return answer
+    shared = [answer]
+    dist.broadcast_object_list(shared, src=0)
+    return shared[0]
+
+
+def mean(values: torch.Tensor) -> torch.Tensor:
+    """Return the mean over the processes."""
+    if dist.is_initialized():
+        values = values.clone()
+        dist.all_reduce(values)
+        values /= world()
+    return values

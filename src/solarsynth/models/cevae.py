@@ -1,0 +1,154 @@
+"""The ceVAE: a variational autoencoder that is a context encoder too (Zimmerer et al. 2018, Giger 2022).
+
+Its 512-dimensional latent space is where the paper measures clusters, what guides its third model, and its
+baseline: decoding z ~ N(0, I) draws Suns without asking for a class (Sect. 4).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from solarsynth.errors import SolarsynthError
+
+KL_WEIGHT = 0.01
+CONTEXT_SHARE = 0.5  # of the context encoder in the loss
+MASK_PROBABILITY = 2 / 3
+
+
+@dataclass(frozen=True)
+class CeVAEConfig:
+    """Everything that shapes the network.
+
+    Attributes
+    ----------
+    image_size : int
+        Side of the images in pixels.
+    latent : int
+        Dimension of z; 512 in the paper.
+    width : int
+        Channels of the first convolution; each of the following three has four times as many. 16 is Zimmerer's.
+    """
+
+    image_size: int = 64
+    latent: int = 512
+    width: int = 16
+
+    def __post_init__(self) -> None:
+        if self.image_size < 16 or self.image_size % 16:
+            raise SolarsynthError(
+                f"image size {self.image_size} does not divide by 16, which the ceVAE's halvings need"
+            )
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the configuration as JSON types."""
+        return dataclasses.asdict(self)
+
+
+class CeVAE(nn.Module):
+    """Encoder, decoder and their common objective. Called, it is the training objective.
+
+    Encoder: four 3×3 convolutions of stride 2 with LeakyReLU, then one as large as what is left, to the mean and
+    log variance of z. The decoder mirrors it.
+
+    Parameters
+    ----------
+    config : CeVAEConfig
+
+    Attributes
+    ----------
+    z_mean, z_spread : Tensor of float32, shape (latent,)
+        Of the embeddings of the training images, set by `fit_embeddings`.
+    """
+
+    z_mean: Tensor
+    z_spread: Tensor
+
+    def __init__(self, config: CeVAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = [1, *(config.width * 4**i for i in range(4))]
+        last = config.image_size // 16
+        down: list[nn.Module] = []
+        up: list[nn.Module] = []
+        for i in range(4):
+            down += [nn.Conv2d(widths[i], widths[i + 1], 3, stride=2, padding=1), nn.LeakyReLU()]
+        for i in reversed(range(4)):
+            up += [
+                nn.LeakyReLU(),
+                nn.ConvTranspose2d(widths[i + 1], widths[i], 3, stride=2, padding=1, output_padding=1),
+            ]
+        self.encoder = nn.Sequential(*down, nn.Conv2d(widths[-1], 2 * config.latent, last))
+        self.decoder = nn.Sequential(nn.ConvTranspose2d(config.latent, widths[-1], last), *up)
+        self.register_buffer("z_mean", torch.zeros(config.latent))
+        self.register_buffer("z_spread", torch.ones(config.latent))
+
+    def fit(self, x_0: Tensor, condition: Tensor) -> None:
+        """Take nothing from the training set; part of the training loop's interface."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what defines it, as JSON types."""
+        return {"cevae": self.config.as_dict()}
+
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw for a batch of `shape` (B, 1, H, W) the squares to hide and the ε of z.
+
+        Returns
+        -------
+        square : Tensor of float32, shape (B, 4)
+            First row, first column, side (0: nothing hidden) and the value it is filled with.
+        eps : Tensor of float32, shape (B, latent)
+        """
+        batch, size = shape[0], shape[-1]
+        u = torch.rand(batch, 5, generator=generator)
+        side = (1 + (u[:, 0] * (size // 2)).floor()).clamp(max=size // 2)
+        row, column = ((u[:, i] * (size - side + 1)).floor() for i in (1, 2))
+        side = side * (u[:, 3] < MASK_PROBABILITY)
+        square = torch.stack([row, column, side, 2 * u[:, 4] - 1], dim=1)
+        return square, torch.randn(batch, self.config.latent, generator=generator)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance of z, each (B, latent), of images (B, 1, H, W) in [-1, 1]."""
+        return self.encoder(x).flatten(1).chunk(2, dim=1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return images (B, 1, H, W) for z (B, latent)."""
+        return self.decoder(z[:, :, None, None])
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Return the embedding, μ standardised per dimension, (B, latent), of images (B, 1, H, W)."""
+        return (self.encode(x)[0] - self.z_mean) / self.z_spread
+
+    @torch.no_grad()
+    def fit_embeddings(self, mu: Tensor) -> None:
+        """Set mean and spread from the means (n, latent) of the training images."""
+        self.z_mean.copy_(mu.mean(0))
+        # A dimension the decoder does not use hovers about 0 with no spread; it must not be blown up.
+        self.z_spread.copy_(mu.std(0, correction=0).clamp(min=1e-2))
+
+    def forward(self, x_0: Tensor, condition: Tensor, square: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss per image (B,) and the reconstruction (B, 1, H, W).
+
+        The loss is ½ (0.01 KL + L1) + ½ L1 of the image restored from its masked version (Zimmerer et al. 2018,
+        Eq. 5), sums over dimensions and pixels, divided by the number of pixels. `condition` is not used.
+        """
+        mu, log_variance = self.encode(x_0)
+        restored = self.decode(mu + (0.5 * log_variance).exp() * eps)
+        kl = 0.5 * (mu.square() + log_variance.exp() - 1 - log_variance).sum(1)
+        l1 = (restored - x_0).abs().flatten(1).sum(1)
+        context = (self.decode(self.encode(hide(x_0, square))[0]) - x_0).abs().flatten(1).sum(1)
+        loss = (1 - CONTEXT_SHARE) * (KL_WEIGHT * kl + l1) + CONTEXT_SHARE * context
+        return loss / x_0[0].numel(), restored
+
+
+def hide(x: Tensor, square: Tensor) -> Tensor:
+    """Fill one square per image, see `CeVAE.draw`, of images (B, 1, H, W)."""
+    row, column, side, value = square[:, :, None, None].unbind(1)
+    y, x_ = (torch.arange(n, device=x.device) for n in x.shape[-2:])
+    in_rows = (y[None, :, None] >= row) & (y[None, :, None] < row + side)
+    in_columns = (x_[None, None, :] >= column) & (x_[None, None, :] < column + side)
+    return torch.where((in_rows & in_columns)[:, None], value[:, None], x)
