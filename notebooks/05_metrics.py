@@ -28,7 +28,6 @@ source: str = "simulated"  # simulated, archive, quicklook or sdoml
 data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
 seed: int = 0  # seed of training and sampling
 clusters_k: int = 5  # clusters of K-means; the paper has one per GOES class
-features: int = None  # dimension of the feature space
 floor_draws: int = None  # repetitions of the noise floor
 
 # %% tags=["hide-input"]
@@ -68,8 +67,9 @@ print(this.source_note)
 #
 # ## The feature space
 #
-# The paper measures in the latent space of a ceVAE. Until ours stands, the space is a principal component analysis of the
-# training images; it is named as what it is, and its values do not compare with the paper's.
+# The paper measures in the latent space of a ceVAE pretrained on SDO data, which was not published in this size. Ours
+# is the ceVAE of {doc}`04_methodology`, trained on this run's training images; its dimensions are standardised. The formulas
+# are the paper's, the space is of the same kind but not the same, and values compare in their distance from the floor.
 
 # %% tags=["hide-output", "remove-stderr"]
 labelled = run.dataset
@@ -77,7 +77,7 @@ reference = run.feature_space(labelled.image[~labelled.test])
 held_out = run.feature_space(labelled.image[labelled.test])
 clusters = Clusters(reference, k=clusters_k)
 print(
-    f"PCA space of {reference.shape[1]} dimensions; {len(reference):,} reference and {len(held_out):,} held-out images"
+    f"ceVAE space of {reference.shape[1]} dimensions; {len(reference):,} reference and {len(held_out):,} held-out images"
 )
 
 # %% [markdown]

@@ -1,43 +1,55 @@
 #!/usr/bin/env bash
 # Everything a GPU should do for us, in slices under ten minutes that resume.
 #
-#   OUT=results scripts/gpu_jobs.sh [STEP ...]     steps: info train sample  (all by default)
+#   OUT=results scripts/gpu_jobs.sh [STEP ...]     steps: info bench train sample weights  (all by default)
 #
-# A slice ends after SECONDS_LIMIT (default 540); run the same again and it goes on where it was. It needs torch,
-# numpy, pandas, scipy, scikit-learn, pyyaml, safetensors, zarr, numcodecs and filelock; small files go to $OUT.
-set -euo pipefail
+# A slice ends after SECONDS_LIMIT (default 540); run the same again and it goes on where it was. It needs torch, numpy,
+# pyyaml, filelock and safetensors, and DATA, the labelled set in one file, made where zarr is:
+#
+#   solarsynth dataset --profile gpu --out gpu-set.npz
+#
+# PROFILE (default gpu), SETTINGS ("train_images=200000 base_width=32"), COMPILE=1; small files go to OUT.
+set -uo pipefail
 cd "$(dirname "$0")/.."
-OUT=${OUT:-gpu-results}
-SECONDS_LIMIT=${SECONDS_LIMIT:-540}
-PROFILE=${PROFILE:-gpu}
-SOURCE=${SOURCE:-simulated}
-DATA=${DATA:-}
-PYTHON=${PYTHON:-python3}
-mkdir -p "$OUT"
+export OUT=${OUT:-gpu-results} PROFILE=${PROFILE:-gpu} DATA=${DATA:-gpu-set.npz}
+export SETTINGS=${SETTINGS:-} COMPILE=${COMPILE:-}
 export PYTHONPATH="$PWD/src${PYTHONPATH:+:$PYTHONPATH}" SOLARSYNTH_ROOT="$PWD"
 export SOLARSYNTH_ARTIFACTS=${SOLARSYNTH_ARTIFACTS:-$PWD/artifacts}
+PYTHON=${PYTHON:-python3}
+END=$((SECONDS + ${SECONDS_LIMIT:-540}))
+mkdir -p "$OUT"
 
-cli() { timeout --signal=INT "$SECONDS_LIMIT" "$PYTHON" -m solarsynth.cli "$@" --profile "$PROFILE" --source "$SOURCE" --data "$DATA"; }
-
-info() {
-  "$PYTHON" - <<'PY' | tee "$OUT/device.json"
-import json, torch
-cuda = torch.cuda.is_available()
-print(json.dumps({"torch": torch.__version__, "device": torch.cuda.get_device_name() if cuda else "CPU"}))
-PY
+limited() { # run a command for what is left of the slice; 124 and 130 say that the slice is over
+  local left=$((END - SECONDS))
+  [ "$left" -gt 5 ] || return 124
+  timeout --signal=INT --kill-after=20 "$left" "$@" 2>&1 | tee -a "$OUT/jobs.log"
+  return "${PIPESTATUS[0]}"
 }
 
-train() {
-  # 124 and 130 say that the slice is over, not that it failed.
-  cli train discrete 2>&1 | tee -a "$OUT/train.log" || case $? in 124 | 130) echo "slice over, run again" ;; *) exit 1 ;; esac
-  find "$SOLARSYNTH_ARTIFACTS/model" -name 'training.csv' -o -name 'model.json' -o -name 'model.safetensors' \
-    | while read -r file; do cp "$file" "$OUT/$(basename "$(dirname "$file")")-$(basename "$file")"; done
+step() {
+  case $1 in
+    bench)
+      for name in train_step sampling; do
+        [ -s "$OUT/$name.json" ] && continue
+        local options=()
+        [ "$name" = train_step ] && [ "$COMPILE" = 1 ] && options=(--compile)
+        limited "$PYTHON" "benchmarks/$name.py" "${options[@]}" >"$OUT/$name.log"
+        local code=$?
+        [ "$code" -eq 0 ] || return "$code"
+        tail -n 1 "$OUT/$name.log" | tee "$OUT/$name.json"
+      done ;;
+    info | train | sample | weights) limited "$PYTHON" scripts/gpu_jobs.py "$1" ;;
+    *) echo "gpu_jobs: no step '$1'; steps: info bench train sample weights" >&2; return 2 ;;
+  esac
 }
 
-sample() {
-  for class in A B C M X; do
-    cli sample "$class" 64 --out "$OUT/samples-$class.npz" 2>&1 | tee -a "$OUT/sample.log" || true
-  done
-}
-
-for step in "${@:-info train sample}"; do for one in $step; do "$one"; done; done
+[ $# -gt 0 ] || set -- info bench train sample weights
+for one in "$@"; do
+  step "$one"
+  code=$?
+  case $code in
+    0) ;;
+    124 | 130 | 137) echo "slice over in step '$one': run the same again to go on"; exit 0 ;;
+    *) exit "$code" ;;
+  esac
+done

@@ -76,12 +76,12 @@ def test_a_failing_notebook_is_named_and_nothing_is_published(tmp_path, store_fo
     house = tmp_path / "house"
     for name in ("params", "notebooks", "book"):
         shutil.copytree(paths.root() / name, house / name, ignore=shutil.ignore_patterns("_build"))
-    notebook = house / "notebooks" / "c_resolution.ipynb"
-    notebook.write_text(notebook.read_text().replace("from solarsynth import page", "raise ValueError('broken')"))
+    notebook = house / "notebooks" / "09_conclusions.ipynb"
+    notebook.write_text(notebook.read_text().replace("this = page.begin(", "raise ValueError('broken') #"))
     monkeypatch.setenv("SOLARSYNTH_ROOT", str(house))
-    monkeypatch.setattr("solarsynth.reproduce.PAGES", ("c_resolution", "d_class_scores"))
+    monkeypatch.setattr("solarsynth.reproduce.PAGES", ("09_conclusions", "d_class_scores"))
     before = (house / "book" / "results.json").read_bytes()
-    with pytest.raises(SolarsynthError, match="1 of 2 notebooks failed: c_resolution: ValueError: broken"):
+    with pytest.raises(SolarsynthError, match="1 of 2 notebooks failed: 09_conclusions: ValueError: broken"):
         reproduce(profile="smoke", publish_it=True, build=False)
     assert (house / "book" / "results.json").read_bytes() == before
 
@@ -121,9 +121,9 @@ def test_published_chapters_name_no_folder_of_the_machine(tmp_path):
 
 def test_one_page_runs_without_a_book_and_the_last_one_builds_it(tmp_path, store_folder, monkeypatch):
     built = []
-    monkeypatch.setattr("solarsynth.reproduce.PAGES", ("c_resolution", "d_class_scores"))
+    monkeypatch.setattr("solarsynth.reproduce.PAGES", ("09_conclusions", "d_class_scores"))
     monkeypatch.setattr("solarsynth.reproduce.build_book", built.append)
-    folder = reproduce(profile="smoke", pages=("c_resolution",), settings={"guidance": 0.5})
-    assert not built and (folder / "chapters" / "c_resolution.ipynb").is_file()
+    folder = reproduce(profile="smoke", pages=("09_conclusions",), settings={"guidance": 0.5})
+    assert not built and (folder / "chapters" / "09_conclusions.ipynb").is_file()
     reproduce(profile="smoke", pages=("d_class_scores",), settings={"guidance": 0.5})
     assert built == [folder]

@@ -7,14 +7,21 @@ import pytest
 
 import solarsynth
 from solarsynth import CLASSES
+from solarsynth.diffusion.denoiser import Guidance
 from solarsynth.errors import SolarsynthError
-from solarsynth.experiments import Generator, Run
+from solarsynth.experiments import MODELS, Run
+from solarsynth.generator import Generator
 
 TINY = {
     "image_size": 16,
     "patch": 1,
     "base_width": 4,
     "train_images": 64,
+    "finetune_images": 16,
+    "latent": 4,
+    "cevae_width": 2,
+    "cevae_images": 64,
+    "prior_images": 64,
     "batch_size": 8,
     "sampling_steps": 4,
     "test_fraction": 0.0,
@@ -163,3 +170,223 @@ def test_the_cadence_of_browse_images_is_chosen(store_folder, monkeypatch):
         run = Run("smoke", "quicklook", "2012-01-01/2012-01-02", overrides={"quicklook_cadence": cadence})
         assert not run.fetched_entry.reused
     assert asked == [60.0, 15.0]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_draws_by_the_same_interface(run, model):
+    generator = run().generator(model)
+    assert generator.kind == model
+    name = run().classes_to_draw()[0]
+    image = generator.sample(name, 3, seed=5)
+    assert image.shape == (3, 16, 16) and image.dtype == np.uint8
+    assert np.abs(image[:2].astype(int) - generator.sample(name, 2, seed=5)).max() <= 1  # rounding, at most
+    # Guidance has something to guide: the condition is heard.
+    assert not np.array_equal(image, generator.sample(name, 3, seed=5, guidance=-1.0))
+
+
+def test_the_baseline_is_asked_for_nothing(run):
+    image, label = run().samples({"B": 3, "C": 2}, seed=4, model="cevae")
+    assert image.shape == (5, 16, 16) and set(label) == {-1}
+
+
+def test_two_models_start_from_the_first_if_told_to(run):
+    import torch
+
+    weights = {name: run().generator(name).denoiser.state_dict() for name in ("discrete", "continuous")}
+    far = run(finetune_images=0).generator("continuous").denoiser.state_dict()
+    names = [n for n in weights["discrete"] if n.startswith("network.down.0") and n.endswith("weight")]
+    distance = lambda a, b: sum(torch.dist(a[n], b[n]).item() for n in names)  # noqa: E731
+    assert distance(weights["discrete"], weights["continuous"]) < distance(weights["discrete"], far)
+    assert run().model_entry("continuous").manifest["upstream"]["start"] == run().model_entry("discrete").key
+    assert "start" not in run(finetune_images=0).model_entry("continuous").manifest["upstream"]
+
+
+def test_a_class_becomes_a_flux_of_its_training_images(run):
+    generator = run().generator("continuous")
+    data = run().dataset
+    label = np.repeat(np.unique(data.label), 4)
+    flux = generator.conditions(label, np.arange(len(label))).numpy()[:, 0]
+    for i, value in zip(label, flux, strict=True):
+        assert np.isclose(data.flux[(data.label == i) & ~data.test], value, rtol=1e-6).any()
+    assert np.array_equal(generator.conditions(label[3:5], np.arange(3, 5)).numpy()[:, 0], flux[3:5])
+
+
+def test_a_flux_is_asked_for_exactly(run, monkeypatch):
+    generator = run().generator("continuous")
+    asked = []
+    conditions = generator.conditions
+    monkeypatch.setattr(generator, "conditions", lambda *a: asked.append(conditions(*a)) or asked[-1])
+    image = generator.sample("M2.5", 2)
+    assert image.shape == (2, 16, 16) and np.allclose(asked[-1].numpy(), 2.5e-5)
+
+
+@pytest.mark.parametrize(
+    "model, text, match",
+    [
+        ("continuous", "M0", "a flux must be a positive number"),
+        ("continuous", "Mnan", "a flux must be a positive number"),
+        ("continuous", "Mx", "no class 'Mx'; write X, or X2.5"),
+        ("discrete", "M2.5", "the discrete model knows classes, not M2.5; ask for M"),
+        ("discrete", "", "no class ''"),
+    ],
+)
+def test_what_cannot_be_asked_for(run, model, text, match):
+    with pytest.raises(SolarsynthError, match=match):
+        run().generator(model).sample(text)
+
+
+def test_too_little_memory_halves_the_batch_and_says_so(run, capsys, monkeypatch):
+    import torch
+
+    generator = run(sampling_batch=8).generator()
+    label = np.full(8, 1)
+    settings = {"guidance": 1.0, "steps": 4, "sampler": "dpm-solver++", "seed": 1}
+    whole = generator.draw(label, batch=8, **settings)
+    forward = generator.denoiser.network.forward
+
+    def small(x, *rest):
+        if len(x) > 4:  # two branches of guidance
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(x, *rest)
+
+    monkeypatch.setattr(generator.denoiser.network, "forward", small)
+    parts = generator.draw(label, batch=8, **settings)
+    assert "2 images at a time from here" in capsys.readouterr().err
+    assert np.abs(whole.astype(int) - parts).max() <= 1
+    assert generator.fastest_batch(Guidance(1.0), 100) == 8
+
+
+def test_the_fastest_batch_is_measured(run, monkeypatch):
+    """Where a call costs most, a larger batch is faster until the set ends; where images do, it gains nothing."""
+    generator, clock = run().generator(), [0.0]
+    forward = generator.denoiser.network.forward
+
+    def costly(x, *rest):
+        clock[0] += cost(len(x))
+        return forward(x, *rest)
+
+    monkeypatch.setattr(generator.denoiser.network, "forward", costly)
+    monkeypatch.setattr("solarsynth.generator.time.perf_counter", lambda: clock[0])
+    cost = lambda n: 1 + 0.0001 * n  # noqa: E731
+    assert generator.fastest_batch(Guidance(0.0), 64) == 64
+    cost = lambda n: n  # noqa: E731
+    assert generator.fastest_batch(Guidance(0.0), 64) == 8
+
+
+def test_parts_of_a_set_are_found_again_whatever_their_size(run, tmp_path):
+    generator = run().generator()
+    label, settings = np.full(7, 1), {"guidance": 0.0, "steps": 3, "sampler": "ddim", "seed": 1}
+    whole = generator.draw(label, batch=7, **settings)
+    np.save(tmp_path / "batch-0000000-3.npy", whole[:3])
+    asked = []
+    again = generator.draw(label, batch=2, folder=tmp_path, report=lambda done, n: asked.append(done), **settings)
+    assert asked == [3, 5, 7] and np.abs(whole.astype(int) - again).max() <= 1
+
+
+@pytest.mark.parametrize("device, match", [("cuda", "torch sees no GPU"), ("tpu", "may be cpu or cuda")])
+def test_a_device_that_is_not_there(run, monkeypatch, device, match):
+    import torch
+
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    monkeypatch.setenv("SOLARSYNTH_DEVICE", device)
+    with pytest.raises(SolarsynthError, match=match):
+        run(train_images=80).model_entry()
+
+
+def test_weights_of_another_architecture_are_refused(run, tmp_path):
+    small, large = run().model_entry().path, run(base_width=8).model_entry().path
+    shutil.copy(large / "model.safetensors", tmp_path)
+    shutil.copy(small / "model.json", tmp_path)
+    with pytest.raises(SolarsynthError, match=r"no readable model in it.*train it again"):
+        Generator.read(tmp_path, run().settings)
+
+
+def test_a_labelled_set_in_one_file(run, tmp_path):
+    data = run().dataset
+    file = tmp_path / "set.npz"
+    data.write(file)
+    other = Run("smoke", "labelled", str(file), overrides=TINY)
+    for name in data.ARRAYS:
+        assert np.array_equal(getattr(other.dataset, name), getattr(data, name)), name
+    assert other.dataset.funnel == data.funnel and other.dataset.about == data.about
+    assert other.generator().sample(other.classes_to_draw()[0], 1).shape == (1, 16, 16)
+    with pytest.raises(SolarsynthError, match="has no archive"):
+        other.archive()
+    with pytest.raises(SolarsynthError, match="its images have 16 px, the profile asks for 64; set image_size"):
+        Run("smoke", "labelled", str(file)).conditions("discrete")
+    file.write_bytes(file.read_bytes()[:2000])
+    with pytest.raises(SolarsynthError, match="no labelled set"):
+        Run("smoke", "labelled", str(file), overrides=TINY).conditions("discrete")
+
+
+def test_sets_of_classes_alike_add_up(run):
+    names = run().classes_to_draw()
+    for size in (5, 20, 37):
+        counts = run().uniform_counts(size)
+        assert sum(counts.values()) == size and set(counts) == set(names)
+        assert max(counts.values()) - min(counts.values()) <= 1
+
+
+@pytest.mark.parametrize("kind", ["discret", "prio"])
+def test_a_network_that_does_not_exist(run, kind):
+    with pytest.raises(SolarsynthError, match=f"no model '{kind}'; did you mean"):
+        run().entry(kind)
+
+
+LIGHT = """
+import sys
+for name in ("zarr", "pandas", "sunpy", "click", "cleanfid", "papermill", "sklearn", "matplotlib", "dask", "scipy"):
+    sys.modules[name] = None
+import os
+os.environ["SOLARSYNTH_ARTIFACTS"] = {store!r}
+from solarsynth.experiments import Run
+run = Run("smoke", "labelled", {file!r}, overrides={tiny!r})
+for name in ("cevae", "prior", "discrete", "embedding"):
+    run.entry(name)
+print(run.samples({{run.classes_to_draw()[0]: 2}}, seed=0, model="embedding")[0].shape)
+"""
+
+
+def test_training_from_one_file_needs_little_more_than_torch(run, tmp_path):
+    """A borrowed GPU seldom has zarr, pandas or click."""
+    import subprocess
+    import sys
+
+    run().dataset.write(tmp_path / "set.npz")
+    code = LIGHT.format(store=str(tmp_path / "store"), file=str(tmp_path / "set.npz"), tiny=TINY)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.strip().endswith("(2, 16, 16)")
+
+
+def test_the_gpu_jobs_train_sample_and_go_on(run, tmp_path):
+    """The script as a borrowed machine runs it, on this CPU."""
+    import subprocess
+    import sys
+
+    from solarsynth import paths
+
+    run().dataset.write(tmp_path / "set.npz")
+    out = tmp_path / "out"
+    settings = " ".join(f"{key}={value}" for key, value in (TINY | {"sets": 1, "set_size": 5}).items())
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "OMP_NUM_THREADS": "1", "PYTHON": sys.executable}
+    environment |= {"OUT": str(out), "DATA": str(tmp_path / "set.npz"), "PROFILE": "smoke", "SETTINGS": settings}
+    environment |= {"SOLARSYNTH_ARTIFACTS": str(tmp_path / "store")}
+    command = ["bash", str(paths.root() / "scripts" / "gpu_jobs.sh")]
+    done = subprocess.run(
+        [*command, "info", "train", "sample", "weights"], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    written = {path.name for path in out.iterdir()}
+    assert {"device.json", "sets.jsonl", "embedding-gallery.npz", "cevae-training.csv"} <= written
+    assert {"prior-half.safetensors.0", "discrete-half.safetensors.0"} <= written
+    slice_over = subprocess.run(
+        [*command, "train"], env=environment | {"SECONDS_LIMIT": "3"}, capture_output=True, text=True
+    )
+    assert slice_over.returncode == 0 and "run the same again" in slice_over.stdout
+    wrong = subprocess.run([*command, "trian"], env=environment, capture_output=True, text=True)
+    assert wrong.returncode == 2 and "no step 'trian'" in wrong.stderr
+    environment["DATA"] = str(tmp_path / "nowhere.npz")
+    missing = subprocess.run([*command, "train"], env=environment, capture_output=True, text=True)
+    assert missing.returncode == 1 and "nowhere.npz is not there; make it where zarr is" in missing.stdout

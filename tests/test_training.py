@@ -120,6 +120,87 @@ def test_killed_training_ends_with_the_same_weights(tmp_path):
         assert torch.equal(value, two.state_dict()[name]), name
 
 
+def test_dropout_is_part_of_the_exact_resume(tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir(), parts.mkdir()
+    image, label = images()
+    architecture, config = ARCHITECTURE | {"dropout": 0.3}, settings(checkpoint_every=0.0, train_images=80)
+    before = torch.get_rng_state()
+    one = train(build(architecture, 0), image, label, config, whole).average
+    assert torch.equal(torch.get_rng_state(), before), "training disturbs the caller's random state"
+
+    class Stop(Exception):
+        pass
+
+    model = build(architecture, 0)
+    draw, calls = model.draw, []
+
+    def stop(*args):
+        calls.append(1)
+        if len(calls) == 6:
+            raise Stop
+        return draw(*args)
+
+    model.draw = stop
+    with pytest.raises(Stop):
+        train(model, image, label, config, parts)
+    two = train(build(architecture, 0), image, label, config, parts).average
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
+    assert not torch.equal(
+        next(one.parameters()), next(train(build(ARCHITECTURE, 0), image, label, config, whole).average.parameters())
+    )
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def test_too_little_memory_halves_what_is_computed_at_once_and_says_so(tmp_path, capsys, error):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir(), two.mkdir()
+    image, label = images()
+    enough = train(build(ARCHITECTURE, 0), image, label, settings(), one).average
+    model, seen = build(ARCHITECTURE, 0), []
+    forward = model.network.forward
+
+    def small(x, t, condition):
+        if len(x) > 3:
+            raise error
+        seen.append(len(x))
+        return forward(x, t, condition)
+
+    model.network.forward = small
+    little = train(model, image, label, settings(), two).average
+    assert set(seen) == {2}
+    said = capsys.readouterr().err
+    assert "4 images at a time" in said and "2 images at a time" in said and "same result" in said
+    for name, value in enough.state_dict().items():
+        torch.testing.assert_close(value, little.state_dict()[name], atol=2e-4, rtol=1e-3)
+
+
+def test_other_errors_are_not_taken_for_too_little_memory(tmp_path):
+    image, label = images()
+    model = build(ARCHITECTURE, 0)
+    model.network.forward = lambda *args: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        train(model, image, label, settings(), tmp_path)
+
+
+def test_clipping_bounds_the_step_of_a_plain_gradient(tmp_path):
+    """With a clipped gradient AdamW's first moments are as small as the bound says."""
+    image, label = images()
+    moments = {}
+    for clip in (0.0, 1e-3):
+        folder = tmp_path / str(clip)
+        folder.mkdir()
+        train(build(ARCHITECTURE, 0), image, label, settings(train_images=8, gradient_clip=clip), folder)
+        from safetensors.torch import load_file
+
+        state = load_file(folder / CHECKPOINT)
+        norm = sum(v.square().sum() for k, v in state.items() if k.endswith("exp_avg")).sqrt().item()
+        moments[clip] = norm
+        logged = pd.read_csv(folder / LOG)["gradient_norm"].iloc[0]
+        assert norm == pytest.approx(0.1 * (min(clip, logged) if clip else logged), rel=1e-3)
+    assert moments[1e-3] < moments[0.0]
+
+
 def test_half_a_checkpoint_is_none(tmp_path):
     image, label = images()
     train(build(ARCHITECTURE, 0), image, label, settings(), tmp_path)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from solarsynth.experiments import Generator
+    from solarsynth.generator import Generator
 
 __version__ = "0.1.0"
 
@@ -30,14 +30,14 @@ def load(
 
     Parameters
     ----------
-    model : {"discrete"}
+    model : {"discrete", "continuous", "embedding"}
         Which of the paper's models (Sect. 4).
     profile : str
         ``smoke``, ``laptop``, ``gpu``, ``paper`` or the path of a YAML file with the same keys.
-    source : {"simulated", "archive"}
+    source : {"simulated", "archive", "quicklook", "sdoml", "labelled"}
         Where the observations come from.
     data : str
-        The archive's folder, with ``source="archive"``.
+        What the source needs: a folder, a period, years or a file; see `solarsynth.experiments.Run`.
     seed : int
         Seed of the training run.
 

@@ -34,12 +34,12 @@ _source = click.option(
     "--source",
     default="simulated",
     show_default=True,
-    help="simulated, archive, quicklook or sdoml; the last three need --data.",
+    help="simulated, archive, quicklook, sdoml or labelled; all but the first need --data.",
 )
 _data = click.option(
     "--data",
     default="",
-    help="An archive's folder; a period 2012-01-01/2012-03-01 (quicklook); years 2011-2019 (sdoml).",
+    help="An archive's folder; a period 2012-01-01/2012-03-01 (quicklook); years 2011-2019 (sdoml); a .npz (labelled).",
 )
 _seed = click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of training and sampling."
@@ -236,7 +236,8 @@ def info_command(path) -> None:
 @click.option(
     "--dask", default="", metavar="ADDRESS", help="Read frames of sdoml on a running dask.distributed cluster."
 )
-def dataset_command(profile, source, data, settings, years, dask) -> None:
+@click.option("--out", type=click.Path(path_type=Path), help="Write the set as one .npz, for --source labelled.")
+def dataset_command(profile, source, data, settings, years, dask, out) -> None:
     """Make the labelled set and print its funnel and class counts.
 
     \b
@@ -244,18 +245,27 @@ def dataset_command(profile, source, data, settings, years, dask) -> None:
       solarsynth dataset --profile smoke
       solarsynth dataset --source sdoml --years 2011-2019
       solarsynth dataset --source quicklook --data 2012-01-01/2012-04-01
+      solarsynth dataset --profile gpu --out set.npz
     """
     from solarsynth.experiments import Run
 
     if years and source != "sdoml":
         raise click.UsageError(f"--years goes with --source sdoml, not {source}")
+    if out and out.suffix != ".npz":
+        raise click.UsageError(f"--out must end in .npz, not {out}")
+    if out and not out.resolve().parent.is_dir():
+        raise SolarsynthError(f"{out}: its folder does not exist")
     run = Run(profile=profile, source=source, data=data or years, overrides=_parse(settings), dask=dask)
     for step, count in run.dataset.funnel.items():
         click.echo(f"{count:>10,}  {step}")
     for test, part in ((False, "training"), (True, "held out")):
         counts = run.dataset.counts(test=test)
         click.echo(f"{part}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
-    click.echo(f"{run.dataset_entry}\n{run.dataset_entry.path / 'set.zarr'}")
+    if source != "labelled":
+        click.echo(f"{run.dataset_entry}\n{run.dataset_entry.path / 'set.zarr'}")
+    if out:
+        run.dataset.write(out)
+        click.echo(f"wrote {out}")
 
 
 @main.command("train")
@@ -265,13 +275,20 @@ def dataset_command(profile, source, data, settings, years, dask) -> None:
 @_data
 @_seed
 @_settings
-def train_command(model, profile, source, data, seed, settings) -> None:
-    """Train MODEL, or go on where a killed training stopped.
+@click.option("--compile", "compiled", is_flag=True, help="Make the network faster with torch.compile first.")
+def train_command(model, profile, source, data, seed, settings, compiled) -> None:
+    """Train MODEL (discrete, continuous, embedding, cevae or prior), or go on where a killed training stopped.
+
+    Started by torchrun, all processes train one model together.
 
     \b
-    Example:
+    Examples:
       solarsynth train discrete --profile laptop --set train_images=20000
+      torchrun --nproc-per-node=4 -m solarsynth.cli train continuous --profile gpu --compile
     """
+    from solarsynth.diffusion import distributed
+
+    distributed.start()
     run = _run(profile, source, data, seed, settings)
     live = sys.stderr.isatty()
     last = [0.0]
@@ -281,35 +298,51 @@ def train_command(model, profile, source, data, seed, settings) -> None:
             last[0] = time.monotonic()
             click.echo(f"\r{progress}  " if live else str(progress), err=True, nl=not live)
 
-    entry = run.model_entry(model, report=report)
-    if live:
-        click.echo(err=True)
-    click.echo(f"{entry}\n{entry.path}")
+    try:
+        entry = run.entry(model, report, compiled=compiled)
+        if live:
+            click.echo(err=True)
+        if not distributed.rank():
+            click.echo(f"{entry}\n{entry.path}")
+    finally:
+        distributed.stop()
 
 
 @main.command("sample")
 @click.argument("flare_class")
 @click.argument("count", type=click.IntRange(1), default=16)
+@click.option("--model", default="discrete", show_default=True, help="discrete, continuous or embedding.")
 @click.option("--guidance", type=float, help="w of Eq. 6 [default: the profile's].")
 @click.option("--steps", type=click.IntRange(1), help="Sampling steps [default: the profile's].")
+@click.option("--sampler", help="ancestral, ddim or dpm-solver++ [default: the profile's].")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("samples.npz"), show_default=True)
 @_profile
 @_source
 @_data
 @_seed
 @_settings
-def sample_command(flare_class, count, guidance, steps, out, profile, source, data, seed, settings) -> None:
-    """Draw COUNT Suns with a flare of FLARE_CLASS (A, B, C, M or X) into an .npz of image and label."""
+def sample_command(
+    flare_class, count, model, guidance, steps, sampler, out, profile, source, data, seed, settings
+) -> None:
+    """Draw COUNT Suns with a flare of FLARE_CLASS into an .npz of image and label.
+
+    FLARE_CLASS is A, B, C, M or X; the continuous model takes a flux such as M2.5 as well.
+
+    \b
+    Examples:
+      solarsynth sample X 16 --guidance 2 --out suns.npz
+      solarsynth sample M2.5 4 --model continuous
+    """
     import numpy as np
 
-    if flare_class not in CLASSES:
+    if flare_class[:1] not in CLASSES:
         raise SolarsynthError(f"no class {flare_class!r}; the GOES classes are {', '.join(CLASSES)}")
     if out.suffix != ".npz":
         raise click.UsageError(f"--out must end in .npz, not {out}")
     if not out.resolve().parent.is_dir():
         raise SolarsynthError(f"{out}: its folder does not exist")
-    generator = _run(profile, source, data, seed, settings).generator()
-    image = generator.sample(flare_class, count, guidance=guidance, seed=seed, steps=steps)
+    generator = _run(profile, source, data, seed, settings).generator(model)
+    image = generator.sample(flare_class, count, guidance=guidance, seed=seed, steps=steps, sampler=sampler)
     np.savez(out, image=image, label=np.full(count, flare_class))
     click.echo(f"wrote {out}: image {image.shape} uint8, label")
 

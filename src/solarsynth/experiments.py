@@ -12,6 +12,7 @@ import hashlib
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ _DATA = {
 }
 
 # How the two small networks are trained; only their length is a setting.
-CEVAE_TRAINING = {"batch_size": 32, "learning_rate": 1e-3, "weight_decay": 0.0, "cooldown": 0.5, "ema_decay": 0.99}
+CEVAE_TRAINING = {"batch_size": 32, "learning_rate": 2e-3, "weight_decay": 0.0, "cooldown": 0.5, "ema_decay": 0.99}
 PRIOR_TRAINING = {"batch_size": 64, "learning_rate": 1e-3, "cooldown": 0.5, "ema_decay": 0.99}
 
 SPLIT_SEED = 42  # one split for all seeds of a model, so that seeds differ in nothing else
@@ -95,6 +96,13 @@ class Run:
             self.settings = load_profile(self.profile, **(self.overrides or {}))
             self.profile = Path(self.profile).stem
         self.store = Store()
+
+    def variant(self, *, source: str = "", **changes: Any) -> Run:
+        """Return the same run with other settings, and with another source that needs no data if one is named."""
+        data = "" if source and source != self.source else self.data
+        run = Run(self.settings, source or self.source, data, self.seed, changes, self.dask)
+        run.profile = self.profile
+        return run
 
     # --- Section 2: the labelled set
 
@@ -303,7 +311,7 @@ class Run:
             sizes = {"latent": s.latent, "width": s.prior_width, "depth": 4}
             return {"kind": kind, "n_classes": len(CLASSES)} | sizes | schedule
         if kind not in MODELS:
-            raise SolarsynthError(f"no model {kind!r}{nearest(kind, MODELS)}")
+            raise SolarsynthError(f"no model {kind!r}{nearest(kind, (*MODELS, BASELINE, 'prior'))}")
         return {
             "kind": kind,
             "image_size": s.image_size,
@@ -375,6 +383,12 @@ class Run:
             start=start,
             compiled=compiled,
         )
+
+    def entry(self, name: str, report: Callable | None = None, *, compiled: bool = False) -> Entry:
+        """Return any trained network in the store: one of the models, ``cevae`` or ``prior``."""
+        if name == BASELINE:
+            return self.cevae_entry(report)
+        return self.prior_entry(report) if name == "prior" else self.model_entry(name, report, compiled=compiled)
 
     def conditions(self, model: str) -> np.ndarray:
         """Return what a model is told about each training image, (n, d) float32; see `Condition`."""
@@ -547,6 +561,7 @@ class Run:
             params |= {"eta": s.eta} if s.sampler == "ddim" else {}
 
         def make(folder: Path) -> None:
+            started = time.perf_counter()
             if model == BASELINE:
                 image = draw_baseline(read_model(self.cevae_entry().path)[0], sum(counts.values()), seed)
                 label = np.full(len(image), -1)
@@ -554,6 +569,7 @@ class Run:
                 prior = self.prior_entry().path if model == "embedding" else None
                 generator = Generator.read(self.model_entry(model).path, defaults=s, prior=prior)
                 label = np.repeat(np.arange(len(CLASSES)), [counts.get(name, 0) for name in CLASSES])
+                started = time.perf_counter()  # without reading the model
                 image = generator.draw(
                     label,
                     guidance=s.guidance,
@@ -566,7 +582,8 @@ class Run:
                     folder=folder,
                     report=report,
                 )
-            np.savez(folder / "samples.npz", image=image, label=label, settings=json.dumps({"model": model} | params))
+            about = {"model": model, "seconds": time.perf_counter() - started} | params
+            np.savez(folder / "samples.npz", image=image, label=label, settings=json.dumps(about))
             for part in folder.glob("batch-*.npy"):
                 part.unlink()
 
@@ -658,8 +675,6 @@ def progress_line(what: str, every: float = 0.1) -> Callable[..., None]:
 
 def _count_line() -> Callable[[str, int, int], None]:
     """Return a reporter for downloads: a line every two seconds and at the end of each part."""
-    import time
-
     last = [0.0]
 
     def report(what: str, done: int, total: int) -> None:

@@ -17,6 +17,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.ticker import NullFormatter
 
 from solarsynth import CLASSES
 
@@ -274,20 +275,154 @@ def schedule_curves(schedule: Schedule) -> Figure:
 
 
 @_styled
-def training_curves(log: pd.DataFrame) -> Figure:
-    """Loss and PSNR over the images seen.
+def training_curves(logs: dict[str, pd.DataFrame], smooth: int = 12) -> Figure:
+    """Loss and PSNR over the images seen, a colour per model.
 
     Parameters
     ----------
-    log : DataFrame
-        ``images``, ``loss``, ``psnr``: the training's CSV.
+    logs : dict of str to DataFrame
+        ``images``, ``loss``, ``psnr``: the trainings' CSVs.
+    smooth : int
+        The bold curve is a running mean over one part in so many; the faint one every entry.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
-    for ax, column, label in zip(axes, ("loss", "psnr"), ("loss", "PSNR of the predicted $x_0$ / dB"), strict=True):
-        ax.plot(log["images"], log[column], color="0.8", lw=1)
-        smooth = log[column].rolling(max(1, len(log) // 12), min_periods=1).mean()
-        ax.plot(log["images"], smooth, color=COLOURS["B"], lw=2)
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3), layout="constrained")
+    for (name, log), colour in zip(logs.items(), sns.color_palette("colorblind"), strict=False):
+        mean = log.rolling(max(1, len(log) // smooth), min_periods=1).mean()
+        for ax, column in zip(axes, ("loss", "psnr"), strict=True):
+            ax.plot(log["images"], log[column], color=colour, alpha=0.25, lw=0.8)
+            ax.plot(log["images"], mean[column], color=colour, lw=2, label=name)
+    for ax, label in zip(axes, ("loss", "PSNR of the predicted $x_0$ / dB"), strict=True):
         ax.set(xlabel="images seen", ylabel=label)
+    axes[1].legend(frameon=False, fontsize=8)
+    return figure
+
+
+@_styled
+def figure_2(shapes: dict[str, int]) -> Figure:
+    """Sketch of the embedding model's guidance (the paper's Fig. 2), with the sizes its modules report.
+
+    Parameters
+    ----------
+    shapes : dict of str to int
+        ``image_size``, ``classes``, ``latent``, ``time``: values a vector of the time embedding has.
+    """
+    figure, ax = plt.subplots(figsize=(8.6, 3.9), layout="constrained")
+    ax.set(xlim=(0, 12.4), ylim=(0, 5.4))
+    ax.axis("off")
+    size, latent, width = shapes["image_size"], shapes["latent"], shapes["time"]
+    image, data, network, drawn = "#dff0e0", "#f4f4f4", "#dbe7f3", "#f6e3c5"
+
+    def box(x, y, text, colour, width=1.75, height=0.8):
+        style = "round,pad=0.03,rounding_size=0.08"
+        ax.add_patch(FancyBboxPatch((x, y), width, height, style, fc=colour, ec="0.5", lw=0.8))
+        ax.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=7.5, color="0.15")
+
+    def arrow(start, end, dashed=False):
+        style = {"ls": "--", "color": "0.5"} if dashed else {"color": "0.3"}
+        ax.add_patch(
+            FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, lw=0.9, shrinkA=0, shrinkB=0, **style)
+        )
+
+    box(0.1, 3.9, f"image\n1 × {size} × {size}", image)
+    box(2.4, 3.9, "ceVAE encoder", network)
+    box(0.1, 1.2, f"class $y$\none of {shapes['classes']}", data)
+    box(2.4, 2.45, "prior $p(z\\,|\\,y)$", drawn)
+    box(4.7, 3.2, f"z\n{latent} values", data, 1.5)
+    box(4.7, 1.2, f"embedding\n{width} values", network, 1.5)
+    box(6.8, 2.2, f"concatenate, linear\n{width + latent} → {width}", network, 2.1)
+    box(6.8, 0.1, f"time $t$, sines and cosines\n{width} values", data, 2.1)
+    ax.add_patch(plt.Circle((9.75, 1.55), 0.22, fc="white", ec="0.4"))
+    ax.text(9.75, 1.54, "+", ha="center", va="center", fontsize=11)
+    box(10.4, 1.15, "U-Net", network, 1.8)
+    box(10.4, 3.4, f"$x_t$\n1 × {size} × {size}", image, 1.8)
+    ax.text(11.3, 0.55, r"$\epsilon_\theta(x_t, t, z, y)$", ha="center", fontsize=9)
+    arrow((1.88, 4.3), (2.37, 4.3))
+    arrow((4.18, 4.3), (5.2, 4.03))
+    arrow((0.97, 2.03), (2.37, 2.7), dashed=True)
+    arrow((4.18, 2.95), (4.85, 3.17), dashed=True)
+    arrow((1.88, 1.6), (4.67, 1.6))
+    arrow((6.23, 3.45), (6.95, 3.03))
+    arrow((6.23, 1.75), (6.95, 2.17))
+    arrow((8.93, 2.4), (9.6, 1.72))
+    arrow((8.93, 0.6), (9.6, 1.38))
+    arrow((9.98, 1.55), (10.37, 1.55))
+    arrow((11.3, 3.37), (11.3, 1.98))
+    ax.text(3.3, 4.9, "while training", fontsize=7.5, color="0.4", ha="center")
+    ax.text(3.3, 2.18, "while sampling", fontsize=7.5, color="0.4", ha="center")
+    return figure
+
+
+@_styled
+def reconstructions(rows: dict[str, np.ndarray]) -> Figure:
+    """Images (n, H, W) uint8 in rows: what the ceVAE gets and what it makes of it."""
+    count = len(next(iter(rows.values())))
+    size = (1.3 * count + 0.9, 1.35 * len(rows))
+    figure, axes = plt.subplots(len(rows), count, figsize=size, layout="constrained", squeeze=False)
+    for (title, image), line in zip(rows.items(), axes, strict=True):
+        for ax, frame in zip(line, image, strict=True):
+            show_sun(ax, frame)
+        line[0].set_ylabel(title, fontsize=9)
+    return figure
+
+
+@_styled
+def embedding_distances(table: pd.DataFrame) -> Figure:
+    """Energy distance of generated embeddings per class, on the range that real ones span.
+
+    Parameters
+    ----------
+    table : DataFrame
+        By class: ``distance``, ``floor low`` and ``floor high`` (NaN where a class is too small), ``no class``.
+    """
+    figure, ax = plt.subplots(figsize=(6, 2.9), layout="constrained")
+    x = np.arange(len(table))
+    ax.bar(x, table["floor high"] - table["floor low"], 0.6, table["floor low"], color="0.85", label="real, 5 to 95 %")
+    ax.plot(x, table["distance"], "o", color=COLOURS["B"], label="prior, asked for the class")
+    ax.plot(x, table["no class"], "x", color="0.45", label="real images of all classes")
+    ax.axhline(0, color="0.2", lw=0.8, ls=":")
+    ax.set(xticks=x, xticklabels=table.index, ylabel="energy distance", xlim=(-0.6, len(table) - 0.4))
+    ax.legend(frameon=False, fontsize=8)
+    return figure
+
+
+@_styled
+def sampling_quality(table: pd.DataFrame, floor: tuple[float, float]) -> Figure:
+    """Fréchet distance against sampling steps and against time per image.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``steps``, ``sampler``, ``distance``, ``seconds`` (per image).
+    floor : tuple of float
+        5th and 95th percentile of real sets of the same size.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3), layout="constrained", sharey=True)
+    colours = dict(zip(dict.fromkeys(table["sampler"]), sns.color_palette("colorblind"), strict=False))
+    for ax, column, label in zip(axes, ("steps", "seconds"), ("sampling steps", "seconds per image"), strict=True):
+        ax.axhspan(*floor, color="0.88", label="real, 5 to 95 %")
+        for name, rows in table.groupby("sampler", sort=False):
+            ax.plot(rows[column], rows["distance"], "o-", color=colours[name], label=name)
+        ax.set(xscale="log", xlabel=label)
+    axes[0].set(ylabel="Fréchet distance", xticks=table["steps"].unique(), xticklabels=table["steps"].unique())
+    axes[0].minorticks_off()
+    axes[1].xaxis.set_minor_formatter(NullFormatter())
+    axes[1].legend(frameon=False, fontsize=8)
+    return figure
+
+
+@_styled
+def figure_c_1(image: dict[str, np.ndarray]) -> Figure:
+    """Larger images by level of activity (the paper's Fig. C.1): frames (n, H, W) uint8 per level."""
+    count = max(len(frames) for frames in image.values())
+    size = (2.1 * count, 2.15 * len(image))
+    figure, axes = plt.subplots(len(image), count, figsize=size, layout="constrained", squeeze=False)
+    for (title, frames), line in zip(image.items(), axes, strict=True):
+        for k, ax in enumerate(line):
+            if k < len(frames):
+                show_sun(ax, frames[k])
+            else:
+                _no_sun(ax, "no training image" if k == 0 else "")
+        line[0].set_ylabel(title, fontsize=9)
     return figure
 
 
@@ -346,12 +481,15 @@ def figure_5(image: dict[str, dict[str, np.ndarray]], per_class: int = 2) -> Fig
 
 
 @_styled
-def reverse_process(frames: Sequence[tuple[int, np.ndarray]], label: str) -> Figure:
-    """One image on its way from noise to Sun: (network evaluations so far, frame (H, W) in [-1, 1])."""
-    figure, axes = plt.subplots(1, len(frames), figsize=(1.3 * len(frames), 1.6), layout="constrained")
-    for ax, (done, x) in zip(axes, frames, strict=True):
-        show_sun(ax, np.clip((x + 1) * 127.5, 0, 255), f"step {done}")
-    axes[0].set_ylabel(label, fontweight="bold")
+def reverse_process(strips: dict[str, Sequence[tuple[int, np.ndarray]]]) -> Figure:
+    """Images on their way from noise to Sun: per row title (steps so far, frame (H, W) in [-1, 1])."""
+    count = len(next(iter(strips.values())))
+    size = (1.3 * count, 1.45 * len(strips) + 0.2)
+    figure, axes = plt.subplots(len(strips), count, figsize=size, layout="constrained", squeeze=False)
+    for (title, frames), line in zip(strips.items(), axes, strict=True):
+        for ax, (done, x) in zip(line, frames, strict=True):
+            show_sun(ax, np.clip((x + 1) * 127.5, 0, 255), f"step {done}" if line is axes[0] else "")
+        line[0].set_ylabel(title, fontsize=9)
     return figure
 
 
@@ -397,21 +535,22 @@ def figure_b_1(denoiser: Denoiser) -> Figure:
     """Architecture of the U-Net (the paper's Fig. B.1), with the sizes the module itself reports."""
     import torch
 
-    from solarsynth.diffusion.conditioning import NULL
-
     network, shapes = denoiser.network, {}
 
     def remember(name):
         return lambda module, inputs, output: shapes.__setitem__(name, tuple(output.shape[1:]))
 
     blocks = [("enter", network.enter), ("bottleneck", network.bottleneck), ("leave", network.leave)]
-    for i in range(3):
+    depth = len(network.down)
+    if depth != 3:
+        raise ValueError(f"the drawing knows three stages, not {depth}")
+    for i in range(depth):
         blocks += [(f"down {i + 1}", network.down[i]), (f"up {i + 1}", network.up[i])]
     hooks = [module.register_forward_hook(remember(name)) for name, module in blocks]
     where = next(network.parameters()).device
     with torch.no_grad():
         x = torch.zeros(1, 1, *denoiser.mean.shape[1:], device=where)
-        network(x, torch.ones(1, dtype=torch.long, device=where), torch.tensor([NULL], device=where))
+        network(x, torch.ones(1, dtype=torch.long, device=where), torch.full((1, 1), torch.nan, device=where))
     for hook in hooks:
         hook.remove()
 
@@ -444,7 +583,8 @@ def figure_b_1(denoiser: Denoiser) -> Figure:
     for i in range(3):
         y = level[i + 1]
         box(down_x, y, label(f"down {i + 1}"), "conv")
-        box(down_x + 1.75, y, "attention", "attention", 1.05)
+        there = "conv" if isinstance(network.down_attention[i], torch.nn.Identity) else "attention"
+        box(down_x + 1.75, y, "attention" if there == "attention" else "none", there, 1.05)
         arrow((down_x + 1.5, y + 0.36), (down_x + 1.75, y + 0.36))
         source = (down_x + 0.75, level[0]) if i == 0 else (down_x + 2.27, level[i])
         arrow(source, (down_x + 0.75 if i == 0 else down_x + 1.2, y + 0.75))
@@ -453,7 +593,8 @@ def figure_b_1(denoiser: Denoiser) -> Figure:
     for i in range(3):
         y = level[2 - i]
         box(up_x - 1.55, y, label(f"up {i + 1}"), "conv")
-        box(up_x + 0.2, y, "attention", "attention", 1.05)
+        there = "conv" if isinstance(network.up_attention[i], torch.nn.Identity) else "attention"
+        box(up_x + 0.2, y, "attention" if there == "attention" else "none", there, 1.05)
         arrow((up_x - 0.05, y + 0.36), (up_x + 0.2, y + 0.36))
         start = (6.8, 0.46) if i == 0 else (up_x + 0.72, level[3 - i] + 0.75)
         arrow(start, (up_x - 0.8, y - 0.03))
@@ -464,7 +605,7 @@ def figure_b_1(denoiser: Denoiser) -> Figure:
     ax.text(
         5.35,
         level[3] + 0.25,
-        f"time t and class, {network.config.time_width} values,\nadded in every down and up stage",
+        f"time t and condition, {network.config.time_width} values,\nadded in every down and up stage",
         fontsize=7.3,
         color="0.4",
         ha="center",

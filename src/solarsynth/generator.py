@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from solarsynth import CLASSES
 from solarsynth.diffusion.conditioning import DiscreteLabel, LabelAndEmbedding, XRayFlux
 from solarsynth.diffusion.denoiser import Denoiser, Guidance, guided_eps
-from solarsynth.diffusion.samplers import NoiseStreams, image_seeds
+from solarsynth.diffusion.samplers import NoiseStreams, dpm_solver_pp, image_seeds
 from solarsynth.diffusion.samplers import sampler as pick_sampler
 from solarsynth.diffusion.schedule import Schedule
 from solarsynth.diffusion.training import out_of_memory
 from solarsynth.errors import SolarsynthError
 from solarsynth.labelled import CLASS_BOUNDS, class_of_flux
-from solarsynth.models.cevae import CeVAE, CeVAEConfig
+from solarsynth.models.cevae import CeVAE, CeVAEConfig, hide
 from solarsynth.models.prior import PriorConfig, PriorNetwork
 from solarsynth.models.unet import UNet, UNetConfig
 from solarsynth.profiles import Profile
@@ -192,6 +192,29 @@ class Generator:
             batch=d.sampling_batch,
             flux=None if flux is None else np.full(n, flux),
         )
+
+    def trace(self, flare_class: str, steps: int, pictures: int = 8, seed: int = 0) -> list[tuple[int, np.ndarray]]:
+        """Follow one image from noise to Sun with DPM-Solver++(2M).
+
+        Returns
+        -------
+        list of tuple
+            `pictures` times the steps done so far and the frame (H, W) float32, [-1, 1] once it is a Sun.
+        """
+        label, flux = self._parse(flare_class)
+        seeds = image_seeds(seed, 1)
+        noise = NoiseStreams(seeds, (1, *self.denoiser.mean.shape[1:]))
+        asked = self.conditions(np.array([label]), seeds, None if flux is None else np.array([flux]))
+        x_T = noise.draw().to(device())
+        strip = [(0, x_T[0, 0].cpu().numpy())]
+
+        def keep(done: int, steps: int, x: Tensor) -> None:
+            strip.append((done, x[0, 0].float().cpu().numpy()))
+
+        dpm_solver_pp(self.denoiser, x_T, asked, self.defaults.guidance, steps, noise, keep)
+        # Closer together towards the end, where the Sun takes shape.
+        picked = np.unique(((1 - np.linspace(1, 0, pictures) ** 1.6) * (len(strip) - 1)).round().astype(int))
+        return [strip[i] for i in picked]
 
     def _parse(self, text: str) -> tuple[int, float | None]:
         letter, number = text[:1], text[1:]
@@ -380,6 +403,24 @@ def embed_images(cevae: CeVAE, image: np.ndarray, *, standardised: bool = True, 
         z = cevae.embed(x) if standardised else cevae.encode(x)[0]
         parts.append(z.cpu().numpy())
     return np.concatenate(parts)
+
+
+@torch.no_grad()
+def masked_and_restored(cevae: CeVAE, image: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
+    """Show what the ceVAE makes of images (n, H, W) uint8: rows of images by what was done to them."""
+    where = next(cevae.parameters()).device
+    x = torch.from_numpy(np.ascontiguousarray(image)).to(where)[:, None].float() / 127.5 - 1
+    square = cevae.draw(x.shape, torch.Generator().manual_seed(seed))[0].to(where)
+    # For the picture every image has its square, a quarter of the side at least.
+    square[:, 2] = square[:, 2].clamp(min=x.shape[-1] // 4)
+    square[:, :2] = torch.minimum(square[:, :2], x.shape[-1] - square[:, 2:3])
+    masked = hide(x, square)
+    return {
+        "image": image,
+        "reconstructed": to_display(cevae.decode(cevae.encode(x)[0])),
+        "masked": to_display(masked),
+        "restored": to_display(cevae.decode(cevae.encode(masked)[0])),
+    }
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ PAGES = (
     "02_simulated_sun",
     "03_background",
     "04_methodology",
+    "04_sampling",
     "05_metrics",
     "06_results",
     "07_image_analysis",

@@ -43,7 +43,7 @@ class Page:
         """Write an item of the ledger; see `solarsynth.ledger.record`."""
         ledger.record(self.folder, item, profile=str(self.run.profile), source=self.run.source, **values)
 
-    def figure(self, figure: Figure, thumbnail: str = "") -> Figure:
+    def figure(self, figure: Figure, thumbnail: str = "", run: Run | None = None) -> Figure:
         """Write the source under a figure, so that it goes where the figure goes; save it small if asked to.
 
         Parameters
@@ -51,8 +51,10 @@ class Page:
         figure : Figure
         thumbnail : str
             Name of the PNG for the front page.
+        run : Run, optional
+            Whose source it shows; the page's own by default.
         """
-        figure.supxlabel(self.source_note.replace("\n", " "), fontsize=7, color="0.45", x=0.99, ha="right")
+        figure.supxlabel(source_note(run or self.run).replace("\n", " "), fontsize=7, color="0.45", x=0.99, ha="right")
         if thumbnail:
             path = self.folder / "_static" / "figures" / f"{thumbnail}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,13 +64,18 @@ class Page:
     @property
     def source_note(self) -> str:
         """A sentence for captions: which Sun this is."""
-        if self.run.source == "simulated":
-            return "Simulated Sun, not observations."
-        data = self.run.dataset
-        unit = "browse-image display intensity" if data.unit == "display" else "DN/s"
-        late = data.about["frame_tolerance_seconds"] / 60
-        note = f"Real SDO/AIA 171 Å frames ({unit})"
-        return f"{note},\nup to {late:g} min after the peak (the paper: 7)." if late > 7 else f"{note}."
+        return source_note(self.run)
+
+
+def source_note(run: Run) -> str:
+    """Return a sentence for captions: which Sun a run shows."""
+    if run.source == "simulated" or run.dataset.about["source"] == "simulated":
+        return "Simulated Sun, not observations."
+    data = run.dataset
+    unit = "browse-image display intensity" if data.unit == "display" else "DN/s"
+    late = data.about["frame_tolerance_seconds"] / 60
+    note = f"Real SDO/AIA 171 Å frames ({unit})"
+    return f"{note},\nup to {late:g} min after the peak (the paper: 7)." if late > 7 else f"{note}."
 
 
 def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Page:

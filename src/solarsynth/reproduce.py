@@ -223,7 +223,7 @@ def _tidy(chapter: Path, seconds: float) -> None:
 
 
 def _write_provenance(folder: Path, run, values: dict[str, Any], seconds: float) -> None:
-    from solarsynth.experiments import device
+    from solarsynth.experiments import describe_device
 
     data = run.dataset
     write_json(
@@ -236,7 +236,7 @@ def _write_provenance(folder: Path, run, values: dict[str, Any], seconds: float)
             "settings": vars(run.settings),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": seconds,
-            "device": device(),
+            "device": describe_device(),
             **environment(),
             "images": data.counts(),
             "training images": data.counts(test=False),

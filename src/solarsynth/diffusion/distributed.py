@@ -18,6 +18,12 @@ def start() -> None:
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
 
+def stop() -> None:
+    """Leave the other processes."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def world() -> int:
     """Return the number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1

@@ -19,6 +19,9 @@ KL_WEIGHT = 0.01
 CONTEXT_SHARE = 0.5  # of the context encoder in the loss
 MASK_PROBABILITY = 2 / 3
 
+# Below this spread a pixel is treated as if it varied so much, as in the denoisers.
+LOWEST_SPREAD = 0.03
+
 
 @dataclass(frozen=True)
 class CeVAEConfig:
@@ -53,7 +56,8 @@ class CeVAE(nn.Module):
     """Encoder, decoder and their common objective. Called, it is the training objective.
 
     Encoder: four 3×3 convolutions of stride 2 with LeakyReLU, then one as large as what is left, to the mean and
-    log variance of z. The decoder mirrors it.
+    log variance of z. The decoder mirrors it. Both see pixels standardised over the training images, so that the
+    networks need not learn the mean Sun first; all losses are in the images' own units.
 
     Parameters
     ----------
@@ -61,10 +65,14 @@ class CeVAE(nn.Module):
 
     Attributes
     ----------
+    mean, spread : Tensor of float32, shape (1, H, W)
+        Per pixel, over the training images, set by `fit`.
     z_mean, z_spread : Tensor of float32, shape (latent,)
         Of the embeddings of the training images, set by `fit_embeddings`.
     """
 
+    mean: Tensor
+    spread: Tensor
     z_mean: Tensor
     z_spread: Tensor
 
@@ -84,11 +92,17 @@ class CeVAE(nn.Module):
             ]
         self.encoder = nn.Sequential(*down, nn.Conv2d(widths[-1], 2 * config.latent, last))
         self.decoder = nn.Sequential(nn.ConvTranspose2d(config.latent, widths[-1], last), *up)
+        shape = (1, config.image_size, config.image_size)
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("spread", torch.ones(shape))
         self.register_buffer("z_mean", torch.zeros(config.latent))
         self.register_buffer("z_spread", torch.ones(config.latent))
 
+    @torch.no_grad()
     def fit(self, x_0: Tensor, condition: Tensor) -> None:
-        """Take nothing from the training set; part of the training loop's interface."""
+        """Take mean and spread of every pixel from the training images (n, 1, H, W)."""
+        self.mean.copy_(x_0.mean(0))
+        self.spread.copy_(x_0.std(0, correction=0).clamp(min=LOWEST_SPREAD))
 
     def describe(self) -> dict[str, Any]:
         """Return what defines it, as JSON types."""
@@ -113,11 +127,11 @@ class CeVAE(nn.Module):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance of z, each (B, latent), of images (B, 1, H, W) in [-1, 1]."""
-        return self.encoder(x).flatten(1).chunk(2, dim=1)
+        return self.encoder((x - self.mean) / self.spread).flatten(1).chunk(2, dim=1)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return images (B, 1, H, W) for z (B, latent)."""
-        return self.decoder(z[:, :, None, None])
+        return self.mean + self.spread * self.decoder(z[:, :, None, None])
 
     def embed(self, x: Tensor) -> Tensor:
         """Return the embedding, μ standardised per dimension, (B, latent), of images (B, 1, H, W)."""

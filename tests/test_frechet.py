@@ -1,0 +1,85 @@
+"""Distances between sets of features against closed forms, scipy and clean-fid's own formula."""
+
+import numpy as np
+import pytest
+
+from solarsynth.errors import SolarsynthError
+from solarsynth.metrics.embedding import energy_distance, energy_floor, linear_probe
+from solarsynth.metrics.frechet import frechet_distance, frechet_floor
+
+rng = np.random.default_rng(0)
+
+
+def test_frechet_of_gaussians_with_diagonal_covariance():
+    """Σ (m₁ - m₂)² + (s₁ - s₂)², on whitened samples whose moments are exact."""
+    x = rng.normal(size=(500, 6))
+    x = (x - x.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T)).T)
+    m, s = rng.normal(size=6), rng.uniform(0.5, 2, 6)
+    assert frechet_distance(x, x * s + m) == pytest.approx((m**2).sum() + ((1 - s) ** 2).sum(), rel=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:The `disp` argument")  # clean-fid's; scipy is pinned below 1.18 for it
+@pytest.mark.parametrize("n, m, d", [(300, 200, 12), (40, 500, 64), (20, 30, 64)])
+def test_frechet_equals_clean_fid(n, m, d):
+    from cleanfid.fid import frechet_distance as theirs
+
+    a = rng.normal(size=(n, d)) @ rng.normal(size=(d, d))
+    b = rng.normal(size=(m, d)) @ rng.normal(size=(d, d)) + 0.3
+    expected = theirs(a.mean(0), np.cov(a.T), b.mean(0), np.cov(b.T))
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-4)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6 * np.abs(a).max() ** 2)
+
+
+def test_frechet_of_singular_covariances():
+    line = rng.normal(size=(50, 1)) * np.array([[1.0, 0, 0]])
+    assert frechet_distance(line, line + np.array([0, 2.0, 0])) == pytest.approx(4)
+
+
+@pytest.mark.parametrize(
+    "a, b, match",
+    [
+        (np.ones((3, 2)), np.ones((3, 4)), "one dimension"),
+        (np.ones((1, 2)), np.ones((3, 2)), "two images"),
+        (np.full((3, 2), np.nan), np.ones((3, 2)), "finite"),
+    ],
+)
+def test_frechet_says_what_is_wrong(a, b, match):
+    with pytest.raises(SolarsynthError, match=match):
+        frechet_distance(a, b)
+
+
+def test_the_floor_falls_with_the_size_of_the_set():
+    real = rng.normal(size=(400, 5))
+    assert frechet_floor(real, 200, 5).mean() < frechet_floor(real, 20, 5).mean()
+    with pytest.raises(SolarsynthError, match="needs more real ones"):
+        frechet_floor(real, 400, 2)
+
+
+def test_energy_distance_against_scipy():
+    """scipy's is one-dimensional, a root, and biased: its means count each point's distance to itself."""
+    from scipy.stats import energy_distance as theirs
+
+    a, b = rng.normal(size=40), rng.normal(0.7, 1.3, size=60)
+    within = sum(np.abs(x[:, None] - x[None]).mean() / (len(x) - 1) for x in (a, b))
+    assert energy_distance(a[:, None], b[:, None]) == pytest.approx(theirs(a, b) ** 2 - within)
+
+
+def test_energy_distance_is_unbiased_and_sees_a_shift():
+    same = [energy_distance(rng.normal(size=(10, 30)), rng.normal(size=(15, 30))) for _ in range(300)]
+    assert abs(np.mean(same)) < 3 * np.std(same) / np.sqrt(300)
+    real = rng.normal(size=(60, 30))
+    assert energy_distance(real[:30] + 0.5, real[30:]) > energy_floor(real, 30, 50).max()
+    with pytest.raises(SolarsynthError, match="at least 61 real ones"):
+        energy_floor(real, 59, 2)
+    with pytest.raises(SolarsynthError, match="two images"):
+        energy_distance(real[:1], real)
+
+
+def test_linear_probe_knows_what_can_be_known():
+    label = rng.integers(0, 3, 300)
+    x = rng.normal(size=(300, 20)) + 4 * np.eye(20)[label]
+    noise = rng.normal(size=(300, 20))
+    found = linear_probe(x[:200], label[:200], {"same": (x[200:], label[200:]), "noise": (noise, label)})
+    assert found["same"] > 0.95 and abs(found["noise"] - 1 / 3) < 0.15
+    with pytest.raises(SolarsynthError, match="two classes"):
+        linear_probe(x, np.zeros(300, int), {})
