@@ -10,10 +10,12 @@ SOURCE = paths.root() / "src" / "solarsynth"
 GROUND = {"errors", "paths", "profiles", "store"}
 ALLOWED = {
     "observations": {"observations"},
-    "labelling": {"observations"},
+    "labelled": set(),
+    "labelling": {"observations", "labelled"},
     "splits": {"observations"},
     "models": {"models"},
     "diffusion": {"diffusion", "models"},
+    "generator": {"models", "diffusion", "labelled"},
     "metrics": {"metrics"},
 }
 

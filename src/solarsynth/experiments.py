@@ -30,6 +30,7 @@ from solarsynth.store import Entry, Store
 if TYPE_CHECKING:
     import pandas as pd
 
+    from solarsynth.features import Space
     from solarsynth.generator import Generator
     from solarsynth.models.cevae import CeVAE
     from solarsynth.observations.archive import Archive
@@ -48,6 +49,16 @@ _DATA = {
 
 # How the two small networks are trained; only their length is a setting.
 CEVAE_TRAINING = {"batch_size": 32, "learning_rate": 2e-3, "weight_decay": 0.0, "cooldown": 0.5, "ema_decay": 0.99}
+CLASSIFIER_TRAINING = {
+    "batch_size": 64,
+    "learning_rate": 5e-4,
+    "weight_decay": 0.05,
+    "cooldown": 0.5,
+    "ema_decay": 0.9,
+    "ema_start": 10,
+    "condition_dropout": 0.0,
+    "gradient_clip": 1.0,
+}
 PRIOR_TRAINING = {"batch_size": 64, "learning_rate": 1e-3, "cooldown": 0.5, "ema_decay": 0.99}
 
 SPLIT_SEED = 42  # one split for all seeds of a model, so that seeds differ in nothing else
@@ -450,6 +461,103 @@ class Run:
             report,
         )
 
+    # --- Section 5: classifier and feature spaces
+
+    def classifier_entry(self, seed: int = 0, report: Callable | None = None) -> Entry:
+        """Return the classifier of Sect. 5 in the store: trained on real images, every class as often as the others.
+
+        Parameters
+        ----------
+        seed : int
+            Of its training.
+        report : callable, optional
+        """
+        s = self.settings
+        data = self.dataset
+        members = [np.flatnonzero(~data.test & (data.label == i)) for i in range(len(CLASSES))]
+        members = [m for m in members if len(m)]
+        if len(members) < 2:
+            raise SolarsynthError("a classifier needs training images of two classes")
+        # Repeating beats weighting: every batch then holds some images of a rare class.
+        index = np.concatenate([np.resize(m, max(len(m) for m in members)) for m in members])
+        architecture = {
+            "kind": "classifier",
+            "image_size": s.image_size,
+            "size": s.classifier,
+            "patch": s.classifier_patch,
+            "depth": s.classifier_depth,
+            "n_classes": len(CLASSES),
+            "pretrained": bool(s.classifier_pretrained),
+        }
+        return self._trained(
+            "classifier",
+            architecture,
+            {"train_images": s.classifier_images, **CLASSIFIER_TRAINING},
+            {},
+            lambda: (data.image[index], data.label[index, None]),
+            {"unit": data.unit, "source": data.about["source"]},
+            report,
+            seed=seed,
+        )
+
+    def classify(self, image: np.ndarray, seed: int = 0) -> np.ndarray:
+        """Return the classes (n,) int that the classifier of a seed sees in images (n, H, W) uint8."""
+        from solarsynth.features import in_batches
+        from solarsynth.generator import read_model
+
+        model = read_model(self.classifier_entry(seed).path)[0]
+        logits = in_batches(lambda x: model.logits(x[:, None].float() / 127.5 - 1), image, 256)
+        return logits.argmax(1)
+
+    def space(self, name: str) -> Space:
+        """Return a feature space; trains what has to be trained.
+
+        Parameters
+        ----------
+        name : {"cevae", "classifier", "clip", "inception"}
+
+        Raises
+        ------
+        solarsynth.features.WeightsMissing
+            If published weights are not on this machine.
+        """
+        from solarsynth import features
+
+        if name in self._spaces:
+            return self._spaces[name]
+        if name == "cevae":
+            entry = self.cevae_entry()
+            found = features.trained(name, entry.key, entry.path)
+        elif name == "classifier":
+            entry = self.classifier_entry()
+            found = features.trained(name, entry.key, entry.path)
+        elif name in ("clip", "inception"):
+            found = features.clip() if name == "clip" else features.inception()
+        else:
+            raise SolarsynthError(f"no feature space {name!r}{nearest(name, features.SPACES)}")
+        self._spaces[name] = found
+        return found
+
+    @functools.cached_property
+    def _spaces(self) -> dict[str, Space]:
+        return {}
+
+    def features(self, name: str, image: np.ndarray) -> np.ndarray:
+        """Return features (n, d) float32 of images (n, H, W) uint8; kept in the store, whoever made the images."""
+        space = self.space(name)
+        digest = hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()[:16]
+
+        def make(folder: Path) -> None:
+            np.save(folder / "features.npy", space.embed(image))
+
+        upstream = {"network": space.key, "images": digest}
+        entry = self.store.make("features", make, params={"space": name}, upstream=upstream)
+        return np.load(entry.path / "features.npy", allow_pickle=False)
+
+    def training_features(self, name: str) -> np.ndarray:
+        """Return the features of the training images, the reference of all comparisons."""
+        return self.features(name, self.dataset.image[~self.dataset.test])
+
     def _trained(
         self,
         stage: str,
@@ -463,6 +571,7 @@ class Run:
         start: Callable[[Any], None] | None = None,
         finish: Callable[[Any], None] | None = None,
         compiled: bool = False,
+        seed: int | None = None,
     ) -> Entry:
         """Train a model as a stage of the store.
 
@@ -472,19 +581,22 @@ class Run:
             Returns images or vectors, and conditions; called if there is something to train.
         start, finish : callable, optional
             Called with the fresh and with the trained model.
+        seed : int, optional
+            Of the training; the run's by default.
         """
         from solarsynth.diffusion import distributed
         from solarsynth.diffusion.training import CHECKPOINT, TrainingConfig, train
         from solarsynth.generator import build, device, write_model
 
+        seed = self.seed if seed is None else seed
         training = TrainingConfig(
-            **config, seed=self.seed, log_every=max(config["batch_size"], config["train_images"] // 100)
+            **config, seed=seed, log_every=max(config["batch_size"], config["train_images"] // 100)
         )
-        params = {"architecture": architecture, "training": config | {"seed": self.seed}}
+        params = {"architecture": architecture, "training": config | {"seed": seed}}
         upstream = {"dataset": self.dataset_key} | upstream
 
         def make(folder: Path) -> None:
-            model = build(architecture, seed=self.seed)
+            model = build(architecture, seed=seed)
             if start:
                 start(model)
             image, condition = examples()
@@ -632,9 +744,7 @@ class Run:
 
         Maps images (n, H, W) uint8 to embeddings (n, latent) float32, standardised over the training images.
         """
-        from solarsynth.generator import embed_images
-
-        return functools.partial(embed_images, self.cevae())
+        return self.space(BASELINE).embed
 
 
 def describe_device() -> str:

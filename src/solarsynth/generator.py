@@ -26,6 +26,7 @@ from solarsynth.diffusion.training import out_of_memory
 from solarsynth.errors import SolarsynthError
 from solarsynth.labelled import CLASS_BOUNDS, class_of_flux
 from solarsynth.models.cevae import CeVAE, CeVAEConfig, hide
+from solarsynth.models.classifier import Classifier, ClassifierConfig
 from solarsynth.models.prior import PriorConfig, PriorNetwork
 from solarsynth.models.unet import UNet, UNetConfig
 from solarsynth.profiles import Profile
@@ -46,19 +47,22 @@ def build(architecture: dict[str, Any], seed: int) -> nn.Module:
     Parameters
     ----------
     architecture : dict
-        ``kind`` is one of `MODELS`, ``prior`` or ``cevae``; the other entries are what that kind needs, see
-        `Run.architecture` in `solarsynth.experiments`.
+        ``kind`` is one of `MODELS`, ``prior``, ``cevae`` or ``classifier``; the other entries are what that kind
+        needs, see `Run.architecture` in `solarsynth.experiments`.
     seed : int
 
     Returns
     -------
-    Denoiser or CeVAE
+    Denoiser, CeVAE or Classifier
     """
     a = architecture
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if a["kind"] == "cevae":
             return CeVAE(CeVAEConfig(a["image_size"], a["latent"], a["width"])).to(memory_format=torch.channels_last)
+        if a["kind"] == "classifier":
+            config = ClassifierConfig(a["image_size"], a["size"], a["patch"], a["n_classes"], a["depth"])
+            return Classifier(config, a.get("pretrained", False), a.get("class_weight"))
         schedule = Schedule(a["n_steps"], a["beta_start"], a["beta_end"])
         if a["kind"] == "prior":
             config = PriorConfig(a["latent"], a["width"], a["depth"])
@@ -96,7 +100,8 @@ def read_model(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     """
     try:
         about = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
-        model = build(about["architecture"], seed=0)
+        # Its weights come from the file, not from where a training started.
+        model = build(about["architecture"] | {"pretrained": False}, seed=0)
         model.load_state_dict(load_file(folder / MODEL_FILE))
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise SolarsynthError(

@@ -84,6 +84,18 @@ class Profile:
         Width of the prior's hidden layers.
     prior_images : int
         Length of its training, in embeddings.
+    classifier : {"tiny", "small", "base"}
+        Size of DeiT; the paper does not say which.
+    classifier_patch : int
+        Side of its tokens in pixels.
+    classifier_depth : int
+        Its number of transformer blocks; 12 is DeiT's.
+    classifier_pretrained : int
+        1: start from timm's ImageNet weights, which must be in its cache; 0: from scratch.
+    classifier_images : int
+        Length of its training, in images.
+    classifier_seeds : int
+        Number of classifiers, over which scores are averaged.
     sampler : {"ancestral", "ddim", "dpm-solver++"}
         The paper's sampler, or a fast one.
     eta : float
@@ -108,6 +120,8 @@ class Profile:
         Images drawn for each number of sampling steps whose quality is compared.
     quality_steps : int
         Largest number of steps compared; 999 is the paper's.
+    tsne_images : int
+        Images, at most, of the t-SNE maps.
     floor_draws : int
         Repetitions of the real-against-real noise floor.
     """
@@ -146,6 +160,12 @@ class Profile:
     cevae_images: int
     prior_width: int
     prior_images: int
+    classifier: str
+    classifier_patch: int
+    classifier_depth: int
+    classifier_pretrained: int
+    classifier_images: int
+    classifier_seeds: int
     sampler: str
     eta: float
     sampling_steps: int
@@ -159,6 +179,7 @@ class Profile:
     map_images: int
     quality_images: int
     quality_steps: int
+    tsne_images: int
     floor_draws: int
 
     def replace(self, **changes: Any) -> Profile:
@@ -172,6 +193,7 @@ _CHOICES = {
     "scale": ("operational", "science", "paper"),
     "split": ("blocked", "random"),
     "parameterisation": ("eps", "preconditioned"),
+    "classifier": ("tiny", "small", "base"),
     "attention": ("all", "inner", "none"),
     "sampler": ("ancestral", "ddim", "dpm-solver++"),
 }
@@ -185,6 +207,7 @@ _BOUNDS = {
     "condition_dropout": (0.0, 1.0),
     "dropout": (0.0, 0.9),
     "gradient_clip": (0.0, float("inf")),
+    "classifier_pretrained": (0, 1),
     "min_snr": (0.0, float("inf")),
     "finetune_images": (0, float("inf")),
     "eta": (0.0, 1.0),

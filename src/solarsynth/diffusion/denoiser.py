@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from solarsynth.diffusion.conditioning import null_like
 from solarsynth.diffusion.schedule import Schedule, per_image
 from solarsynth.errors import SolarsynthError, nearest
+from solarsynth.models.scores import psnr
 
 # Training with preconditioning draws log σ ~ N(log σ_data + SHIFT, WIDTH²); Karras et al. 2022, Table 1, have
 # -1.2 and 1.2 for σ_data = 0.5, which is the same.
@@ -49,6 +50,7 @@ class Denoiser(nn.Module):
         Per pixel, over the training images; used with ``preconditioned`` and set by `fit`.
     """
 
+    score_name = "psnr"
     mean: Tensor
     spread: Tensor
 
@@ -115,7 +117,7 @@ class Denoiser(nn.Module):
         return (x_t - alpha_bar.sqrt() * x_0) / (1 - alpha_bar).sqrt()
 
     def forward(self, x_0: Tensor, condition: Tensor, t: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss per image (B,) and the predicted x_0, shaped like `x_0`.
+        """Return the loss and the PSNR of the predicted x_0 of each image, (B,) both.
 
         With ``eps`` it is Eq. 5, with ``x0`` the squared error of x_0; with ``preconditioned`` that error
         divided by the variance that the network has to explain, so that every noise level weighs the same at
@@ -135,7 +137,7 @@ class Denoiser(nn.Module):
             snr = (alpha_bar / (1 - alpha_bar)).flatten()
             capped = snr.clamp(max=self.min_snr)
             loss = loss * (capped / snr if self.parameterisation == "eps" else capped)
-        return loss, x_0_predicted
+        return loss, psnr(x_0_predicted.detach(), x_0)
 
     def _x_0(self, x_t: Tensor, t: Tensor, condition: Tensor) -> tuple[Tensor, Tensor | float]:
         """Return x_0 and the scale of the network's part in it.

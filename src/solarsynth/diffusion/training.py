@@ -1,7 +1,7 @@
 """One training loop for every model: resumable, exact, counted in images, on one device or many.
 
-A model is a module that, called with x_0, the condition and what it drew, returns the loss per image and its
-picture of x_0; see `Trainable`. All randomness of a step is drawn from generators seeded with (seed, step). A
+A model is a module that, called with x_0, the condition and what it drew, returns the loss per image and a figure of
+merit; see `Trainable`. All randomness of a step is drawn from generators seeded with (seed, step). A
 killed run therefore goes on exactly where its last checkpoint was, without a random state to store, and ends with
 the same weights. Started by torchrun, every process takes its share of the same global batch.
 """
@@ -31,11 +31,18 @@ from solarsynth.errors import SolarsynthError
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "training.csv"
-LOG_COLUMNS = ("images", "loss", "psnr", "gradient_norm")
 
 
 class Trainable(Protocol):
-    """What the loop asks of a model (an ``nn.Module``): the denoisers and the ceVAE answer."""
+    """What the loop asks of a model (an ``nn.Module``): denoisers, ceVAE and classifier answer.
+
+    Attributes
+    ----------
+    score_name : str
+        What the figure of merit is called in the log.
+    """
+
+    score_name: str
 
     def fit(self, x_0: Tensor, condition: Tensor) -> None:
         """Take scales from the whole training set, (n, ...) and (n, d)."""
@@ -47,7 +54,7 @@ class Trainable(Protocol):
         """Return what defines the model, as JSON types."""
 
     def __call__(self, x_0: Tensor, condition: Tensor, *drawn: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss per image (B,) and the model's x_0, shaped like `x_0`."""
+        """Return the loss and the figure of merit of each image, (B,) both."""
 
 
 @dataclass(frozen=True)
@@ -101,21 +108,24 @@ class Progress:
     ----------
     images, total : int
         Images seen and to be seen.
-    loss, psnr : float
-        Means since the last report.
+    loss, score : float
+        Of the last step.
+    score_name : str
+        What the score is, such as ``psnr``.
     images_per_second, seconds_left : float
     """
 
     images: int
     total: int
     loss: float
-    psnr: float
+    score: float
+    score_name: str
     images_per_second: float
     seconds_left: float
 
     def __str__(self) -> str:
         return (
-            f"{self.images:>9,} of {self.total:,} images  loss {self.loss:.4f}  PSNR {self.psnr:.1f} dB  "
+            f"{self.images:>9,} of {self.total:,} images  loss {self.loss:.4f}  {self.score_name} {self.score:.3g}  "
             f"{self.images_per_second:.0f} images/s  {self.seconds_left:.0f} s left"
         )
 
@@ -245,7 +255,7 @@ def train(
                 torch.manual_seed(_mixed(config.seed, 3 + rank, step))  # of dropout layers
                 optimiser.zero_grad(set_to_none=True)
                 try:
-                    loss, psnr = _gradients(called, x_0, asked, drawn, micro)
+                    loss, score = _gradients(called, x_0, asked, drawn, micro)
                     break
                 except (RuntimeError, MemoryError) as error:
                     if not out_of_memory(error) or micro == 1:
@@ -261,7 +271,7 @@ def train(
             optimiser.step()
             step += 1
             ema.update(model, step)
-            sums += torch.stack([loss, psnr, norm]).double()
+            sums += torch.stack([loss, score, norm]).double()
             counted += 1
             if (step * batch) // config.log_every > ((step - 1) * batch) // config.log_every or step == steps:
                 check()
@@ -273,14 +283,14 @@ def train(
                 reported = now
                 rate = (step - first_step) * batch / (now - started)
                 left = (steps - step) * batch / rate
-                report(Progress(step * batch, steps * batch, loss.item(), psnr.item(), rate, left))
+                report(Progress(step * batch, steps * batch, loss.item(), score.item(), model.score_name, rate, left))
             if now - saved > config.checkpoint_every or step == steps:
                 check()
                 if not rank:
                     _save_checkpoint(folder, identity, model, ema, optimiser, step, rows, sums.tolist(), counted)
                 saved = time.perf_counter()
     if not rank:
-        _write_log(folder, rows)
+        _write_log(folder, rows, model.score_name)
     distributed.barrier()
     return ema
 
@@ -315,29 +325,23 @@ def _scaled(data: Tensor) -> Tensor:
 
 
 def _gradients(model, x_0: Tensor, condition: Tensor, drawn: list[Tensor], micro: int) -> tuple[Tensor, Tensor]:
-    """Leave the gradients of the batch's mean loss in the model, `micro` images at a time; return loss and PSNR."""
-    loss = psnr = torch.zeros((), device=x_0.device)
+    """Leave the gradients of the batch's mean loss in the model, `micro` images at a time; return loss and score."""
+    loss = score = torch.zeros((), device=x_0.device)
     for first in range(0, len(x_0), micro):
         part = slice(first, first + micro)
         share = len(x_0[part]) / len(x_0)
         with torch.autocast(x_0.device.type, torch.bfloat16, enabled=x_0.device.type == "cuda"):
-            each, predicted = model(x_0[part], condition[part], *(values[part] for values in drawn))
+            each, merit = model(x_0[part], condition[part], *(values[part] for values in drawn))
         mean = each.mean() * share
         mean.backward()
         loss = loss + mean.detach()
-        psnr = psnr + _psnr(predicted.detach(), x_0[part]) * share
-    return loss, psnr
+        score = score + merit.detach().float().mean() * share
+    return loss, score
 
 
 def out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that memory was too small, on the device or on the CPU."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
-
-
-def _psnr(x: Tensor, x_0: Tensor) -> Tensor:
-    """Return the mean peak signal-to-noise ratio in dB; the peak-to-peak range is 2."""
-    error = (x.float().clamp(-1, 1) - x_0).square().flatten(1).mean(1).clamp(min=1e-10)
-    return (10 * torch.log10(4 / error)).mean()
 
 
 def _save_checkpoint(folder, identity, model, ema, optimiser, step, rows, sums, counted) -> None:
@@ -385,10 +389,10 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _write_log(folder: Path, rows: list) -> None:
+def _write_log(folder: Path, rows: list, score_name: str) -> None:
     temporary = folder / f".{LOG}.tmp"
     with temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(LOG_COLUMNS)
+        writer.writerow(("images", "loss", score_name, "gradient_norm"))
         writer.writerows([int(row[0]), *(f"{value:.6g}" for value in row[1:])] for row in rows)
     os.replace(temporary, folder / LOG)

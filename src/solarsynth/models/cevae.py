@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.models.scores import psnr
 
 KL_WEIGHT = 0.01
 CONTEXT_SHARE = 0.5  # of the context encoder in the loss
@@ -71,6 +72,7 @@ class CeVAE(nn.Module):
         Of the embeddings of the training images, set by `fit_embeddings`.
     """
 
+    score_name = "psnr"
     mean: Tensor
     spread: Tensor
     z_mean: Tensor
@@ -145,7 +147,7 @@ class CeVAE(nn.Module):
         self.z_spread.copy_(mu.std(0, correction=0).clamp(min=1e-2))
 
     def forward(self, x_0: Tensor, condition: Tensor, square: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss per image (B,) and the reconstruction (B, 1, H, W).
+        """Return the loss and the PSNR of the reconstruction of each image, (B,) both.
 
         The loss is ½ (0.01 KL + L1) + ½ L1 of the image restored from its masked version (Zimmerer et al. 2018,
         Eq. 5), sums over dimensions and pixels, divided by the number of pixels. `condition` is not used.
@@ -156,7 +158,7 @@ class CeVAE(nn.Module):
         l1 = (restored - x_0).abs().flatten(1).sum(1)
         context = (self.decode(self.encode(hide(x_0, square))[0]) - x_0).abs().flatten(1).sum(1)
         loss = (1 - CONTEXT_SHARE) * (KL_WEIGHT * kl + l1) + CONTEXT_SHARE * context
-        return loss / x_0[0].numel(), restored
+        return loss / x_0[0].numel(), psnr(restored.detach(), x_0)
 
 
 def hide(x: Tensor, square: Tensor) -> Tensor:

@@ -1,0 +1,108 @@
+"""Scores of classes and of yes/no forecasts, from counts; all of them tested against scikit-learn and by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solarsynth.errors import SolarsynthError
+
+
+def confusion(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return counts (n_classes, n_classes) of int: rows are what is true, columns what was said.
+
+    Raises
+    ------
+    SolarsynthError
+        For a label outside the classes.
+    """
+    true, predicted = np.asarray(true), np.asarray(predicted)
+    if len(true) != len(predicted):
+        raise SolarsynthError(f"{len(true)} true labels, but {len(predicted)} predictions")
+    both = np.concatenate([true, predicted])
+    if len(both) and not (0 <= both.min() and both.max() < n_classes):
+        raise SolarsynthError(f"labels must lie in 0 to {n_classes - 1}; there are {both.min()} to {both.max()}")
+    return np.bincount(true * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Scores per class, (n_classes,) each; NaN for a class without a true image.
+
+    Attributes
+    ----------
+    f1, precision, recall : ndarray of float
+        Precision of a class nobody predicted is 0.
+    """
+
+    f1: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+
+    def macro(self) -> dict[str, float]:
+        """Return the means over the classes that occur."""
+        return {name: float(np.nanmean(values)) for name, values in vars(self).items()}
+
+
+def class_scores(counts: np.ndarray) -> ClassScores:
+    """Return the scores of a confusion matrix.
+
+    Raises
+    ------
+    SolarsynthError
+        If it is empty.
+    """
+    if not counts.sum():
+        raise SolarsynthError("scores need at least one tested image")
+    right, true, said = np.diag(counts).astype(float), counts.sum(1), counts.sum(0)
+    occurs = np.where(true > 0, 1.0, np.nan)
+    recall = occurs * right / np.maximum(true, 1)
+    precision = occurs * right / np.maximum(said, 1)
+    f1 = occurs * 2 * right / np.maximum(true + said, 1)
+    return ClassScores(f1, precision, recall)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Counts of a yes/no forecast.
+
+    Attributes
+    ----------
+    tp, fp, fn, tn : int
+        Hits, false alarms, misses, correct rejections.
+    """
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+    @classmethod
+    def of(cls, happened: np.ndarray, said: np.ndarray) -> Forecast:
+        """Count from what happened and what was said, (n,) bool each."""
+        counts = confusion(np.asarray(happened, int), np.asarray(said, int), 2)
+        return cls(tp=int(counts[1, 1]), fp=int(counts[0, 1]), fn=int(counts[1, 0]), tn=int(counts[0, 0]))
+
+    @property
+    def tss(self) -> float:
+        """True skill statistic, Eq. 7: hit rate less false alarm rate; NaN where one kind of day does not occur."""
+        positives, negatives = self.tp + self.fn, self.fp + self.tn
+        if not positives or not negatives:
+            return float("nan")
+        return self.tp / positives - self.fp / negatives
+
+    @property
+    def hss(self) -> float:
+        """Heidke skill score, Eq. 8: accuracy beyond chance; NaN where all days and all forecasts are of one kind."""
+        positives, negatives = self.tp + self.fn, self.fp + self.tn
+        chance = positives * (self.fn + self.tn) + (self.tp + self.fp) * negatives
+        return 2 * (self.tp * self.tn - self.fn * self.fp) / chance if chance else float("nan")
+
+
+def brier(happened: np.ndarray, probability: np.ndarray) -> float:
+    """Return the mean squared difference of probabilities (n,) in [0, 1] and what happened (n,) bool."""
+    probability = np.asarray(probability, float)
+    if len(probability) == 0 or not ((probability >= 0) & (probability <= 1)).all():
+        raise SolarsynthError("a Brier score needs probabilities between 0 and 1")
+    return float(((probability - np.asarray(happened, float)) ** 2).mean())

@@ -1,0 +1,127 @@
+"""The paper's classifier: a distilled data-efficient image transformer (Touvron et al. 2021) from timm (Sect. 5)."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from solarsynth.errors import SolarsynthError
+
+#: What timm calls the sizes of DeiT.
+ARCHITECTURES = {
+    "tiny": "deit_tiny_distilled_patch16_224",
+    "small": "deit_small_distilled_patch16_224",
+    "base": "deit_base_distilled_patch16_224",
+}
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """Everything that shapes the network.
+
+    Attributes
+    ----------
+    image_size : int
+        Side of the images in pixels.
+    size : {"tiny", "small", "base"}
+        Of DeiT; the paper does not say which.
+    patch : int
+        Side of a token in pixels.
+    n_classes : int
+    depth : int
+        Number of transformer blocks; 12 is DeiT's.
+    """
+
+    image_size: int = 64
+    size: str = "tiny"
+    patch: int = 16
+    n_classes: int = 5
+    depth: int = 12
+
+    def __post_init__(self) -> None:
+        if self.size not in ARCHITECTURES:
+            raise SolarsynthError(f"no DeiT of size {self.size!r}; there are {', '.join(ARCHITECTURES)}")
+        if self.image_size % self.patch:
+            raise SolarsynthError(f"image size {self.image_size} does not divide by the patch {self.patch}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the configuration as JSON types."""
+        return dataclasses.asdict(self)
+
+
+class Classifier(nn.Module):
+    """DeiT on one channel. Called, it is the training objective: cross-entropy, and the share that is right.
+
+    Parameters
+    ----------
+    config : ClassifierConfig
+    pretrained : bool
+        Start from timm's ImageNet weights, which must be in its cache.
+    class_weight : sequence of float, optional
+        Weights of the classes in the cross-entropy.
+
+    Attributes
+    ----------
+    mean, spread : Tensor of float32, shape ()
+        Of the training images' values, set by `fit`.
+    """
+
+    score_name = "accuracy"
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(
+        self, config: ClassifierConfig, pretrained: bool = False, class_weight: tuple[float, ...] | None = None
+    ) -> None:
+        super().__init__()
+        import timm
+
+        self.config = config
+        self.network = timm.create_model(
+            ARCHITECTURES[config.size],
+            pretrained=pretrained,
+            img_size=config.image_size,
+            patch_size=config.patch,
+            in_chans=1,
+            num_classes=config.n_classes,
+            depth=config.depth,
+        )
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("spread", torch.ones(()))
+        weight = torch.tensor(class_weight) if class_weight is not None else torch.ones(config.n_classes)
+        self.register_buffer("class_weight", weight)
+
+    @torch.no_grad()
+    def fit(self, x_0: Tensor, condition: Tensor) -> None:
+        """Take mean and spread of all values from the training images (n, 1, H, W)."""
+        self.mean.copy_(x_0.mean())
+        self.spread.copy_(x_0.std().clamp(min=1e-3))
+
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Draw nothing; part of the training loop's interface."""
+        return ()
+
+    def describe(self) -> dict[str, Any]:
+        """Return what defines it, as JSON types."""
+        return {"classifier": self.config.as_dict(), "class_weight": self.class_weight.tolist()}
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return logits (B, n_classes) of images (B, 1, H, W) in [-1, 1]."""
+        found = self.network((x - self.mean) / self.spread)
+        return sum(found) / len(found) if isinstance(found, tuple) else found
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Return what the heads see (B, d): the mean of the class and the distillation token."""
+        features = self.network.forward_features((x - self.mean) / self.spread)
+        return self.network.forward_head(features, pre_logits=True)
+
+    def forward(self, x_0: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cross-entropy (B,) of images (B, 1, H, W) with classes (B, 1), and which are right (B,)."""
+        logits, label = self.logits(x_0), condition[:, 0].long()
+        loss = F.cross_entropy(logits, label, weight=self.class_weight, reduction="none")
+        return loss, (logits.argmax(1) == label).float()
