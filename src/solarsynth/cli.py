@@ -347,6 +347,52 @@ def sample_command(
     click.echo(f"wrote {out}: image {image.shape} uint8, label")
 
 
+@main.command("evaluate")
+@click.argument("samples", type=click.Path(path_type=Path))
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    help="Archive whose training images are the reference [default: the source's].",
+)
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write the table as CSV.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table as JSON.")
+@_profile
+@_source
+@_data
+@_settings
+def evaluate_command(samples, reference, csv_path, json_path, profile, source, data, settings) -> None:
+    """Measure SAMPLES, an .npz of image and label by any model, against real images: the metrics of Table 1.
+
+    \b
+    Examples:
+      solarsynth evaluate suns.npz --reference suns-2012 --json table.json
+      solarsynth evaluate suns.npz --profile smoke
+    """
+    from rich.console import Console
+
+    from solarsynth.evaluation import as_table, evaluate, read_samples
+    from solarsynth.experiments import Run
+    from solarsynth.tables import evaluation_table
+
+    if reference and source not in ("simulated", "archive"):
+        raise click.UsageError(f"--reference names an archive; it does not go with --source {source}")
+    for path in (csv_path, json_path):
+        if path and not path.resolve().parent.is_dir():
+            raise SolarsynthError(f"{path}: its folder does not exist")
+    if reference:
+        source, data = "archive", str(reference)
+    run = Run(profile, source, data, overrides=_parse(settings))
+    image, label = read_samples(samples, run.settings.image_size)
+    scored = None if label is None else (image[label >= 0], label[label >= 0])
+    values = evaluate(run, [image], scored, report=lambda what: click.echo(what, err=True))
+    Console().print(evaluation_table(values, title=f"{samples.name}: {len(image):,} images"))
+    table = as_table(values)
+    if csv_path:
+        table.to_csv(csv_path, index=False)
+    if json_path:
+        json_path.write_text(table.to_json(orient="records", indent=1, force_ascii=False) + "\n", encoding="utf-8")
+
+
 @main.command("notebooks")
 def notebooks_command() -> None:
     """Write every .ipynb anew from its .py source."""

@@ -449,25 +449,58 @@ def figure_4(maps: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
 
 
 @_styled
-def figure_5(image: dict[str, dict[str, np.ndarray]], per_class: int = 2) -> Figure:
-    """Samples by class (the paper's Fig. 5): a row of frames per source, a column per class.
+def figure_3(maps: dict[str, np.ndarray | str], label: np.ndarray, time: np.ndarray) -> Figure:
+    """t-SNE of feature spaces (the paper's Fig. 3), coloured by class (top) and by time (bottom).
+
+    Parameters
+    ----------
+    maps : dict
+        Per title, positions (n, 2), or why there are none.
+    label : ndarray of int, shape (n,)
+    time : ndarray of int64, shape (n,)
+        Milliseconds since 1970.
+    """
+    figure, axes = plt.subplots(2, len(maps), figsize=(3.1 * len(maps), 6), layout="constrained", squeeze=False)
+    days = (time - time.min()) / 86_400_000
+    for column, (title, position) in zip(axes.T, maps.items(), strict=True):
+        column[0].set_title(title)
+        for ax in column:
+            ax.set(xticks=[], yticks=[])
+        if isinstance(position, str):
+            for ax in column:
+                _no_sun(ax, position)
+            continue
+        for i, name in enumerate(CLASSES):  # quiet first, so that the few strong ones lie on top
+            here = label == i
+            if here.any():
+                column[0].scatter(*position[here].T, s=6 + 5 * i, color=COLOURS[name], label=name, lw=0)
+        dots = column[1].scatter(*position.T, s=7, c=days, cmap="plasma", lw=0)
+        column[0].legend(frameon=False, fontsize=8, markerscale=1.5, handletextpad=0.1)
+        bar = figure.colorbar(dots, ax=column[1], orientation="horizontal", shrink=0.8, pad=0.02)
+        bar.set_label("days since the first image", fontsize=8)
+    return figure
+
+
+@_styled
+def figure_5(image: dict[str, dict[str, np.ndarray]], rows: dict[str, int]) -> Figure:
+    """Samples by class (the paper's Fig. 5): rows of frames per source, a column per class.
 
     Parameters
     ----------
     image : dict
         Per row title (``real``, ``discrete``), per class, frames (n, H, W) uint8; a class may be absent.
-    per_class : int
-        Rows of each title.
+    rows : dict of str to int
+        How many rows each title gets.
     """
-    rows = [(title, k) for title in image for k in range(per_class)]
+    lines = [(title, k) for title in image for k in range(rows[title])]
     figure, axes = plt.subplots(
-        len(rows),
+        len(lines),
         len(CLASSES),
-        figsize=(1.45 * len(CLASSES), 1.48 * len(rows)),
+        figsize=(1.45 * len(CLASSES), 1.48 * len(lines)),
         layout="constrained",
         squeeze=False,
     )
-    for (title, k), line in zip(rows, axes, strict=True):
+    for (title, k), line in zip(lines, axes, strict=True):
         for ax, name in zip(line, CLASSES, strict=True):
             frames = image[title].get(name, ())
             if k < len(frames):
@@ -477,6 +510,33 @@ def figure_5(image: dict[str, dict[str, np.ndarray]], per_class: int = 2) -> Fig
         line[0].set_ylabel(title if k == 0 else "", fontsize=9)
     for ax, name in zip(axes[0], CLASSES, strict=True):
         ax.set_title(name, fontweight="bold")
+    return figure
+
+
+@_styled
+def confusion_matrices(counts: dict[str, np.ndarray]) -> Figure:
+    """Confusion matrices (5, 5), a panel each: rows what was asked for or true, shares of a row in per cent."""
+    size = (2.6 * len(counts) + 0.4, 2.9)
+    figure, axes = plt.subplots(1, len(counts), figsize=size, layout="constrained", squeeze=False)
+    for ax, (title, matrix) in zip(axes[0], counts.items(), strict=True):
+        total = matrix.sum(1, keepdims=True)
+        share = np.where(total > 0, 100 * matrix / np.maximum(total, 1), np.nan)
+        sns.heatmap(
+            share,
+            ax=ax,
+            vmin=0,
+            vmax=100,
+            cmap="Blues",
+            annot=True,
+            fmt=".0f",
+            cbar=False,
+            square=True,
+            xticklabels=CLASSES,
+            yticklabels=CLASSES,
+            annot_kws={"fontsize": 8},
+        )
+        ax.set_title(title, fontsize=9)
+        ax.set(xlabel="said", ylabel="asked for" if ax is not axes[0, 0] else "true")
     return figure
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from solarsynth import paper
+from solarsynth import CLASSES, paper
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from solarsynth.evaluation import Value
+    from solarsynth.metrics.skill import ClassScores
 
 
 def funnel(ours: Mapping[str, int]) -> pd.DataFrame:
@@ -33,50 +41,99 @@ def funnel(ours: Mapping[str, int]) -> pd.DataFrame:
 COLUMNS = {"cevae": "ceVAE", "discrete": "discrete", "continuous": "continuous", "embedding": "embedding"}
 
 
-def table_1_clusters(sets: Mapping[str, np.ndarray], ground_truth: np.ndarray, floor: np.ndarray) -> pd.DataFrame:
-    """The first rows of Table 1: the cluster metrics of all models.
+def number(value: float, spread: float = math.nan) -> str:
+    """Write a value with its spread, or a dash."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.3g}" + (f" ± {spread:.2g}" if math.isfinite(spread) else "")
+
+
+def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -> pd.DataFrame:
+    """Table 1: the paper's rows and ours, model by model.
 
     Parameters
     ----------
-    sets : mapping of str to ndarray, shape (sets, 3)
-        Per model, error, distance and std of each generated set.
-    ground_truth : ndarray, shape (3,)
-        Of the held-out real images.
-    floor : ndarray, shape (draws, 3)
-        Of real sets as large as the generated ones.
+    values : mapping of str to sequence of Value
+        Per model, what `solarsynth.evaluation.evaluate` found.
+    truth : mapping of str to float
+        The cluster metrics of held-out real images.
 
     Returns
     -------
     DataFrame
+        Rows are metrics; per model the paper's value and ours, with the spread, then the floor. The best of our
+        values has a star where the next lies farther off than both spreads together.
     """
+    found = {model: {v.metric: v for v in rows} for model, rows in values.items()}
     rows = []
-    for i, name in enumerate(("Cluster error", "Cluster distance", "Cluster std")):
-        target, published = 0 if i == 0 else 1, paper.TABLE_1[name]
-        low, high = np.percentile(floor[:, i], [5, 95])
-        rows.append(
-            {
-                "metric": name,
-                "target": target,
-                "of": "real, held out",
-                "paper": f"{published['ground truth'][0]:.3g}",
-                "this run": f"{ground_truth[i]:.3g}",
-                "floor (5 to 95 %)": f"{low:.3g} to {high:.3g}",
-            }
-        )
-        for model, column in COLUMNS.items():
-            mean, spread = published[column]
-            values = sets[model][:, i]
-            rows.append(
-                {
-                    "metric": "",
-                    "target": "",
-                    "of": column,
-                    "paper": f"{mean:.3g} ± {spread:.2g}",
-                    "this run": f"{values.mean():.3g} ± {values.std():.2g}",
-                    "floor (5 to 95 %)": "",
-                }
-            )
-    return pd.DataFrame(rows).set_index("metric").rename_axis(None)
+    for name, mean in truth.items():
+        published = paper.TABLE_1[name]["ground truth"][0]
+        cells = {("real, held out", "paper"): number(published), ("real, held out", "ours"): number(mean)}
+        rows.append({"metric": f"{name} GT"} | cells)
+    for name in next(iter(found.values())):
+        row: dict = {"metric": name}
+        best = _best({model: metrics[name] for model, metrics in found.items()})
+        for model, metrics in found.items():
+            value, published = metrics[name], paper.TABLE_1.get(name, {}).get(COLUMNS[model])
+            given = [math.nan if x is None else x for x in published or (None,)]
+            row[COLUMNS[model], "paper"] = number(*given) if published else ""
+            row[COLUMNS[model], "ours"] = number(value.value, value.spread) + (" *" if model == best else "")
+        some = next(iter(found.values()))[name]
+        row["", "target"] = f"{some.target:g}"
+        floor = f"{number(some.low)} to {number(some.high)}" if math.isfinite(some.low) else ""
+        row["", "real sets, 5 to 95 %"] = floor
+        rows.append(row)
+    table = pd.DataFrame(rows).set_index("metric").rename_axis(None).fillna("")
+    first = [("", "target"), ("real, held out", "paper"), ("real, held out", "ours")]
+    order = [*first, *(c for c in table.columns if c not in first)]
+    return table[order].set_axis(pd.MultiIndex.from_tuples(order), axis=1)
+
+
+def _best(values: Mapping[str, Value]) -> str | None:
+    """Return the model nearest to the target, if it is so by more than the spreads."""
+    known = {model: abs(v.value - v.target) for model, v in values.items() if math.isfinite(v.value)}
+    if len(known) < 2:
+        return None
+    first, second = sorted(known, key=known.get)[:2]
+    margin = sum(0.0 if math.isnan(values[m].spread) else values[m].spread for m in (first, second))
+    # Without any spread a difference cannot be judged.
+    return first if margin > 0 and known[second] - known[first] > margin else None
+
+
+def table_d(name: str, scores: Sequence[ClassScores]) -> pd.DataFrame:
+    """A table of Appendix D: F1, precision and recall per class, the paper's beside ours.
+
+    Parameters
+    ----------
+    name : str
+        ``table-d.1`` to ``table-d.4``.
+    scores : sequence of ClassScores
+        One per classifier.
+    """
+    rows = {}
+    published = {**paper.TABLES_D[name], "macro": tuple(paper.macro(name).values())}
+    for i, label in enumerate((*CLASSES, "macro")):
+        row = {}
+        for j, key in enumerate(("f1", "precision", "recall")):
+            ours = np.array([s.macro()[key] if label == "macro" else getattr(s, key)[i] for s in scores])
+            spread = float(ours.std(ddof=1)) if len(ours) > 1 else math.nan
+            title = {"f1": "F1"}.get(key, key)
+            row[title, "paper"] = f"{published[label][j]:.2f}"
+            row[title, "ours"] = number(float(ours.mean()), spread)
+        rows[label] = row
+    return pd.DataFrame(rows).T
+
+
+def evaluation_table(values: Sequence[Value], title: str) -> Table:
+    """Return what `solarsynth evaluate` prints."""
+    from rich.table import Table
+
+    table = Table("metric", "target", "value", "real, 5 to 95 %", "images", "note", title=title)
+    for v in values:
+        floor = f"{number(v.low)} to {number(v.high)}" if math.isfinite(v.low) else ""
+        count = f"{v.images:,}" if v.images else ""
+        table.add_row(v.metric, f"{v.target:g}", number(v.value, v.spread), floor, count, v.note)
+    return table
 
 
 def parameters_by_block(modules: Mapping[str, int]) -> pd.DataFrame:

@@ -5,12 +5,50 @@ Called FID if, and only if, the features are InceptionV3's.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
 
 
-def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+@dataclass(frozen=True)
+class Gaussian:
+    """What the distance needs of a set of features: compute it once for a reference.
+
+    Attributes
+    ----------
+    mean : ndarray of float64, shape (d,)
+    root : ndarray of float64, shape (r, d)
+        ``root.T @ root`` is the covariance; at most d rows.
+    count : int
+    """
+
+    mean: np.ndarray
+    root: np.ndarray
+    count: int
+
+    @classmethod
+    def of(cls, features: np.ndarray) -> Gaussian:
+        """Summarise features (n, d).
+
+        Raises
+        ------
+        SolarsynthError
+            For fewer than two rows or values that are not finite.
+        """
+        features = np.asarray(features, np.float64)
+        if len(features) < 2:
+            raise SolarsynthError(f"a Fréchet distance needs two images in each set, not {len(features)}")
+        if not np.isfinite(features).all():
+            raise SolarsynthError("a Fréchet distance needs finite features; some are NaN or infinite")
+        mean = features.mean(0)
+        centred = (features - mean) / np.sqrt(len(features) - 1)
+        root = np.linalg.qr(centred, mode="r") if len(centred) > centred.shape[1] else centred
+        return cls(mean, root, len(features))
+
+
+def frechet_distance(a: np.ndarray | Gaussian, b: np.ndarray | Gaussian) -> float:
     """Return |μ_a - μ_b|² + Tr(Σ_a + Σ_b - 2 (Σ_a Σ_b)^½).
 
     The trace of the root is the sum of the singular values of A Bᵀ with Σ = AᵀA, A triangular by QR: exact for
@@ -18,7 +56,7 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
 
     Parameters
     ----------
-    a, b : ndarray of float, shapes (n, d) and (m, d)
+    a, b : ndarray of float, shapes (n, d) and (m, d), or Gaussian
         Features. The value falls with n and m: state both, and compare with real sets of the same size.
 
     Returns
@@ -31,16 +69,13 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     SolarsynthError
         For fewer than two rows, other dimensions or values that are not finite.
     """
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
-        raise SolarsynthError(f"a Fréchet distance needs features of one dimension, not {a.shape} and {b.shape}")
-    if min(len(a), len(b)) < 2:
-        raise SolarsynthError(f"a Fréchet distance needs two images in each set, not {len(a)} and {len(b)}")
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise SolarsynthError("a Fréchet distance needs finite features; some are NaN or infinite")
-    root_a, root_b = _root(a), _root(b)
-    trace = (root_a**2).sum() + (root_b**2).sum() - 2 * np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
-    return float(max(0.0, ((a.mean(0) - b.mean(0)) ** 2).sum() + trace))
+    a, b = (x if isinstance(x, Gaussian) else Gaussian.of(x) for x in (a, b))
+    if a.mean.shape != b.mean.shape:
+        raise SolarsynthError(
+            f"a Fréchet distance needs features of one dimension, not {a.mean.shape[0]} and {b.mean.shape[0]}"
+        )
+    trace = (a.root**2).sum() + (b.root**2).sum() - 2 * np.linalg.svd(a.root @ b.root.T, compute_uv=False).sum()
+    return float(max(0.0, ((a.mean - b.mean) ** 2).sum() + trace))
 
 
 def frechet_floor(real: np.ndarray, size: int, draws: int, seed: int = 0) -> np.ndarray:
@@ -48,10 +83,5 @@ def frechet_floor(real: np.ndarray, size: int, draws: int, seed: int = 0) -> np.
     rng = np.random.default_rng(seed)
     if size >= len(real):
         raise SolarsynthError(f"a floor at {size} images needs more real ones than {len(real)}")
-    return np.array([frechet_distance(real[rng.permutation(len(real))[:size]], real) for _ in range(draws)])
-
-
-def _root(features: np.ndarray) -> np.ndarray:
-    """Return R with RᵀR = covariance, at most d rows."""
-    centred = (features - features.mean(0)) / np.sqrt(len(features) - 1)
-    return np.linalg.qr(centred, mode="r") if len(centred) > centred.shape[1] else centred
+    reference = Gaussian.of(real)
+    return np.array([frechet_distance(real[rng.permutation(len(real))[:size]], reference) for _ in range(draws)])

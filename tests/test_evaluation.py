@@ -1,0 +1,351 @@
+"""Table 1 for a file of samples, and the feature spaces it needs."""
+
+import json
+import math
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from solarsynth import features
+from solarsynth.errors import SolarsynthError
+from solarsynth.evaluation import Value, as_table, class_tables, evaluate, read_samples
+from solarsynth.experiments import Run
+from solarsynth.metrics import separation
+from solarsynth.metrics.skill import class_scores, confusion
+from solarsynth.models.classifier import Classifier, ClassifierConfig
+from solarsynth.tables import evaluation_table, table_1, table_d
+
+TINY = {
+    "image_size": 16,
+    "latent": 4,
+    "cevae_width": 2,
+    "cevae_images": 64,
+    "classifier_patch": 8,
+    "classifier_depth": 1,
+    "classifier_images": 128,
+    "classifier_seeds": 2,
+    "test_fraction": 0.3,
+    "split": "random",
+    "floor_draws": 10,
+}
+
+
+@pytest.fixture
+def run(small_archive, store_folder, monkeypatch, tmp_path):
+    # Neither a cache nor a network of this machine decides what is tested.
+    monkeypatch.setenv("SOLARSYNTH_INCEPTION", str(tmp_path / "no-weights"))
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *a, **k: None)
+    return Run("smoke", "archive", str(small_archive), overrides=TINY)
+
+
+def by_name(values):
+    return {value.metric: value for value in values}
+
+
+def test_the_training_images_themselves_are_perfect(run):
+    data = run.dataset
+    training = data.image[~data.test]
+    run.classify = lambda image, seed=0: image[:, 0, seed] % 5  # right now and then, as on any image
+    found = by_name(evaluate(run, [training], (data.image[data.test], data.label[data.test])))
+    assert found["Cluster error"].value == pytest.approx(0, abs=1e-9)
+    assert found["Cluster distance"].value == pytest.approx(1, abs=1e-4)
+    assert found["Fréchet, ceVAE space"].value == pytest.approx(0, abs=1e-6)
+    assert found["kNN precision"].value == found["Coverage"].value == 1
+    for name in ("F1", "Precision", "Recall"):  # the held-out images judged against themselves
+        assert found[name].value == pytest.approx(1)
+
+
+def test_noise_is_told_from_suns(run):
+    rng = np.random.default_rng(0)
+    flat = np.full((20, 16, 16), 128, np.uint8) + rng.integers(0, 3, (20, 16, 16)).astype(np.uint8)
+    found = by_name(evaluate(run, [flat], None))
+    assert found["Fréchet, ceVAE space"].value > found["Fréchet, ceVAE space"].high
+    assert found["kNN recall"].value < found["kNN recall"].low
+    assert math.isnan(found["F1"].value) and found["F1"].note == "the samples carry no class"
+
+
+def test_what_cannot_be_computed_says_why_and_the_others_still_are(run):
+    data = run.dataset
+    found = by_name(evaluate(run, [data.image[:3]], (data.image[:3], np.zeros(3, int))))
+    assert "needs more than 5 images" in found["Coverage"].note and math.isnan(found["Coverage"].value)
+    assert found["F1"].note == "scores need samples of two classes or more"
+    assert "biased upwards" in found["Fréchet, ceVAE space"].note
+    assert found["FID CLIP"].note.startswith("weights not available: CLIP")
+    assert found["FID InceptionV3"].note.startswith("weights not available: clean-fid's inception")
+    assert math.isfinite(found["Cluster error"].value)
+    one = by_name(evaluate(run, [data.image[:1]], None))
+    assert "needs two images in each set, not 1" in one["Fréchet, ceVAE space"].note
+
+
+def test_singular_features_give_a_number(run):
+    """The same image over and over has no covariance at all."""
+    same = np.repeat(run.dataset.image[:1], 12, axis=0)
+    found = by_name(evaluate(run, [same], None))
+    assert math.isfinite(found["Fréchet, ceVAE space"].value) and found["Cluster std"].value == pytest.approx(
+        0, abs=1e-3
+    )
+
+
+class Layers(nn.Module):
+    """What clean-fid's file offers: layers that turn (B, 3, 299, 299) into 2048 values."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3 * 23 * 23, 2048)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(nn.functional.avg_pool2d(x, 13).flatten(1))
+
+
+class Inception(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = Layers()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layers(x)
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is on its way out; clean-fid's file is one of its
+        torch.jit.script(Inception()).save(str(folder / features.INCEPTION_FILE))
+    monkeypatch.setenv("SOLARSYNTH_INCEPTION", str(folder))
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore")  # torch.jit and clean-fid's use of scipy
+def test_the_inception_path_equals_clean_fid_on_png_files(run, stand_in, tmp_path):
+    from cleanfid import fid
+    from cleanfid.inception_torchscript import InceptionV3W
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    data = run.dataset
+    drawn = (data.image[:12] // 2 + rng.integers(0, 40, (12, 16, 16))).astype(np.uint8)
+    sets = {"real": data.image[~data.test], "drawn": drawn}
+    theirs = {}
+    model = InceptionV3W(str(stand_in), download=False, resize_inside=False)
+    for name, image in sets.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        for i, frame in enumerate(image):
+            Image.fromarray(frame).convert("RGB").save(folder / f"{i:03d}.png")
+        theirs[name] = fid.get_folder_features(
+            str(folder), model=model, num_workers=0, device=torch.device("cpu"), mode="clean", verbose=False
+        )
+        np.testing.assert_allclose(run.features("inception", image), theirs[name], atol=1e-4)
+    found = by_name(evaluate(run, [drawn], None))["FID InceptionV3"]
+    moments = [m for x in (theirs["drawn"], theirs["real"]) for m in (x.mean(0), np.cov(x.T))]
+    assert found.value == pytest.approx(fid.frechet_distance(*moments), rel=1e-2)
+    assert "2048 features: biased" in found.note
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_clip_path(run, monkeypatch):
+    """timm's architecture with random weights: preprocessing and shape are CLIP's."""
+    import timm
+
+    create, asked = timm.create_model, []
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *a, **k: "/cached")
+
+    def without_weights(name, pretrained, **settings):
+        asked.append((name, pretrained))
+        torch.manual_seed(0)
+        return create(name, pretrained=False, **settings)
+
+    monkeypatch.setattr("timm.create_model", without_weights)
+    image = run.dataset.image[:2]
+    found = run.features("clip", image)
+    assert asked == [("vit_base_patch32_clip_quickgelu_224.openai", True)] and found.shape == (2, 512)
+    # By hand: 224 px bicubic, three channels, CLIP's mean and spread.
+    from PIL import Image
+
+    mean, std = np.array([0.48145466, 0.4578275, 0.40821073]), np.array([0.26862954, 0.26130258, 0.27577711])
+    large = [np.array(Image.fromarray(f).convert("RGB").resize((224, 224), Image.Resampling.BICUBIC)) for f in image]
+    x = torch.from_numpy(((np.stack(large) / 255 - mean) / std).transpose(0, 3, 1, 2)).float()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        expected = create(features.CLIP, pretrained=False).eval()(x).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_features_are_kept(run, monkeypatch):
+    image = run.dataset.image[:5]
+    first = run.features("cevae", image)
+    again = Run("smoke", "archive", run.data, overrides=TINY)
+    monkeypatch.setattr("solarsynth.features.embed_images", lambda *a: 1 / 0)
+    assert np.array_equal(again.features("cevae", image), first)
+    with pytest.raises(SolarsynthError, match="no feature space 'cvae'; did you mean 'cevae'"):
+        run.space("cvae")
+
+
+def test_the_classifier_learns_what_can_be_seen(run, tmp_path):
+    from solarsynth.diffusion.training import TrainingConfig, train
+
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 5, 200)
+    image = (rng.integers(0, 60, (200, 16, 16)) + 40 * label[:, None, None]).astype(np.uint8)
+    torch.manual_seed(0)
+    model = Classifier(ClassifierConfig(16, patch=8, depth=1))
+    config = TrainingConfig(9600, 32, 1e-3, ema_decay=0.9, ema_start=5, condition_dropout=0.0)
+    trained = train(model, image, label[:, None], config, tmp_path).average
+    x = torch.from_numpy(image)[:, None].float() / 127.5 - 1
+    with torch.no_grad():
+        assert (trained.logits(x).argmax(1).numpy() == label).mean() > 0.9
+        assert trained.embed(x[:3]).shape == (3, 192)
+        loss, right = trained(x, torch.from_numpy(label)[:, None].float())
+    expected = nn.functional.cross_entropy(trained.logits(x), torch.from_numpy(label), reduction="none")
+    torch.testing.assert_close(loss, expected)
+    log = pd.read_csv(tmp_path / "training.csv")
+    assert list(log.columns) == ["images", "loss", "accuracy", "gradient_norm"] and log["accuracy"].iloc[-1] > 0.9
+    assert set(right.unique().tolist()) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    "settings, match",
+    [({"size": "huge"}, "no DeiT of size 'huge'"), ({"patch": 24}, "64 does not divide by the patch 24")],
+)
+def test_classifiers_that_cannot_be(settings, match):
+    with pytest.raises(SolarsynthError, match=match):
+        ClassifierConfig(**settings)
+
+
+def test_every_class_is_trained_on_as_often(run):
+    entry = run.classifier_entry()
+    assert entry.manifest["params"]["training"]["condition_dropout"] == 0
+    found = class_tables(run, run.dataset.image, run.dataset.label)
+    assert len(found) == 2  # one per seed
+    by_hand = class_scores(confusion(run.dataset.label, run.classify(run.dataset.image, 1), 5))
+    np.testing.assert_array_equal(found[1].recall, by_hand.recall)
+
+
+def write(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+GOOD = np.full((4, 16, 16), 7, np.uint8)
+
+
+@pytest.mark.parametrize(
+    "arrays, match",
+    [
+        ({"picture": GOOD}, "it holds picture, but no 'image'"),
+        ({"image": GOOD[0]}, r"must have the shape \(n, H, W\), not \(16, 16\)"),
+        ({"image": np.zeros((2, 8, 8), np.uint8)}, "images of 8 × 8 px, but the reference's have 16 × 16"),
+        ({"image": np.full((4, 16, 16), np.nan)}, "4 of 4 images hold NaN"),
+        ({"image": np.full((4, 16, 16), 200.0)}, r"pixels from 200 to 200; give uint8, or float in \[-1, 1\]"),
+        ({"image": GOOD.astype(np.int32)}, "pixels of type int32"),
+        ({"image": GOOD, "label": np.zeros(3, int)}, r"4 images, but labels of shape \(3,\)"),
+        ({"image": GOOD, "label": np.array(["A", "B", "Q", "M"])}, "label 'Q' is no GOES class"),
+        ({"image": GOOD, "label": np.array([0, 1, 2, 5])}, r"whole numbers from 0 \(A\) to 4 \(X\)"),
+        ({"image": GOOD, "label": np.zeros(4)}, "whole numbers"),
+    ],
+)
+def test_files_that_cannot_be_evaluated(tmp_path, arrays, match):
+    with pytest.raises(SolarsynthError, match=match):
+        read_samples(write(tmp_path / "s.npz", **arrays), 16)
+
+
+def test_files_that_can(tmp_path):
+    image, label = read_samples(write(tmp_path / "a.npz", image=GOOD, label=np.array(["A", "X", "M", "M"])), 16)
+    assert np.array_equal(image, GOOD) and label.tolist() == [0, 4, 3, 3]
+    as_float = GOOD / 127.5 - 1
+    image, label = read_samples(write(tmp_path / "b.npz", image=as_float), 16)
+    assert np.array_equal(image, GOOD) and label is None
+    assert read_samples(write(tmp_path / "c.npz", image=GOOD, label=np.full(4, -1)), 16)[1] is None
+    (tmp_path / "d.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:100])
+    with pytest.raises(SolarsynthError, match=r"no readable \.npz"):
+        read_samples(tmp_path / "d.npz", 16)
+
+
+def test_the_command(run, tmp_path, monkeypatch):
+    """As a user calls it, on samples that somebody else made."""
+    data = run.dataset
+    write(tmp_path / "samples.npz", image=data.image[:20], label=np.array(list("ABCMX"))[data.label[:20]])
+    command = [sys.executable, "-m", "solarsynth.cli", "evaluate", str(tmp_path / "samples.npz")]
+    command += ["--reference", run.data, "--profile", "smoke"]
+    command += [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]
+    outputs = ["--csv", str(tmp_path / "t.csv"), "--json", str(tmp_path / "t.json")]
+    done = subprocess.run([*command, *outputs], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Cluster error" in done.stdout
+    table = pd.read_csv(tmp_path / "t.csv")
+    rows = json.loads((tmp_path / "t.json").read_text())
+    assert table["metric"].tolist() == [row["metric"] for row in rows]
+    assert table["value"].notna().sum() >= 9
+    assert table["note"].str.startswith("weights not available").sum() == 2
+    wrong = subprocess.run([*command[:-2], "--set", "image_size=64"], capture_output=True, text=True)
+    assert wrong.returncode == 1 and wrong.stderr.count("\n") == 1 and "px" in wrong.stderr
+
+
+def test_table_1_marks_a_best_value_only_beyond_the_spreads():
+    def rows(value, spread):
+        return [Value("Cluster distance", 1, value, spread, 0.9, 1.1, 50), Value("FID CLIP", 0, note="none")]
+
+    far = {
+        "cevae": rows(2.0, 0.1),
+        "discrete": rows(1.1, 0.05),
+        "continuous": rows(1.5, 0.05),
+        "embedding": rows(3, 0.1),
+    }
+    table = table_1(far, {"Cluster distance": 1.02})
+    assert table.loc["Cluster distance", ("discrete", "ours")] == "1.1 ± 0.05 *"
+    assert table.loc["Cluster distance", ("discrete", "paper")] == "0.921 ± 0.0037"
+    assert table.loc["FID CLIP", ("ceVAE", "ours")] == "–" and table.loc["FID CLIP", ("ceVAE", "paper")] == "5.05"
+    assert table.loc["Cluster distance GT", ("real, held out", "ours")] == "1.02"
+    near = far | {"continuous": rows(0.88, 0.05)}
+    assert "*" not in "".join(map(str, table_1(near, {"Cluster distance": 1.02}).to_numpy().ravel()))
+
+
+def test_tables_by_hand():
+    scores = [
+        class_scores(confusion([0, 0, 1, 1], [0, 1, 1, 1], 5)),
+        class_scores(confusion([0, 0, 1, 1], [0, 0, 1, 1], 5)),
+    ]
+    table = table_d("table-d.1", scores)
+    assert table.loc["A", ("recall", "ours")] == "0.75 ± 0.35" and table.loc["X", ("recall", "ours")] == "–"
+    assert table.loc["M", ("F1", "paper")] == "0.70" and table.loc["macro", ("F1", "paper")] == "0.55"
+    values = [Value("F1", 1, 0.5, 0.1, images=7, note="why")]
+    assert evaluation_table(values, "t").row_count == 1 and as_table(values)["note"].tolist() == ["why"]
+
+
+def test_purity_by_brute_force():
+    rng = np.random.default_rng(0)
+    x, label = rng.normal(size=(60, 3)), rng.integers(0, 3, 60)
+    distance = ((x[:, None] - x[None]) ** 2).sum(2)
+    np.fill_diagonal(distance, np.inf)
+    near = np.argsort(distance, axis=1)[:, :5]
+    same = np.array([(label[near[i]] == label[i]).mean() for i in range(60)])
+    share, chance = separation.purity(x, label, 5)
+    assert share == pytest.approx(np.mean([same[label == c].mean() for c in range(3)]))
+    assert chance == pytest.approx(np.mean([((label == c).sum() - 1) / 59 for c in range(3)]))
+    assert separation.nearest(x[:5], x).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_separation_of_what_is_apart():
+    rng = np.random.default_rng(0)
+    label = np.repeat([0, 1, 2], 30)
+    x = rng.normal(size=(90, 8)) + 30 * np.eye(8)[label]
+    assert separation.purity(x, label, 10)[0] == 1 and separation.silhouette(x, label) > 0.8
+    mapped = separation.tsne(x)
+    assert mapped.shape == (90, 2) and separation.purity(mapped, label, 10)[0] > 0.95
+    assert np.array_equal(mapped, separation.tsne(x))
+    for call, match in (
+        (lambda: separation.tsne(x[:3]), "at least 4"),
+        (lambda: separation.purity(x[:5], label[:5], 10), "more than 10 images"),
+        (lambda: separation.silhouette(x[:9], label[:9]), "two classes"),
+    ):
+        with pytest.raises(SolarsynthError, match=match):
+            call()
