@@ -13,9 +13,8 @@
 # %% [markdown]
 # # 5 · Metrics and what they are worth
 #
-# The paper judges samples by cluster metrics, Fréchet distances and a classifier's scores. This page defines the first, shows
-# how large they are for *real* images, and so what a generated set must beat. The others follow with the
-# networks they need.
+# The paper judges samples by cluster metrics, Fréchet distances and a classifier's scores. This page defines them, shows
+# how large the first are for *real* images, and so what a generated set must beat.
 #
 # | Paper | Here |
 # | --- | --- |
@@ -107,6 +106,25 @@ pd.DataFrame(
 # %% [markdown]
 # With a blocked split the held-out images come from other rotations of the Sun. Their distance from the floor is how
 # much the Sun itself changes between blocks, and the honest yardstick for a generator.
+
+# %% [markdown]
+# ## Distances, neighbours and scores
+#
+# The Fréchet distance ({cite:t}`heusel2017`) treats two sets of features as Gaussians,
+#
+# $$
+# d^2 = |\mu_1-\mu_2|^2 + \operatorname{Tr}\left(\Sigma_1 + \Sigma_2 - 2\,(\Sigma_1\Sigma_2)^{1/2}\right) .
+# $$ (eq-frechet)
+#
+# It is called FID with the features of InceptionV3: one channel repeated to three, 8 bit, resized to 299 px by clean-fid's `clean` mode; the paper's
+# second choice is CLIP's ViT-B/32 at 224 px. Both need published weights, which are used where clean-fid and timm keep them and fetched
+# with `SOLARSYNTH_WEIGHTS=download`; without them the cells say so, and the same distance in the ceVAE's and the classifier's space
+# stands in under its own name. The distance falls with the number of images: it is taken over all sets together, and the floor
+# at that number is printed with it. Precision, recall, density and coverage ({cite:t}`naeem2020`) ask by nearest neighbours whether samples lie among real ones and the
+# other way round.
+#
+# F1, precision and recall come from a classifier trained on real images and tested on generated ones. Table 1 prints their *ratio*
+# to the same classifier's macro scores on real images, 0.546, 0.578 and 0.544 in the paper; {doc}`d_class_scores` has them per class.
 
 # %% tags=["hide-cell"]
 assert np.isfinite(reference).all()

@@ -100,15 +100,17 @@ this.figure(figures.figure_5(images, rows), "figure-5")
 
 # %% [markdown]
 # A class without a training image stays empty: a model cannot draw what it has never seen, and no neighbour's frames are put
-# in its place. For comparison, real frames of the training set:
+# in its place. For comparison, real frames of the training set above samples of the discrete model:
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-5-real", "caption": "Training images by class, drawn at random."}, "image": {"alt": "Two rows of real full-disk Suns, a column per flare class"}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-5-real", "caption": "Training images by class, drawn at random (top), and the discrete model's first samples (bottom)."}, "image": {"alt": "Two rows of real and two of generated full-disk Suns, a column per flare class"}}
 rng = np.random.default_rng(seed)
 real = {}
 for i, name in enumerate(CLASSES):
     members = np.flatnonzero((labelled.label == i) & ~labelled.test)
     real[name] = labelled.image[rng.permutation(members)[:2]]
-this.figure(figures.figure_5({"real": real}, {"real": 2}))
+image, label = gallery["discrete"]
+shown = {"real": real, "generated": {c: image[label == CLASSES.index(c)][:2] for c in drawable}}
+this.figure(figures.figure_5(shown, {"real": 2, "generated": 2}), "suns")
 
 # %% [markdown]
 # ## Which space tells classes apart?
@@ -147,10 +149,10 @@ purity.round(3)
 # (table-1)=
 # ## Table 1
 #
-# *GT* compares held-out real images with the training images, the other rows the generated sets. Cluster error and distances aim at 0,
+# Held-out real images, the paper's *GT*, and the generated sets, all compared with the training images. Cluster error and distances aim at 0,
 # all other rows at 1: the paper's arrows are wrong for cluster distance and std. F1, precision and recall are ratios to the values of the
 # same classifiers on held-out real images. The ± is the spread over sets, or over classifiers; the last column is what real
-# images in sets of the same size have. A star marks the best of ours where it leads by more than the spreads.
+# images in sets of the same size have, 5th to 95th percentile. A star marks the best of ours where it leads by more than the spreads.
 #
 # The ceVAE is this run's, trained on its own images, so *the distance from the real sets* is what compares with the paper. A Fréchet distance is called FID only with
 # the network FID means; without those weights the ceVAE's and the classifier's space stand in.

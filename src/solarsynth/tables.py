@@ -56,37 +56,33 @@ def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -
     values : mapping of str to sequence of Value
         Per model, what `solarsynth.evaluation.evaluate` found.
     truth : mapping of str to float
-        The cluster metrics of held-out real images.
+        The cluster metrics of held-out real images, the paper's *GT*.
 
     Returns
     -------
     DataFrame
-        Rows are metrics; per model the paper's value and ours, with the spread, then the floor. The best of our
-        values has a star where the next lies farther off than both spreads together.
+        Rows are metrics, the paper's value above this run's; columns the held-out real images, the models, and what
+        real sets of the same size have. The best of our values has a star where it leads by more than both spreads.
     """
     found = {model: {v.metric: v for v in rows} for model, rows in values.items()}
-    rows = []
-    for name, mean in truth.items():
-        published = paper.TABLE_1[name]["ground truth"][0]
-        cells = {("real, held out", "paper"): number(published), ("real, held out", "ours"): number(mean)}
-        rows.append({"metric": f"{name} GT"} | cells)
-    for name in next(iter(found.values())):
-        row: dict = {"metric": name}
+    rows = {}
+    for name, some in next(iter(found.values())).items():
+        published = paper.TABLE_1.get(name, {})
+        if published:
+            row = {"target": "", "real, held out": _pair(published.get("ground truth"))}
+            rows[name, "paper"] = row | {COLUMNS[model]: _pair(published.get(COLUMNS[model])) for model in found}
         best = _best({model: metrics[name] for model, metrics in found.items()})
+        row = {"target": f"{some.target:g}", "real, held out": number(truth[name]) if name in truth else ""}
         for model, metrics in found.items():
-            value, published = metrics[name], paper.TABLE_1.get(name, {}).get(COLUMNS[model])
-            given = [math.nan if x is None else x for x in published or (None,)]
-            row[COLUMNS[model], "paper"] = number(*given) if published else ""
-            row[COLUMNS[model], "ours"] = number(value.value, value.spread) + (" *" if model == best else "")
-        some = next(iter(found.values()))[name]
-        row["", "target"] = f"{some.target:g}"
-        floor = f"{number(some.low)} to {number(some.high)}" if math.isfinite(some.low) else ""
-        row["", "real sets, 5 to 95 %"] = floor
-        rows.append(row)
-    table = pd.DataFrame(rows).set_index("metric").rename_axis(None).fillna("")
-    first = [("", "target"), ("real, held out", "paper"), ("real, held out", "ours")]
-    order = [*first, *(c for c in table.columns if c not in first)]
-    return table[order].set_axis(pd.MultiIndex.from_tuples(order), axis=1)
+            value = metrics[name]
+            row[COLUMNS[model]] = number(value.value, value.spread) + (" *" if model == best else "")
+        row["real sets"] = f"{number(some.low)} to {number(some.high)}" if math.isfinite(some.low) else ""
+        rows[name, "this run"] = row
+    return pd.DataFrame(rows).T.fillna("")
+
+
+def _pair(published: tuple[float, float | None] | None) -> str:
+    return "" if published is None else number(published[0], math.nan if published[1] is None else published[1])
 
 
 def _best(values: Mapping[str, Value]) -> str | None:
