@@ -128,7 +128,7 @@ for space in ("clip", "classifier", "cevae"):
     try:
         features = run.training_features(space)[chosen]
         print(f"t-SNE of {title}: {features.shape}", file=sys.stderr)
-        maps[title] = separation.tsne(features, verbose=len(features) > 5000)
+        maps[title] = run.tsne(space, chosen)
         share, chance = separation.purity(features, chosen_label, min(neighbours, len(features) - 1))
         separated.append((title, share, chance, separation.silhouette(features, chosen_label)))
     except SolarsynthError as error:

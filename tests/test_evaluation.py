@@ -190,6 +190,14 @@ def test_features_are_kept(run, monkeypatch):
         run.space("cvae")
 
 
+def test_a_map_is_kept(run, monkeypatch):
+    chosen = np.arange(8)
+    first = run.tsne("cevae", chosen)
+    assert first.shape == (8, 2)
+    monkeypatch.setattr("solarsynth.metrics.separation.tsne", lambda *a, **k: 1 / 0)
+    assert np.array_equal(run.tsne("cevae", chosen), first)
+
+
 def test_the_classifier_learns_what_can_be_seen(run, tmp_path):
     from solarsynth.diffusion.training import TrainingConfig, train
 

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -181,6 +182,23 @@ def test_other_errors_are_not_taken_for_too_little_memory(tmp_path):
     model.network.forward = lambda *args: 1 / 0
     with pytest.raises(ZeroDivisionError):
         train(model, image, label, settings(), tmp_path)
+
+
+@pytest.mark.skipif(not (shutil.which("cc") or shutil.which("gcc")), reason="torch.compile needs a C compiler")
+@pytest.mark.filterwarnings("ignore")  # what inductor warns of on a CPU
+def test_compiling_changes_rounding_only(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir(), two.mkdir()
+    # The prior: an MLP compiles in seconds, convolutions in minutes.
+    schedule = {"n_steps": 100, "beta_start": 1e-4, "beta_end": 0.05}
+    architecture = {"kind": "prior", "latent": 4, "width": 16, "depth": 1, "n_classes": 5} | schedule
+    z, label = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32), np.zeros((20, 1))
+    config = settings(train_images=80)
+    plain = train(build(architecture, 0), z, label, config, one).average
+    compiled = train(build(architecture, 0), z, label, config, two, compiled=True).average
+    assert plain.state_dict().keys() == compiled.state_dict().keys()
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(value, compiled.state_dict()[name], atol=1e-3, rtol=1e-2)
 
 
 def test_clipping_bounds_the_step_of_a_plain_gradient(tmp_path):

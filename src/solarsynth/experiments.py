@@ -558,6 +558,21 @@ class Run:
         """Return the features of the training images, the reference of all comparisons."""
         return self.features(name, self.dataset.image[~self.dataset.test])
 
+    def tsne(self, name: str, chosen: np.ndarray) -> np.ndarray:
+        """Return the t-SNE map (m, 2) of the training images with the indices `chosen` (m,); kept in the store."""
+        from solarsynth.metrics.separation import tsne
+
+        space = self.space(name)
+        features = self.training_features(name)[chosen]
+
+        def make(folder: Path) -> None:
+            np.save(folder / "map.npy", tsne(features, verbose=len(features) > 5000))
+
+        digest = hashlib.sha256(chosen.tobytes()).hexdigest()[:16]
+        upstream = {"dataset": self.dataset_key, "network": space.key, "chosen": digest}
+        entry = self.store.make("tsne", make, params={"space": name}, upstream=upstream)
+        return np.load(entry.path / "map.npy", allow_pickle=False)
+
     def _trained(
         self,
         stage: str,

@@ -516,9 +516,11 @@ def figure_5(image: dict[str, dict[str, np.ndarray]], rows: dict[str, int]) -> F
 @_styled
 def confusion_matrices(counts: dict[str, np.ndarray]) -> Figure:
     """Confusion matrices (5, 5), a panel each: rows what was asked for or true, shares of a row in per cent."""
-    size = (2.6 * len(counts) + 0.4, 2.9)
-    figure, axes = plt.subplots(1, len(counts), figsize=size, layout="constrained", squeeze=False)
-    for ax, (title, matrix) in zip(axes[0], counts.items(), strict=True):
+    rows = -(-len(counts) // 2)
+    figure, axes = plt.subplots(rows, 2, figsize=(6.6, 3.2 * rows), layout="constrained", squeeze=False)
+    for ax in axes.flat[len(counts) :]:
+        ax.axis("off")
+    for ax, (title, matrix) in zip(axes.flat, counts.items(), strict=False):
         total = matrix.sum(1, keepdims=True)
         share = np.where(total > 0, 100 * matrix / np.maximum(total, 1), np.nan)
         sns.heatmap(
@@ -536,7 +538,7 @@ def confusion_matrices(counts: dict[str, np.ndarray]) -> Figure:
             annot_kws={"fontsize": 8},
         )
         ax.set_title(title, fontsize=9)
-        ax.set(xlabel="said", ylabel="asked for" if ax is not axes[0, 0] else "true")
+        ax.set(xlabel="said", ylabel="true" if title == "real" else "asked for")
     return figure
 
 
