@@ -27,6 +27,8 @@ source: str = "simulated"  # simulated, archive, quicklook or sdoml
 data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
 seed: int = 0  # seed of training and sampling
 clusters_k: int = 5  # clusters of K-means; the paper has one per GOES class
+clusters_seed: int = 0  # of K-means
+space: str = "cevae"  # feature space: cevae (the paper), classifier, clip or inception
 floor_draws: int = None  # repetitions of the noise floor
 
 # %% tags=["hide-input"]
@@ -36,9 +38,10 @@ import numpy as np
 import pandas as pd
 
 from solarsynth import figures, page
-from solarsynth.metrics.clusters import Clusters, noise_floor
+from solarsynth.features import TITLES
+from solarsynth.metrics.clusters import Clusters, halves_floor, noise_floor
 
-this = page.begin("05_metrics", globals(), own=("clusters_k",))
+this = page.begin("05_metrics", globals(), own=("clusters_k", "clusters_seed", "space"))
 run = this.run
 print(this.source_note)
 
@@ -72,11 +75,11 @@ print(this.source_note)
 
 # %% tags=["hide-output", "remove-stderr"]
 labelled = run.dataset
-reference = run.feature_space(labelled.image[~labelled.test])
-held_out = run.feature_space(labelled.image[labelled.test])
-clusters = Clusters(reference, k=clusters_k)
+reference = run.training_features(space)
+held_out = run.features(space, labelled.image[labelled.test])
+clusters = Clusters(reference, k=clusters_k, seed=clusters_seed)
 print(
-    f"ceVAE space of {reference.shape[1]} dimensions; {len(reference):,} reference and {len(held_out):,} held-out images"
+    f"{TITLES[space]} space of {reference.shape[1]} dimensions; {len(reference):,} reference and {len(held_out):,} held-out images"
 )
 
 # %% [markdown]
@@ -98,8 +101,15 @@ this.figure(figures.cluster_floor(floor, {"held out": truth[None]}, max(len(held
 # %% tags=["hide-input"]
 size = run.settings.set_size
 low, high = np.percentile(floor[size], [5, 95], axis=0)
+halves = halves_floor(reference, min(20, run.settings.floor_draws), clusters_k, clusters_seed)
 pd.DataFrame(
-    {"held-out real images": truth, f"floor at {size}, 5 %": low, "95 %": high, "target": [0, 1, 1]},
+    {
+        "target": [0, 1, 1],
+        f"floor at {size}, 5 %": low,
+        "95 %": high,
+        f"real halves of {len(reference) // 2}, mean": halves.mean(0),
+        "held-out real images": truth,
+    },
     index=["error", "distance", "std"],
 ).round(4)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.metrics.clusters import Clusters, noise_floor
+from solarsynth.metrics.clusters import Clusters, halves_floor, noise_floor
 
 CENTRES = 100 * np.eye(5)
 
@@ -55,6 +55,16 @@ def test_the_floor_is_that_of_multinomial_counts(clusters):
     floor = noise_floor(clusters, blobs([1000] * 5), size=500, draws=400)
     assert floor[:, 0].mean() == pytest.approx(20 / 500, rel=0.1)
     assert np.abs(floor[:, 1:].mean(0) - 1).max() < 0.01
+
+
+def test_halves_are_as_far_apart_as_two_samples_are():
+    # What one half gains the other loses: their shares differ by twice the deviation of one, a hypergeometric
+    # with half the variance of a sample of 2500, so E Σ ((f - p) / p)² = 4 · ½ · 20 / 2500.
+    floor = halves_floor(blobs([1000] * 5), draws=60)
+    assert floor[:, 0].mean() == pytest.approx(4 * 0.5 * 20 / 2500, rel=0.3)
+    assert np.abs(floor[:, 1:].mean(0) - 1).max() < 0.02
+    with pytest.raises(SolarsynthError, match="at least 5 reference images, not 4"):
+        halves_floor(np.zeros((8, 2)), 1)
 
 
 @pytest.mark.parametrize("features", [np.full((10, 5), np.nan), np.empty((0, 5))])

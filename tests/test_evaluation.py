@@ -229,6 +229,11 @@ def test_classifiers_that_cannot_be(settings, match):
         ClassifierConfig(**settings)
 
 
+def test_pretrained_weights_that_are_not_there(run):
+    with pytest.raises(SolarsynthError, match=r"not in timm's cache; set classifier_pretrained to 0"):
+        Run("smoke", "archive", run.data, overrides=TINY | {"classifier_pretrained": 1}).classifier_entry()
+
+
 def test_every_class_is_trained_on_as_often(run):
     entry = run.classifier_entry()
     assert entry.manifest["params"]["training"]["condition_dropout"] == 0

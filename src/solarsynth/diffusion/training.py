@@ -370,7 +370,8 @@ def _load_checkpoint(folder, identity, model, ema, optimiser) -> tuple[int, list
             progress = json.loads(metadata["progress"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError, KeyError, TypeError, ValueError):
-        return fresh  # half a checkpoint is none
+        print(f"{path}: damaged, starting anew", file=sys.stderr)  # half a checkpoint is none
+        return fresh
     model.load_state_dict(_part(tensors, "weights."))
     ema.average.load_state_dict(_part(tensors, "average."))
     parameters = list(model.parameters())

@@ -83,6 +83,31 @@ class Clusters:
         )
 
 
+def halves_floor(real: np.ndarray, draws: int, k: int = 5, seed: int = 0) -> np.ndarray:
+    """Measure one random half of the real images against the other, K-means fitted anew: the floor of large sets.
+
+    Parameters
+    ----------
+    real : ndarray, shape (n, d)
+        Features of real images; at least 2 k.
+    draws : int
+    k : int
+    seed : int
+
+    Returns
+    -------
+    ndarray, shape (draws, 3)
+        error, distance and std of each draw.
+    """
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(draws):
+        order = rng.permutation(len(real))
+        half = len(real) // 2
+        found.append(astuple(Clusters(real[order[:half]], k, seed).compare(real[order[half:]])))
+    return np.array(found)
+
+
 def noise_floor(clusters: Clusters, real: np.ndarray, size: int, draws: int, seed: int = 0) -> np.ndarray:
     """Measure real images against the reference as if they were generated.
 

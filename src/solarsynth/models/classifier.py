@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,20 @@ class ClassifierConfig:
         return dataclasses.asdict(self)
 
 
+def _require_weights(name: str) -> None:
+    """Say so at once where weights are missing; timm would ask the network for a minute."""
+    from huggingface_hub import try_to_load_from_cache
+
+    repository = f"timm/{name}.fb_in1k"
+    if isinstance(try_to_load_from_cache(repository, "model.safetensors"), str):
+        return
+    if os.environ.get("SOLARSYNTH_WEIGHTS") != "download":
+        raise SolarsynthError(
+            f"the weights of {name} are not in timm's cache; set classifier_pretrained to 0, or fetch them with "
+            "SOLARSYNTH_WEIGHTS=download"
+        )
+
+
 class Classifier(nn.Module):
     """DeiT on one channel. Called, it is the training objective: cross-entropy, and the share that is right.
 
@@ -81,6 +96,8 @@ class Classifier(nn.Module):
         super().__init__()
         import timm
 
+        if pretrained:
+            _require_weights(ARCHITECTURES[config.size])
         self.config = config
         self.network = timm.create_model(
             ARCHITECTURES[config.size],
