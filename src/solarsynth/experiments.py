@@ -127,7 +127,7 @@ class Run:
             image_size=self.settings.image_size,
             # Coarser flux for a small archive: nine years at one minute take seconds to make and to read.
             xrs_cadence=60.0 if self.settings.simulated_images > 1000 else 300.0,
-            regular_days=1 if self.settings.simulated_images > 1000 else 10,
+            regular_days=1 if self.settings.simulated_images > 1000 else 2,
         )
 
         def make(folder: Path) -> None:
@@ -355,17 +355,7 @@ class Run:
             upstream["start"] = self.model_entry("discrete", report, compiled=compiled).key
         if model == "embedding":
             upstream["cevae"] = self.cevae_entry(report).key
-        config = {
-            "train_images": s.finetune_images if warm else s.train_images,
-            "batch_size": s.batch_size,
-            "learning_rate": s.learning_rate,
-            "weight_decay": s.weight_decay,
-            "cooldown": s.cooldown,
-            "ema_decay": s.ema_decay,
-            "ema_start": s.ema_start,
-            "condition_dropout": s.condition_dropout,
-            "gradient_clip": s.gradient_clip,
-        }
+        config = self._model_training(s.finetune_images if warm else s.train_images)
 
         def start(network) -> None:
             from solarsynth.generator import read_model
@@ -400,6 +390,46 @@ class Run:
         if name == BASELINE:
             return self.cevae_entry(report)
         return self.prior_entry(report) if name == "prior" else self.model_entry(name, report, compiled=compiled)
+
+    def daily_model_entry(self, image: np.ndarray, flare: np.ndarray, report: Callable | None = None) -> Entry:
+        """Return the discrete model of Sect. 8.2 in the store, trained on one frame a day.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (n, H, W)
+            The training days.
+        flare : ndarray of int, shape (n,)
+            Class of the strongest flare that follows, 0 (A) to 4 (X).
+        report : callable, optional
+        """
+        counts = np.bincount(flare, minlength=len(CLASSES)).tolist()
+        return self._trained(
+            "model",
+            self.architecture("discrete"),
+            self._model_training(self.settings.daily_images),
+            {"days": hashlib.sha256(image.tobytes() + flare.astype(np.int64).tobytes()).hexdigest()[:16]},
+            lambda: (image, flare[:, None].astype(np.float32)),
+            {
+                "classes_seen": dict(zip(CLASSES, counts, strict=True)),
+                "unit": self.dataset.unit,
+                "source": self.dataset.about["source"],
+            },
+            report,
+        )
+
+    def _model_training(self, train_images: int) -> dict[str, Any]:
+        s = self.settings
+        return {
+            "train_images": train_images,
+            "batch_size": s.batch_size,
+            "learning_rate": s.learning_rate,
+            "weight_decay": s.weight_decay,
+            "cooldown": s.cooldown,
+            "ema_decay": s.ema_decay,
+            "ema_start": s.ema_start,
+            "condition_dropout": s.condition_dropout,
+            "gradient_clip": s.gradient_clip,
+        }
 
     def conditions(self, model: str) -> np.ndarray:
         """Return what a model is told about each training image, (n, d) float32; see `Condition`."""
@@ -508,6 +538,49 @@ class Run:
         model = read_model(self.classifier_entry(seed).path)[0]
         logits = in_batches(lambda x: model.logits(x[:, None].float() / 127.5 - 1), image, 256)
         return logits.argmax(1)
+
+    def train_trial(
+        self,
+        image: np.ndarray,
+        label: np.ndarray,
+        n_classes: int,
+        class_weight: tuple[float, ...] | None,
+        seed: int,
+        folder: Path,
+    ):
+        """Train a classifier of Section 8 in `folder`, where a killed training goes on, and return it.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (n, H, W)
+        label : ndarray of int, shape (n,)
+        n_classes : int
+        class_weight : tuple of float, optional
+            Of the cross-entropy.
+        seed : int
+        folder : Path
+        """
+        from solarsynth.diffusion.training import TrainingConfig, train
+        from solarsynth.generator import build, device
+
+        s = self.settings
+        architecture = {
+            "kind": "classifier",
+            "image_size": s.image_size,
+            "size": s.classifier,
+            "patch": s.classifier_patch,
+            "depth": s.trial_depth,
+            "n_classes": n_classes,
+            "class_weight": class_weight,
+        }
+        config = TrainingConfig(
+            s.trial_images,
+            **(CLASSIFIER_TRAINING | {"cosine": True}),
+            seed=seed,
+            log_every=max(64, s.trial_images // 20),
+        )
+        model = build(architecture, seed=seed)
+        return train(model, image, label[:, None], config, folder, device=device()).average.eval()
 
     def space(self, name: str) -> Space:
         """Return a feature space; trains what has to be trained.
@@ -672,44 +745,83 @@ class Run:
         report : callable, optional
             Called with (images done, images in all).
         """
-        from solarsynth.generator import Generator, draw_baseline, read_model
-
-        s = self.settings
         if model == BASELINE:
-            upstream = {BASELINE: self.cevae_entry().key}
-            params: dict[str, Any] = {"count": sum(counts.values()), "seed": seed}
-        else:
-            upstream = {"model": self.model_entry(model).key}
-            if model == "embedding":
-                upstream["prior"] = self.prior_entry().key
-            steps = s.n_steps - 1 if s.sampler == "ancestral" else s.sampling_steps
-            params = {"counts": counts, "sampler": s.sampler, "steps": steps, "guidance": s.guidance, "seed": seed}
-            params |= {"interval": [s.guidance_low, s.guidance_high]} if s.guidance_low or s.guidance_high else {}
-            params |= {"eta": s.eta} if s.sampler == "ddim" else {}
+            return self._baseline_samples(sum(counts.values()), seed)
+        prior = self.prior_entry() if model == "embedding" else None
+        return self.drawn_by(self.model_entry(model), counts, seed=seed, model=model, prior=prior, report=report)
+
+    def _baseline_samples(self, count: int, seed: int) -> Entry:
+        cevae = self.cevae_entry()
+        params = {"model": BASELINE, "count": count, "seed": seed}
 
         def make(folder: Path) -> None:
+            from solarsynth.generator import draw_baseline, read_model
+
             started = time.perf_counter()
-            if model == BASELINE:
-                image = draw_baseline(read_model(self.cevae_entry().path)[0], sum(counts.values()), seed)
-                label = np.full(len(image), -1)
-            else:
-                prior = self.prior_entry().path if model == "embedding" else None
-                generator = Generator.read(self.model_entry(model).path, defaults=s, prior=prior)
-                label = np.repeat(np.arange(len(CLASSES)), [counts.get(name, 0) for name in CLASSES])
-                started = time.perf_counter()  # without reading the model
-                image = generator.draw(
-                    label,
-                    guidance=s.guidance,
-                    interval=(s.guidance_low, s.guidance_high),
-                    steps=steps,
-                    sampler=s.sampler,
-                    eta=s.eta,
-                    seed=seed,
-                    batch=s.sampling_batch,
-                    folder=folder,
-                    report=report,
-                )
-            about = {"model": model, "seconds": time.perf_counter() - started} | params
+            image = draw_baseline(read_model(cevae.path)[0], count, seed)
+            about = {"seconds": time.perf_counter() - started} | params
+            np.savez(folder / "samples.npz", image=image, label=np.full(count, -1), settings=json.dumps(about))
+
+        return self.store.make(
+            "samples",
+            make,
+            params=params,
+            upstream={BASELINE: cevae.key},
+            stage_version=2,
+            device=describe_device(),
+        )
+
+    def drawn_by(
+        self,
+        entry: Entry,
+        counts: dict[str, int],
+        *,
+        seed: int,
+        model: str = "discrete",
+        prior: Entry | None = None,
+        report: Callable | None = None,
+    ) -> Entry:
+        """Return samples of a trained model in the store, so many per class.
+
+        Parameters
+        ----------
+        entry : Entry
+            Of the model.
+        counts : dict of str to int
+        seed : int
+        model : str
+            What it is called in the set's description.
+        prior : Entry, optional
+            Of the prior, with an embedding model.
+        report : callable, optional
+            Called with (images done, images in all).
+        """
+        s = self.settings
+        steps = s.n_steps - 1 if s.sampler == "ancestral" else s.sampling_steps
+        params: dict[str, Any] = {"model": model, "counts": counts, "seed": seed}
+        params |= {"sampler": s.sampler, "steps": steps, "guidance": s.guidance}
+        params |= {"interval": [s.guidance_low, s.guidance_high]} if s.guidance_low or s.guidance_high else {}
+        params |= {"eta": s.eta} if s.sampler == "ddim" else {}
+
+        def make(folder: Path) -> None:
+            from solarsynth.generator import Generator
+
+            generator = Generator.read(entry.path, defaults=s, prior=prior.path if prior else None)
+            label = np.repeat(np.arange(len(CLASSES)), [counts.get(name, 0) for name in CLASSES])
+            started = time.perf_counter()  # without reading the model
+            image = generator.draw(
+                label,
+                guidance=s.guidance,
+                interval=(s.guidance_low, s.guidance_high),
+                steps=steps,
+                sampler=s.sampler,
+                eta=s.eta,
+                seed=seed,
+                batch=s.sampling_batch,
+                folder=folder,
+                report=report,
+            )
+            about = {"seconds": time.perf_counter() - started} | params
             np.savez(folder / "samples.npz", image=image, label=label, settings=json.dumps(about))
             for part in folder.glob("batch-*.npy"):
                 part.unlink()
@@ -717,8 +829,8 @@ class Run:
         return self.store.make(
             "samples",
             make,
-            params=params | {"model": model},
-            upstream=upstream,
+            params=params,
+            upstream={"model": entry.key} | ({"prior": prior.key} if prior else {}),
             stage_version=2,
             device=describe_device(),
         )

@@ -7,6 +7,7 @@ colours.
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -94,6 +95,112 @@ def figure_1(counts: dict[str, dict[str, int]]) -> Figure:
     ax.bar_label(bars, [f"{int(v):,}\n{v / max(base.sum(), 1):.1%}" for v in base], fontsize=8, padding=2)
     ax.set(xlabel="GOES class", ylabel="images", ylim=(0, base.max() * 1.22))
     ax.legend(frameon=False, labelcolor="0.2")
+    return figure
+
+
+SCENARIO_COLOURS = {"none": "0.35", "classical": "#de8f05", "synthetic": "#0173b2"}
+
+
+@_styled
+def figure_6(accuracy: dict[str, dict[int, np.ndarray]], colour: str) -> Figure:
+    """Accuracy of the rare classes against images added (the paper's Figs. 6 and 7), a panel per class.
+
+    Parameters
+    ----------
+    accuracy : dict
+        Per class, per amount, the accuracies (numbers,) of the trials; amount 0 adds nothing.
+    colour : str
+    """
+    size = (3.1 * len(accuracy) + 0.3, 2.8)
+    figure, axes = plt.subplots(1, len(accuracy), figsize=size, layout="constrained", squeeze=False)
+    for ax, (name, by_amount) in zip(axes[0], accuracy.items(), strict=True):
+        amounts = sorted(by_amount)
+        values = np.array([by_amount[amount] for amount in amounts])
+        ax.fill_between(amounts, values.min(1), values.max(1), color=colour, alpha=0.2, lw=0, label="all trials")
+        ax.plot(amounts, values.mean(1), "o-", color=colour, label="mean")
+        ax.set(title=f"class {name}", xlabel="images added per class", ylim=(-0.03, 1.03), xticks=amounts)
+    axes[0, 0].set_ylabel("accuracy")
+    axes[0, -1].legend(frameon=False, fontsize=8)
+    return figure
+
+
+@_styled
+def figure_8(accuracy: dict[str, dict[str, np.ndarray]]) -> Figure:
+    """Accuracy of the rare classes by scenario at the largest amount (the paper's Fig. 8).
+
+    Parameters
+    ----------
+    accuracy : dict
+        Per scenario, per class, the accuracies (numbers,) of the trials.
+    """
+    classes = list(next(iter(accuracy.values())))
+    figure, ax = plt.subplots(figsize=(1.9 * len(classes) + 2.4, 3), layout="constrained")
+    for i, (scenario, by_class) in enumerate(accuracy.items()):
+        x = np.arange(len(classes)) + 0.26 * (i - 1)
+        colour = SCENARIO_COLOURS[scenario]
+        ax.bar(x, [by_class[name].mean() for name in classes], 0.24, color=colour, alpha=0.75, label=scenario)
+        for at, name in zip(x, classes, strict=True):
+            ax.plot(np.full(len(by_class[name]), at), by_class[name], ".", color="0.1", ms=5)
+    ax.set(xticks=np.arange(len(classes)), xticklabels=classes, ylabel="accuracy", ylim=(0, 1.03))
+    ax.legend(frameon=False, fontsize=8, title="added", loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+@_styled
+def figure_10(skill: dict[str, np.ndarray], baselines: dict[str, float], label: str) -> Figure:
+    """A skill score by set-up (the paper's Figs. 10 and 11): every seed a dot, their mean a bar, baselines as lines.
+
+    Parameters
+    ----------
+    skill : dict
+        Per set-up, such as ``synthetic 50``, the scores (seeds,).
+    baselines : dict of str to float
+    label : str
+        Name of the score.
+    """
+    figure, ax = plt.subplots(figsize=(0.85 * len(skill) + 2.6, 3.2), layout="constrained")
+    for i, (name, values) in enumerate(skill.items()):
+        colour = SCENARIO_COLOURS[name.split()[0]]
+        ax.plot(np.full(len(values), i), values, "o", color=colour, alpha=0.6, ms=5)
+        ax.plot([i - 0.25, i + 0.25], [np.nanmean(values)] * 2, color=colour, lw=3)
+    for (name, value), style in zip(baselines.items(), ("--", ":", "-."), strict=False):
+        ax.axhline(value, color="0.4", ls=style, lw=1.2, label=name)
+    ax.set(xticks=range(len(skill)), ylabel=label)
+    ax.set_xticklabels([name.replace(" ", "\n") for name in skill], fontsize=8)
+    ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+@_styled
+def not_computed(why: str) -> Figure:
+    """Say in the place of a figure why there is none."""
+    figure, ax = plt.subplots(figsize=(6, 1.2), layout="constrained")
+    _no_sun(ax, "\n".join(textwrap.wrap(f"not computed: {why}", 80)))
+    return figure
+
+
+@_styled
+def reliability(forecasts: dict[str, tuple[np.ndarray, np.ndarray]], bins: int = 5) -> Figure:
+    """How often what was forecast happened: observed frequency against forecast probability.
+
+    Parameters
+    ----------
+    forecasts : dict
+        Per set-up, probabilities (n,) and what happened (n,) bool, of all seeds together.
+    bins : int
+        Bins of equally many forecasts.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.2), layout="constrained")
+    axes[0].plot([0, 1], [0, 1], color="0.6", ls=":", lw=1)
+    for name, (probability, happened) in forecasts.items():
+        colour = SCENARIO_COLOURS[name.split()[0]]
+        parts = np.array_split(np.argsort(probability), bins)
+        x, y = (np.array([values[part].mean() for part in parts]) for values in (probability, happened))
+        axes[0].plot(x, y, "o-", color=colour, label=name)
+        axes[1].hist(probability, np.linspace(0, 1, 21), histtype="step", color=colour, lw=1.5)
+    axes[0].set(xlabel="forecast probability", ylabel="observed frequency", xlim=(0, 1), ylim=(-0.02, 1))
+    axes[1].set(xlabel="forecast probability", ylabel="forecasts", xlim=(0, 1))
+    axes[0].legend(frameon=False, fontsize=8)
     return figure
 
 

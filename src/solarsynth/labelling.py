@@ -249,6 +249,33 @@ def _first_after(times: np.ndarray, wanted: np.ndarray, tolerance: float) -> tup
     return index, found
 
 
+def normalised_frames(archive: Archive, index: np.ndarray, image_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read frames by their place among the usable ones, average and normalise them.
+
+    Parameters
+    ----------
+    archive : Archive
+    index : ndarray of int, shape (n,)
+    image_size : int
+
+    Returns
+    -------
+    image : ndarray of uint8, shape (n, image_size, image_size)
+    sound : ndarray of bool, shape (n,)
+        False for a frame that is empty or holds NaN.
+    """
+    frames = archive.frames()
+    images, good = [np.empty((0, image_size, image_size), np.uint8)], [np.empty(0, bool)]
+    for part in np.array_split(index, max(1, len(index) // 1024)):
+        raw = archive.read(frames, part)
+        # A missing chunk reads as zeros, silently; a dark frame is no Sun.
+        sound = np.isfinite(raw).all(axis=(1, 2)) & (raw.max(axis=(1, 2), initial=0) > 0)
+        raw[~sound] = 0
+        good.append(sound)
+        images.append(to_uint8(normalise(block_mean(raw, image_size, archive.path), archive.unit)))
+    return np.concatenate(images), np.concatenate(good)
+
+
 def labelled_frames(
     archive: Archive,
     image_size: int,
@@ -298,15 +325,7 @@ def labelled_frames(
             f"have a class or a flux and none is followed by a frame within {frame_tolerance / 60:g} min"
         )
     table["frame_time"] = frames.time[table["frame"].to_numpy()]
-    image, good = [], []
-    for index in np.array_split(table["frame"].to_numpy(), max(1, len(table) // 1024)):
-        raw = archive.read(frames, index)
-        # A missing chunk reads as zeros, silently; a dark frame is no Sun.
-        sound = np.isfinite(raw).all(axis=(1, 2)) & (raw.max(axis=(1, 2)) > 0)
-        raw[~sound] = 0
-        good.append(sound)
-        image.append(to_uint8(normalise(block_mean(raw, image_size, archive.path), archive.unit)))
-    keep = np.concatenate(good)
+    image, keep = normalised_frames(archive, table["frame"].to_numpy(), image_size)
     funnel["with a sound image"] = int(keep.sum())
     if not keep.any():
         raise SolarsynthError(
@@ -325,7 +344,7 @@ def labelled_frames(
             "out of order": frames.unsorted,
         },
     }
-    return table[keep].reset_index(drop=True), np.concatenate(image)[keep], funnel, about
+    return table[keep].reset_index(drop=True), image[keep], funnel, about
 
 
 def period(frame_time: np.ndarray) -> str:

@@ -96,6 +96,21 @@ class Profile:
         Length of its training, in images.
     classifier_seeds : int
         Number of classifiers, over which scores are averaged.
+    trial_depth : int
+        Transformer blocks of the classifiers of Section 8.
+    trial_images : int
+        Length of each of their trainings, in images.
+    usage_scale : float
+        By what the amounts of added images are multiplied; 1 for the paper's 200 to 600 and 50 to 500.
+    usage_sets : int
+        Disjoint sets per amount in Section 8.1, three in the paper, and classifiers per set-up.
+    forecast_seeds : int
+        Classifiers per set-up in Section 8.2.
+    leak_synthetic : int
+        1: the random split of Section 8 gets generators of its own, for synthetic trials without a leak; 0: it has
+        none.
+    daily_images : int
+        Length of the training of Section 8.2's diffusion model, in images.
     sampler : {"ancestral", "ddim", "dpm-solver++"}
         The paper's sampler, or a fast one.
     eta : float
@@ -166,6 +181,13 @@ class Profile:
     classifier_pretrained: int
     classifier_images: int
     classifier_seeds: int
+    trial_depth: int
+    trial_images: int
+    usage_scale: float
+    usage_sets: int
+    forecast_seeds: int
+    leak_synthetic: int
+    daily_images: int
     sampler: str
     eta: float
     sampling_steps: int
@@ -208,8 +230,10 @@ _BOUNDS = {
     "dropout": (0.0, 0.9),
     "gradient_clip": (0.0, float("inf")),
     "classifier_pretrained": (0, 1),
+    "leak_synthetic": (0, 1),
     "min_snr": (0.0, float("inf")),
     "finetune_images": (0, float("inf")),
+    "usage_scale": (0.0, 100.0),
     "eta": (0.0, 1.0),
     "guidance_low": (0.0, float("inf")),
     "guidance_high": (0.0, float("inf")),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import csv
 import json
+import math
 import os
 import sys
 import time
@@ -71,6 +72,8 @@ class TrainingConfig:
     cooldown : float
         Share of the training, at its end, over which the learning rate falls linearly to zero; the paper
         has none.
+    cosine : bool
+        Let the learning rate fall to zero along a cosine over the whole training instead.
     ema_decay : float
         Per step.
     ema_start : int
@@ -91,6 +94,7 @@ class TrainingConfig:
     learning_rate: float = 3e-4
     weight_decay: float = 0.01
     cooldown: float = 0.0
+    cosine: bool = False
     ema_decay: float = 0.995
     ema_start: int = 2000
     condition_dropout: float = 0.1
@@ -250,7 +254,7 @@ def train(
             dropped = torch.rand(batch, generator=generator)[mine] < config.condition_dropout
             asked = drop(conditions[index], dropped.to(device, non_blocking=True))
             for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * min(1.0, (1 - step / steps) / max(config.cooldown, 1e-9))
+                group["lr"] = config.learning_rate * _decay(step / steps, config)
             while True:
                 torch.manual_seed(_mixed(config.seed, 3 + rank, step))  # of dropout layers
                 optimiser.zero_grad(set_to_none=True)
@@ -313,6 +317,13 @@ class _Order:
             here = position // self.count == epoch
             index[here] = self.order[position[here] % self.count]
         return index
+
+
+def _decay(done: float, config: TrainingConfig) -> float:
+    """Return the factor of the learning rate at a share of the training."""
+    if config.cosine:
+        return 0.5 * (1 + math.cos(math.pi * done))
+    return min(1.0, (1 - done) / max(config.cooldown, 1e-9))
 
 
 def _mixed(*numbers: int) -> int:
