@@ -30,7 +30,7 @@ source: str = "simulated"  # simulated, archive, quicklook or sdoml
 data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
 seed: int = 0  # seed of training and sampling
 large_size: int = 128  # side of the images in pixels
-large_images: int = None  # length of the training in images; None: as finetune_images or train_images
+large_images: int = None  # length of the training in images
 
 # %% tags=["hide-input"]
 import numpy as np
@@ -40,7 +40,7 @@ from solarsynth.diffusion.conditioning import DiscreteLabel
 from solarsynth.experiments import progress_line
 from solarsynth.models.unet import UNet, UNetConfig, count_parameters
 
-this = page.begin("c_resolution", globals(), own=("large_size", "large_images"))
+this = page.begin("c_resolution", globals(), own=("large_size",))
 run = this.run
 print(this.source_note)
 
@@ -57,7 +57,7 @@ changes = {
     "image_size": large_size,
     "attention": "inner",
     "patch": s.patch * factor if s.patch > 1 else 1,
-    "train_images": large_images or s.finetune_images or s.train_images,
+    "train_images": s.large_images,
 }
 if run.source != "labelled" and (run.source == "simulated" or min(run.archive().shape) >= large_size):
     large = run.variant(**changes)

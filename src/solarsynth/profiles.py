@@ -74,6 +74,8 @@ class Profile:
     finetune_images : int
         Training images of the continuous and the embedding model when they start from the discrete model's
         weights; 0, as in the paper: each is trained from scratch for `train_images`.
+    large_images : int
+        Length of the training of Appendix C's model of 128 px, in images.
     latent : int
         Dimension of the ceVAE's latent space.
     cevae_width : int
@@ -170,6 +172,7 @@ class Profile:
     gradient_clip: float
     min_snr: float
     finetune_images: int
+    large_images: int
     latent: int
     cevae_width: int
     cevae_images: int
