@@ -130,6 +130,15 @@ def value_text(value: Any) -> str:
     return ", ".join(value_text(v) for v in value)
 
 
+LONGEST = 110  # characters of a value in a table cell
+
+
+def _cell(value: Any) -> str:
+    """Write a value short enough for a cell; the whole of it stands on its page and in the ledger."""
+    text = value_text(value)
+    return text if len(text) <= LONGEST else text[: text.rfind(" ", 0, LONGEST)].rstrip(" ;,") + " …"
+
+
 _MARKS = {
     "reproduced": "✓ reproduced",
     "differs": "≠ differs",
@@ -146,8 +155,8 @@ def summary(entries: dict[str, dict[str, Any]]) -> str:
         if entry["published"] is not None and entry["ours"] is not None:
             link = f"[{entry['title']}](chapters/{entry['chapter']}.ipynb)"
             lines.append(
-                f"| {paper.item(entry['id']).place} | {link} | {value_text(entry['published'])} "
-                f"| {value_text(entry['ours'])} | {_MARKS[entry['status']]} |"
+                f"| {paper.item(entry['id']).place} | {link} | {_cell(entry['published'])} "
+                f"| {_cell(entry['ours'])} | {_MARKS[entry['status']]} |"
             )
     return "\n".join([*lines, ""])
 
@@ -188,8 +197,8 @@ def status_page(entries: dict[str, dict[str, Any]]) -> str:
             f"* - {place}",
             f"  - {link}",
             f"  - {_MARKS[entry['status']]}",
-            f"  - {value_text(entry['published'])}",
-            f"  - {value_text(entry['ours'])}",
+            f"  - {_cell(entry['published'])}",
+            f"  - {_cell(entry['ours'])}",
             f"  - {entry['why']}",
         ]
     return "\n".join([*lines, ":::", ""])
