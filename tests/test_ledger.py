@@ -95,3 +95,25 @@ class TestPublished:
         shown = "".join(str(cell.get("outputs", "")) for cell in chapter["cells"])
         assert f"source {run['source']}" in shown
         assert "/tmp/" not in shown and "/home/" not in shown and str(paths.root()) not in shown
+
+
+def test_long_values_are_cut_at_a_word_in_a_cell_only():
+    entries = ledger.empty()
+    long = {f"number {i}": i for i in range(60)}
+    entries["table-1"] |= {"published": {"F1": 0.7}, "ours": long, "status": "differs", "why": "because"}
+    for text in (ledger.status_page(entries), ledger.summary(entries)):
+        cell = next(part for part in text.replace("\n", "|").split("|") if "number 0" in part)
+        assert cell.strip().endswith("…") and "number 59" not in cell and len(cell) < 230
+    assert entries["table-1"]["ours"] == long
+
+
+def test_claims_of_a_run_that_computed_nothing_and_of_one_that_did():
+    from solarsynth.tables import claims
+
+    nothing = claims(ledger.empty())
+    assert len(nothing) == 7 and nothing["this run"].str.contains("not computed|no page computes it yet").all()
+    entries = ledger.empty()
+    entries["skill-8.2"] |= {"ours": {"TSS": 0.41, "HSS": 0.22}, "floor": {"TSS, persistence": 0.5}}
+    entries["table-1"] |= {"ours": {"F1": {"discrete": 0.71}}}
+    found = claims(entries)["this run"]
+    assert found.iloc[-1] == "TSS 0.41, HSS 0.22; TSS, persistence 0.50" and found.iloc[0] == "discrete 0.71"

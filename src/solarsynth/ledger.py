@@ -130,7 +130,7 @@ def value_text(value: Any) -> str:
     return ", ".join(value_text(v) for v in value)
 
 
-LONGEST = 110  # characters of a value in a table cell
+LONGEST = 200  # characters of a value in a table cell
 
 
 def _cell(value: Any) -> str:
