@@ -149,6 +149,14 @@ if not why:
 columns = ["set-up", "TSS", "± seeds", "HSS", "± seeds", "Brier", "days flagged"]
 pd.DataFrame(rows, columns=columns).set_index("set-up").rename_axis(None).round(3) if rows else why
 
+# %% [markdown]
+# The paper's error bars span amounts of added images. The same here, means over seeds first:
+
+# %% tags=["hide-input"]
+for scenario in ("classical", "synthetic") if not why else ():
+    means = {n: [np.nanmean(skill[n][f"{scenario} {a}"]) for a in amounts] for n in skill}
+    print(f"{scenario}: " + ", ".join(f"{n} {np.mean(v):.3f} ± {np.std(v):.3f} over amounts" for n, v in means.items()))
+
 # %% tags=["remove-input"] mystnb={"figure": {"name": "figure-10", "caption": "True skill statistic on the test days (the paper's Fig. 10): a dot per seed, bars are means, lines the baselines."}, "image": {"alt": "Dots per set-up and two horizontal lines"}}
 this.figure(
     figures.figure_10(skill["TSS"], baselines["TSS"], "TSS") if not why else figures.not_computed(why), "figure-10"
