@@ -16,6 +16,8 @@ ALLOWED = {
     "models": {"models"},
     "diffusion": {"diffusion", "models"},
     "generator": {"models", "diffusion", "labelled"},
+    "augmentation": set(),
+    "features": {"generator"},
     "metrics": {"metrics"},
 }
 

@@ -1,7 +1,7 @@
 """solarsynth: the reproducible companion to Ramunno et al. 2024 (A&A 686, A285).
 
 Data walks one way through the package: ``observations`` → ``labelling``, ``splits`` → ``models`` →
-``diffusion`` → ``metrics`` → ``experiments``; a module imports only what lies to its left. Importing the
+``diffusion`` → ``metrics`` → ``experiments`` → ``evaluation``, ``uses``; a module imports only what lies to its left. Importing the
 package is cheap: torch, zarr and sunpy load when they are first used.
 """
 
