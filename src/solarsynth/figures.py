@@ -675,7 +675,7 @@ def cluster_floor(floor: dict[int, np.ndarray], ours: dict[str, np.ndarray], set
     set_size : int
         Size of the generated sets.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(9, 2.9), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(10, 2.9), layout="constrained")
     sizes = sorted(floor)
     for i, (ax, name, target) in enumerate(zip(axes, ("error", "distance", "std"), (0, 1, 1), strict=True)):
         low, middle, high = np.array([np.percentile(floor[n][:, i], [5, 50, 95]) for n in sizes]).T
@@ -695,7 +695,7 @@ def cluster_floor(floor: dict[int, np.ndarray], ours: dict[str, np.ndarray], set
         ax.set(xscale="log", xlabel="images in the set", title=f"cluster {name}")
         if i == 0:
             ax.set_yscale("log")
-    axes[2].legend(frameon=False, fontsize=8)
+    axes[2].legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 

@@ -56,7 +56,7 @@ def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -
     values : mapping of str to sequence of Value
         Per model, what `solarsynth.evaluation.evaluate` found.
     truth : mapping of str to float
-        The cluster metrics of held-out real images, the paper's *GT*.
+        The metrics of held-out real images; of the cluster metrics they are the paper's *GT*.
 
     Returns
     -------
