@@ -210,7 +210,7 @@ this.record(
     why=f"computed as in Sect. 8.1, {at}" + (f"; no training image of class {', '.join(absent)}" if absent else ""),
     published={name: list(values) for name, values in paper.ACCURACY_8_1.items()},
     ours={
-        f"{r['synthetic against']}, {n}": f"{r['difference']} ({r['95 %']}): {r['synthetic images']}"
+        f"{n} against {r['synthetic against']}": f"{r['difference']} ({r['95 %']}): {r['synthetic images']}"
         for n, r in differences.iterrows()
     },
 )

@@ -61,23 +61,26 @@ def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -
     Returns
     -------
     DataFrame
-        Rows are metrics, the paper's value above this run's; columns the held-out real images, the models, and what
-        real sets of the same size have. The best of our values has a star where it leads by more than both spreads.
+        Rows are metrics with their target, the paper's value above this run's; columns the held-out real images,
+        the models, and what real sets of the same size have. The best of our values has a star where it leads by
+        more than both spreads.
     """
     found = {model: {v.metric: v for v in rows} for model, rows in values.items()}
     rows = {}
     for name, some in next(iter(found.values())).items():
         published = paper.TABLE_1.get(name, {})
         if published:
-            row = {"target": "", "real, held out": _pair(published.get("ground truth"))}
-            rows[name, "paper"] = row | {COLUMNS[model]: _pair(published.get(COLUMNS[model])) for model in found}
+            row = {"real, held out": _pair(published.get("ground truth"))}
+            rows[f"{name} → {some.target:g}", "paper"] = row | {
+                COLUMNS[model]: _pair(published.get(COLUMNS[model])) for model in found
+            }
         best = _best({model: metrics[name] for model, metrics in found.items()})
-        row = {"target": f"{some.target:g}", "real, held out": number(truth[name]) if name in truth else ""}
+        row = {"real, held out": number(truth[name]) if name in truth else ""}
         for model, metrics in found.items():
             value = metrics[name]
             row[COLUMNS[model]] = number(value.value, value.spread) + (" *" if model == best else "")
         row["real sets"] = f"{number(some.low)} to {number(some.high)}" if math.isfinite(some.low) else ""
-        rows[name, "this run"] = row
+        rows[f"{name} → {some.target:g}", "this run"] = row
     return pd.DataFrame(rows).T.fillna("")
 
 
@@ -134,7 +137,7 @@ def claims(entries: Mapping[str, Mapping]) -> pd.DataFrame:
 
     def by_model(metric: str) -> str:
         row = ours("table-1").get(metric, {})
-        return ", ".join(f"{model} {value:.2g}" for model, value in row.items()) or "not computed"
+        return ", ".join(f"{model} {value:.3g}" for model, value in row.items()) or "not computed"
 
     def listed(item: str, key: str = "") -> str:
         values = ours(item).get(key, {}) if key else ours(item)
