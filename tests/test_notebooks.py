@@ -38,7 +38,7 @@ def test_parameters_are_explained_and_smoke_is_the_default(source):
     inferred = papermill.inspect_notebook(notebook)
     assert set(inferred) == set(known)
     for name, parameter in inferred.items():
-        assert parameter["inferred_type_name"] in ("str", "int", "float"), name
+        assert parameter["inferred_type_name"] in ("str", "int", "float", "bool"), name
         assert parameter["help"], f"{name} has no comment"
     assert ast.literal_eval(inferred["profile"]["default"]) == "smoke"
 
