@@ -112,11 +112,24 @@ def test_published_chapters_name_no_folder_of_the_machine(tmp_path):
     given = {"profile": "/a/b/laptop-custom.yml", "source": "quicklook", "data": "2012-01-01/2012-02-01"}
     source = "# Parameters\n" + "\n".join(f'{name} = "{value}"' for name, value in given.items())
     cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"], "papermill": {"duration": 1}})
-    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"papermill": {"parameters": given, "input_path": "/a"}})
+    noisy = nbformat.v4.new_code_cell("run()", metadata={"tags": ["remove-stderr"]})
+    noisy["outputs"] = [
+        nbformat.v4.new_output("stream", name=name, text=text)
+        for name, text in (("stderr", "/a/lib/tqdm.py: warning"), ("stdout", "kept"))
+    ]
+    notebook = nbformat.v4.new_notebook(
+        cells=[cell, noisy], metadata={"papermill": {"parameters": given, "input_path": "/a"}}
+    )
     nbformat.write(notebook, tmp_path / "n.ipynb")
     _tidy(tmp_path / "n.ipynb", 1.0)
     text = (tmp_path / "n.ipynb").read_text()
-    assert "/a" not in text and "laptop-custom" in text and "2012-01-01/2012-02-01" in text and "hide-input" in text
+    assert (
+        "kept" in text
+        and "/a" not in text
+        and "laptop-custom" in text
+        and "2012-01-01/2012-02-01" in text
+        and "hide-input" in text
+    )
 
 
 def test_one_page_runs_without_a_book_and_the_last_one_builds_it(tmp_path, store_folder, monkeypatch):

@@ -95,6 +95,7 @@ class TestPublished:
         shown = "".join(str(cell.get("outputs", "")) for cell in chapter["cells"])
         assert f"source {run['source']}" in shown
         assert "/tmp/" not in shown and "/home/" not in shown and str(paths.root()) not in shown
+        assert "site-packages" not in path.read_text(), "a path of the machine that ran it"
 
 
 def test_long_values_are_cut_at_a_word_in_a_cell_only():

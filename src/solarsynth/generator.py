@@ -371,7 +371,9 @@ class Generator:
         where = device()
         best, best_rate, batch = 8, 0.0, 8
         sigma = self.denoiser.schedule.sigma
-        t = int((sigma <= min(guidance.high, sigma[-1].item())).nonzero()[-1])  # where guidance acts, it costs most
+        t = int(
+            ((sigma > guidance.low) & (sigma <= guidance.high)).long().argmax()
+        )  # where guidance acts: it costs most
         any_class = next(i for i, name in enumerate(CLASSES) if self.classes_seen[name])
         condition = self.conditions(np.array([any_class]), image_seeds(0, 1))
         while batch <= min(LARGEST_BATCH, max(most, 8)):

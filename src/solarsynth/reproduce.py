@@ -199,7 +199,11 @@ def _execute(folder: Path, pages: Sequence[str], values: dict[str, Any]) -> dict
 
 
 def _tidy(chapter: Path, seconds: float) -> None:
-    """Drop from an executed notebook what differs without meaning: machine paths, and the injected cell's view."""
+    """Drop from an executed notebook what differs without meaning: machine paths, and the injected cell's view.
+
+    What a cell tagged ``remove-stderr`` wrote there is progress and warnings, which no page shows and which may name
+    this machine's folders.
+    """
     import nbformat
 
     if not chapter.is_file():
@@ -215,6 +219,8 @@ def _tidy(chapter: Path, seconds: float) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         tags = cell.metadata.get("tags", [])
+        if "remove-stderr" in tags:
+            cell["outputs"] = [output for output in cell["outputs"] if output.get("name") != "stderr"]
         if "injected-parameters" in tags:
             cell.metadata["tags"] = [*tags, "hide-input"]
             for name, value in shorter.items():

@@ -264,6 +264,10 @@ def train(
                 except (RuntimeError, MemoryError) as error:
                     if not out_of_memory(error) or micro == 1:
                         raise
+                    if world > 1:  # the others would wait for gradients that this one sends more often
+                        raise SolarsynthError(
+                            f"too little memory for {micro} images in a process; lower batch_size or start more of them"
+                        ) from None
                 micro = -(-micro // 2)  # outside the handler, which holds on to the failed batch
                 torch.cuda.empty_cache()
                 print(
