@@ -15,7 +15,7 @@ import time
 import numpy as np
 import torch
 from reference import BATCH, plain, plain_sampling_step
-from train_step import PAPER, _resident, flops_per_image, matmul_flops
+from train_step import PAPER, flops_per_image, matmul_flops, resident
 
 from solarsynth.generator import Generator, build, device
 from solarsynth.profiles import load_profile
@@ -38,7 +38,7 @@ def main() -> None:
     reference_steps = 20 if cuda else 1
     shape = (BATCH if cuda else min(BATCH, given.images), 1, 64, 64)
     ours, theirs = [], []
-    before = _resident()
+    before = resident()
     for number in range(given.rounds + 1):
         started = time.perf_counter()
         generator.draw(label, guidance=given.guidance, steps=given.steps, sampler="dpm-solver++", seed=number)
@@ -53,7 +53,7 @@ def main() -> None:
         print(f"round {number}: ours {ours[-1]:.4g}, reference {theirs[-1]:.4g} images/s", file=sys.stderr)
     rate, plain_rate = float(np.median(ours[1:])), float(np.median(theirs[1:]))  # the first round warms up
     flops = flops_per_image() / 3 * 2 * given.steps
-    peak = torch.cuda.max_memory_allocated() if cuda else _resident() - before
+    peak = torch.cuda.max_memory_allocated() if cuda else resident() - before
     print(
         json.dumps(
             {

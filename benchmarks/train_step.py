@@ -89,21 +89,22 @@ def peak(which: str, batch: int) -> float:
     if device() == "cuda":
         (our_seconds(1, batch, False) if which == "ours" else reference_seconds(1))
         return torch.cuda.max_memory_allocated() / gib
-    before, most, done = _resident(), [0.0], threading.Event()
+    before, most, done = resident(), [0.0], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.005):
-            most[0] = max(most[0], _resident())
+            most[0] = max(most[0], resident())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     (our_seconds(1, batch, False) if which == "ours" else reference_seconds(1))
     done.set()
     watcher.join()
-    return (max(most[0], _resident()) - before) / gib
+    return (max(most[0], resident()) - before) / gib
 
 
-def _resident() -> float:
+def resident() -> float:
+    """Return the memory that this process holds, in bytes."""
     try:
         return 4096.0 * int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:  # not Linux: the largest so far
@@ -136,7 +137,8 @@ def difference() -> float:
 
 def flops_per_image() -> float:
     """Return the FLOP of a training step per image: three forward passes' worth, counted by torch."""
-    model, counter = build(PAPER, seed=0), FlopCounterMode(display=False)
+    # The plain network does the same arithmetic, and the counter knows its matrix products on every device.
+    model, counter = plain(build(PAPER, seed=0)), FlopCounterMode(display=False)
     with counter, torch.no_grad():
         model.eps(torch.zeros(1, 1, 64, 64), torch.ones(1, dtype=torch.long), torch.zeros(1, 1))
     return 3.0 * counter.get_total_flops()

@@ -42,6 +42,8 @@ import pandas as pd
 
 from solarsynth import CLASSES, figures, page, paper, tables
 from solarsynth.diffusion.conditioning import DiscreteLabel
+from solarsynth.diffusion.denoiser import Denoiser
+from solarsynth.diffusion.schedule import Schedule
 from solarsynth.experiments import MODELS, progress_line
 from solarsynth.generator import masked_and_restored
 from solarsynth.metrics.embedding import energy_distance, energy_floor, linear_probe
@@ -86,8 +88,8 @@ print(
     f"attention {s.attention}, {s.parameterisation}"
 )
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-b-1", "caption": "Architecture of this run's U-Net (the paper's Fig. B.1): channels × height × width of each block's output, as the module reports them."}, "image": {"alt": "Diagram of a U-shaped network: three stages down, a bottleneck, three stages up, skip connections between them"}}
-this.figure(figures.figure_b_1(generators["discrete"].denoiser), "figure-b-1")
+# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-b-1", "caption": "Architecture of the U-Net at the paper's size (Fig. B.1): channels × height × width of each block's output, as the module reports them."}, "image": {"alt": "Diagram of a U-shaped network: three stages down, a bottleneck, three stages up, skip connections between them"}}
+this.figure(figures.figure_b_1(Denoiser(reference, Schedule())), "figure-b-1")
 
 # %% [markdown]
 # ## Three conditions, one interface
@@ -170,6 +172,13 @@ probe = linear_probe(z, z_label, {"held-out real": (z_test, z_test_label), "draw
 this.figure(figures.embedding_distances(prior_check))
 
 # %% tags=["hide-input"]
+for name, row in prior_check.iterrows():
+    if np.isnan(row["floor high"]):
+        verdict = "too few real embeddings for a floor"
+    else:
+        verdict = "within what real ones span" if row["distance"] <= row["floor high"] else "farther than real ones are"
+    closer = "closer" if row["distance"] < row["no class"] else "no closer"
+    print(f"{name}: {verdict}, and {closer} than embeddings of all classes together")
 print(f"balanced accuracy of the linear probe: {', '.join(f'{name} {value:.2f}' for name, value in probe.items())}")
 prior_check.round(3)
 
@@ -186,7 +195,7 @@ prior_check.round(3)
 # $$ (eq-precondition)
 #
 # It is the same model on the same schedule, and $\epsilon_\theta$ follows from $\hat x_0$; only the training is shorter. The
-# first line of output above and the ledger name which one a page used.
+# first line of output of every page names which one it used.
 #
 # ## Training
 #
@@ -259,6 +268,8 @@ this.record(
 #
 # - At the paper's size the network has 23,332,737 parameters; smaller ones differ by a few numbers in one small configuration.
 # - Class, flux or embedding: one interface, one loop, one sampler.
+# - Whether the prior's embeddings are those of the class asked for stands in {numref}`figure-prior`, with what real ones differ; a probe that tells drawn
+#   classes apart better than real ones says that the prior exaggerates them.
 # - Preconditioning makes a laptop enough for recognisable Suns; the paper's own way is a profile away.
 #
 # **Next:** {doc}`04_sampling`, how few steps are enough.

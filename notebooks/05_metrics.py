@@ -105,8 +105,8 @@ halves = halves_floor(reference, min(20, run.settings.floor_draws), clusters_k, 
 pd.DataFrame(
     {
         "target": [0, 1, 1],
-        f"floor at {size}, 5 %": low,
-        "95 %": high,
+        f"floor at {size}, 5 to 95 %": [f"{a:.4f} to {b:.4f}" for a, b in zip(low, high, strict=True)],
+        "at 1000": [f"{a:.4f} to {b:.4f}" for a, b in np.percentile(floor[1000], [5, 95], axis=0).T],
         f"real halves of {len(reference) // 2}, mean": halves.mean(0),
         "held-out real images": truth,
     },
@@ -127,7 +127,7 @@ pd.DataFrame(
 # $$ (eq-frechet)
 #
 # It is called FID with the features of InceptionV3: one channel repeated to three, 8 bit, resized to 299 px by clean-fid's `clean` mode; the paper's
-# second choice is CLIP's ViT-B/32 at 224 px. Both need published weights, which are used where clean-fid and timm keep them and fetched
+# second choice is CLIP's ViT-B/32, 224 px by bicubic resizing, with CLIP's own mean and spread. Both need published weights, which are used where clean-fid and timm keep them and fetched
 # with `SOLARSYNTH_WEIGHTS=download`; without them the cells say so, and the same distance in the ceVAE's and the classifier's space
 # stands in under its own name. The distance falls with the number of images: it is taken over all sets together, and the floor
 # at that number is printed with it. Precision, recall, density and coverage ({cite:t}`naeem2020`) ask by nearest neighbours whether samples lie among real ones and the

@@ -33,7 +33,7 @@ data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
 seed: int = 0  # seed of training and sampling
 usage_scale: float = None  # by what the paper's 50 to 500 images per class are multiplied
 forecast_seeds: int = None  # classifiers per set-up
-trial_images: int = None  # length of each classifier's training
+trial_epochs: float = None  # length of each classifier's training in passes over its images; 18 in the paper
 daily_images: int = None  # length of the diffusion model's training
 leak_synthetic: int = None  # 1: the random split gets a generator and synthetic trials of its own; 0: it does not
 days: str = "paper"  # paper: days with a listed flare only; all-days: a day without one is a quiet day
@@ -44,11 +44,11 @@ import sys
 import numpy as np
 import pandas as pd
 
-from solarsynth import figures, page, paper
+from solarsynth import figures, page, paper, tables
 from solarsynth.errors import SolarsynthError
 from solarsynth.experiments import progress_line
-from solarsynth.metrics.skill import Forecast, brier
-from solarsynth.uses import SCENARIOS, Trial, Uses, best_threshold, paired_difference, persistence, trials
+from solarsynth.metrics.skill import Forecast, brier, spread
+from solarsynth.uses import SCENARIOS, Trial, Uses, best_threshold, paired_difference, persistence, run_all, trials
 
 this = page.begin("08_2_forecasting", globals(), own=("days",))
 run, s = this.run, this.run.settings
@@ -89,10 +89,10 @@ try:
     print(uses.generator_entry(task, report=progress_line("daily model: training")))
     amounts = uses.amounts(task)
     plan = trials(SCENARIOS, amounts, s.forecast_seeds)
-    for number, trial in enumerate(plan, start=1):
-        said[trial] = uses.probabilities(task, trial)
-        print(f"trial {number} of {len(plan)}: {trial}", file=sys.stderr)
-    print(f"{len(plan)} trials; amounts per class {amounts} (the paper: 50 to 500)")
+    said, failed = run_all(uses, task, plan, lambda n, t: print(f"trial {n} of {len(plan)}: {t}", file=sys.stderr))
+    for reason, which in failed.items():
+        print(f"{len(which)} trials could not be run: {reason}")
+    print(f"{len(said)} trials; amounts per class {amounts} (the paper: 50 to 500)")
 except SolarsynthError as error:
     why = str(error)
 print(f"not computed: {why}" if why else "computed")
@@ -104,49 +104,50 @@ print(f"not computed: {why}" if why else "computed")
 # first has learnt nothing that the last day did not say; the second has a skill of 0 by definition, and a Brier score to beat.
 
 # %% tags=["hide-input"]
-skill, probabilities, baselines, rows = {"TSS": {}, "HSS": {}}, {}, {"TSS": {}, "HSS": {}}, []
+skill, probabilities, baselines, rows, answers = {"TSS": {}, "HSS": {}}, {}, {"TSS": {}, "HSS": {}}, [], {}
+
+
+def judge(its, parts):
+    """Say yes from the probability that is best on the validation days."""
+    threshold = best_threshold(its.label[its.validation].astype(bool), parts["validation"][:, 1])
+    return parts["test"][:, 1] >= threshold
+
+
 if not why:
     happened = task.label[task.test].astype(bool)
-    valid = task.label[task.validation].astype(bool)
     rate = float(task.label[task.train].mean())
     last_day = persistence(task.day, task.label)[task.test]
     told = Forecast.of(happened, last_day)
-    baselines = {
-        "TSS": {"persistence": told.tss, "climatology": 0.0},
-        "HSS": {"persistence": told.hss, "climatology": 0.0},
-    }
+    baselines = {name: {"persistence": getattr(told, name.lower()), "climatology": 0.0} for name in skill}
+    number = tables.number
     rows.append(
-        ("persistence", told.tss, np.nan, told.hss, np.nan, brier(happened, last_day.astype(float)), last_day.mean())
+        ("persistence", number(told.tss), number(told.hss), brier(happened, last_day.astype(float)), last_day.mean())
     )
-    rows.append(("climatology", 0.0, np.nan, 0.0, np.nan, brier(happened, np.full(len(happened), rate)), 0.0))
-    answers = {}
-    for trial, parts in said.items():
-        threshold = best_threshold(valid, parts["validation"][:, 1])
-        answers[trial] = parts["test"][:, 1] >= threshold
+    rows.append(("climatology", "0", "0", brier(happened, np.full(len(happened), rate)), 0.0))
+    answers = {trial: judge(task, parts) for trial, parts in said.items()}
     for scenario in SCENARIOS:
         for amount in (0,) if scenario == "none" else amounts:
+            group = [t for t in (Trial(scenario, amount, k) for k in range(s.forecast_seeds)) if t in said]
+            if not group:
+                continue
             setup = scenario if scenario == "none" else f"{scenario} {amount}"
-            group = [Trial(scenario, amount, k) for k in range(s.forecast_seeds)]
             forecasts = [Forecast.of(happened, answers[t]) for t in group]
-            skill["TSS"][setup] = np.array([f.tss for f in forecasts])
-            skill["HSS"][setup] = np.array([f.hss for f in forecasts])
+            for name in skill:
+                skill[name][setup] = np.array([getattr(f, name.lower()) for f in forecasts])
+            each_day = np.tile(happened, len(group))
             p = np.concatenate([said[t]["test"][:, 1] for t in group])
-            probabilities[setup] = (p, np.tile(happened, len(group)))
-            rows.append(
-                (
-                    setup,
-                    *(f(skill[name][setup]) for name in ("TSS", "HSS") for f in (np.nanmean, np.nanstd)),
-                    brier(np.tile(happened, len(group)), p),
-                    np.mean([answers[t].mean() for t in group]),
-                )
-            )
+            probabilities[setup] = (p, each_day)
+            scores = [number(np.nanmean(skill[name][setup]), spread(skill[name][setup])) for name in skill]
+            rows.append((setup, *scores, brier(each_day, p), np.mean([answers[t].mean() for t in group])))
 
 # %% [markdown]
 # (skills)=
 # ## Skill
+#
+# Mean ± spread over the seeds.
 
 # %% tags=["hide-input"]
-columns = ["set-up", "TSS", "± seeds", "HSS", "± seeds", "Brier", "days flagged"]
+columns = ["set-up", "TSS", "HSS", "Brier", "days flagged"]
 pd.DataFrame(rows, columns=columns).set_index("set-up").rename_axis(None).round(3) if rows else why
 
 # %% [markdown]
@@ -154,8 +155,11 @@ pd.DataFrame(rows, columns=columns).set_index("set-up").rename_axis(None).round(
 
 # %% tags=["hide-input"]
 for scenario in ("classical", "synthetic") if not why else ():
-    means = {n: [np.nanmean(skill[n][f"{scenario} {a}"]) for a in amounts] for n in skill}
-    print(f"{scenario}: " + ", ".join(f"{n} {np.mean(v):.3f} ± {np.std(v):.3f} over amounts" for n, v in means.items()))
+    means = {n: [np.nanmean(v) for setup, v in skill[n].items() if setup.startswith(scenario)] for n in skill}
+    print(
+        f"{scenario}: "
+        + ", ".join(f"{n} {tables.number(np.mean(v), spread(v))} over amounts" for n, v in means.items())
+    )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "figure-10", "caption": "True skill statistic on the test days (the paper's Fig. 10): a dot per seed, bars are means, lines the baselines."}, "image": {"alt": "Dots per set-up and two horizontal lines"}}
 this.figure(
@@ -169,7 +173,7 @@ this.figure(
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "figure-reliability", "caption": "Reliability: observed frequency against forecast probability (left) and how often each was said (right), all seeds together. The weights of the cross-entropy push probabilities up; a threshold can live with that, a probability cannot."}, "image": {"alt": "Curves against a diagonal, and histograms"}}
 most = f" {amounts[-1]}" if not why else ""
-shown = {n: probabilities[n] for n in ("none", f"classical{most}", f"synthetic{most}")} if not why else {}
+shown = {n: probabilities[n] for n in ("none", f"classical{most}", f"synthetic{most}") if n in probabilities}
 this.figure(figures.reliability(shown) if not why else figures.not_computed(why))
 
 # %% [markdown]
@@ -187,8 +191,14 @@ if not why:
     }
     for amount in amounts:
         for rival in ("none", "classical"):
-            ours = [answers[Trial("synthetic", amount, k)] for k in range(s.forecast_seeds)]
-            theirs = [answers[Trial(rival, amount if rival != "none" else 0, k)] for k in range(s.forecast_seeds)]
+            pairs = [
+                (Trial("synthetic", amount, k), Trial(rival, amount if rival != "none" else 0, k))
+                for k in range(s.forecast_seeds)
+            ]
+            pairs = [pair for pair in pairs if pair[0] in answers and pair[1] in answers]
+            if not pairs:
+                continue
+            ours, theirs = ([answers[pair[side]] for pair in pairs] for side in (0, 1))
             for name, measure in scores.items():
                 found = paired_difference(ours, theirs, measure, fewest, draws=300)
                 interval = f"{found.low:+.3f} to {found.high:+.3f}"
@@ -199,8 +209,8 @@ differences.set_index("synthetic").rename_axis(None)
 # %% [markdown]
 # ## What the split is worth
 #
-# The same classifiers on a random and on a blocked split of the days; synthetic images at the largest amount, on the random split
-# from a model of its own training days (`leak_synthetic: 1`):
+# The same classifiers on a random and on a blocked split of the days, images added in the largest amount; synthetic ones on the random split
+# need a model of its own training days (`leak_synthetic: 1`). Means ± spreads over the seeds:
 
 # %% tags=["hide-input", "remove-stderr"]
 worth = {}
@@ -208,25 +218,26 @@ for split in ("blocked", "random"):
     try:
         there = uses if split == s.split else Uses(run.variant(split=split))
         its = there.days(days)
-        its_happened, its_valid = its.label[its.test].astype(bool), its.label[its.validation].astype(bool)
-        told = Forecast.of(its_happened, persistence(its.day, its.label)[its.test])
-        for scenario in ("none", "synthetic") if s.leak_synthetic or there is uses else ("none",):
-            found = []
-            for k in range(s.forecast_seeds):
-                trial = Trial(scenario, there.amounts(its)[-1] if scenario != "none" else 0, k)
-                parts = there.probabilities(its, trial)
-                threshold = best_threshold(its_valid, parts["validation"][:, 1])
-                found.append(Forecast.of(its_happened, parts["test"][:, 1] >= threshold))
-            worth[f"{split}, {scenario}"] = {
-                "TSS": np.nanmean([f.tss for f in found]),
-                "HSS": np.nanmean([f.hss for f in found]),
-                "TSS, persistence": told.tss,
-                "strong test days": int(its_happened.sum()),
-            }
     except SolarsynthError as error:
         print(f"{split}: {error}")
-leak = pd.DataFrame(worth).T
-leak.round(3)
+        continue
+    its_happened = its.label[its.test].astype(bool)
+    told = Forecast.of(its_happened, persistence(its.day, its.label)[its.test])
+    count = int(its_happened.sum())
+    worth[f"{split}, persistence"] = {
+        "TSS": tables.number(told.tss),
+        "HSS": tables.number(told.hss),
+        "strong test days": count,
+    }
+    for scenario in SCENARIOS if s.leak_synthetic or there is uses else ("none", "classical"):
+        amount = there.amounts(its)[-1] if scenario != "none" else 0
+        its_said, _ = run_all(there, its, [Trial(scenario, amount, k) for k in range(s.forecast_seeds)])
+        found = [Forecast.of(its_happened, judge(its, parts)) for parts in its_said.values()]
+        if found:
+            cells = {n: np.array([getattr(f, n.lower()) for f in found]) for n in skill}
+            worth[f"{split}, {scenario}"] = {n: tables.number(np.nanmean(v), spread(v)) for n, v in cells.items()}
+leak = pd.DataFrame(worth).T.fillna("")
+leak
 
 # %% tags=["hide-cell"]
 table, counts = daily["paper"]
@@ -247,17 +258,23 @@ for item, name in (("figure-10", "TSS"), ("figure-11", "HSS")):
         status="missing" if why else "not-comparable",
         why=why or computed,
         ours={k: round(float(np.nanmean(v)), 3) for k, v in skill[name].items()} or None,
-        spread={k: round(float(np.nanstd(v)), 3) for k, v in skill[name].items()} or None,
+        spread={k: round(spread(v), 3) for k, v in skill[name].items()} or None,
         floor={k: round(float(v), 3) for k, v in baselines[name].items()} or None,
     )
 best = f"synthetic {amounts[-1]}" if not why else ""
+verdicts = (
+    {f"{r['score']}, {r['synthetic']}": r["synthetic images"] for _, r in differences.iterrows()} if not why else {}
+)
 this.record(
     "skill-8.2",
     status="missing" if why else "not-comparable",
     why=why or computed + "; the paper's ± spans amounts, ours seeds",
     published={name: list(value) for name, value in paper.SKILL_8_2.items()},
-    ours=None if why else {name: round(float(np.nanmean(skill[name][best])), 3) for name in skill},
-    spread=None if why else {name: round(float(np.nanstd(skill[name][best])), 3) for name in skill},
+    ours=None
+    if why
+    else {name: round(float(np.nanmean(skill[name][best])), 3) for name in skill}
+    | {k: v for k, v in verdicts.items() if f" {amounts[-1]} against" in k},
+    spread=None if why else {name: round(spread(skill[name][best]), 3) for name in skill},
     floor=None if why else {f"{name}, persistence": round(float(b["persistence"]), 3) for name, b in baselines.items()},
 )
 

@@ -14,6 +14,7 @@ import numpy as np
 from solarsynth.errors import SolarsynthError
 from solarsynth.experiments import MODELS, Run, progress_line, set_seeds
 
+NETWORKS = ("cevae", "prior", *MODELS)
 OUT = Path(os.environ.get("OUT", "gpu-results"))
 
 
@@ -53,7 +54,7 @@ def train() -> None:
             last[0] = time.monotonic()
             print(progress, flush=True)
 
-    for name in ("cevae", "prior", *MODELS):
+    for name in NETWORKS:
         entry = this.entry(name, report, compiled=os.environ.get("COMPILE", "") == "1")
         print(f"{name}: {entry}", flush=True)
         shutil.copy(entry.path / "training.csv", OUT / f"{name}-training.csv")
@@ -67,13 +68,14 @@ def sample() -> None:
     for model in MODELS:
         image, label = this.samples({name: 8 for name in this.classes_to_draw()}, seed=0, model=model)
         np.savez_compressed(OUT / f"{model}-gallery.npz", image=image, label=label)
+    lines = []
     for model in MODELS:
         for counts, first in ((this.proportional_counts(s.set_size), 1000), (this.uniform_counts(s.set_size), 2000)):
             for seed in set_seeds(s.sets, first=first):
                 entry = this.samples_entry(counts, seed=seed, model=model, report=progress_line(f"{model}, set {seed}"))
-                with (OUT / "sets.jsonl").open("a") as file:
-                    settings = json.loads(str(np.load(entry.path / "samples.npz")["settings"]))
-                    file.write(json.dumps({"key": entry.key} | settings) + "\n")
+                with np.load(entry.path / "samples.npz", allow_pickle=False) as file:
+                    lines.append(json.dumps({"key": entry.key} | json.loads(str(file["settings"]))))
+                (OUT / "sets.jsonl").write_text("\n".join(lines) + "\n")
 
 
 def weights() -> None:
@@ -82,7 +84,7 @@ def weights() -> None:
     from safetensors.torch import load_file, save
 
     this = run()
-    for name in ("cevae", "prior", *MODELS):
+    for name in NETWORKS:
         entry = this.entry(name)
         full = load_file(entry.path / "model.safetensors")
         data = save({key: value.half() if value.dtype == torch.float32 else value for key, value in full.items()})

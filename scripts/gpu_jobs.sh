@@ -3,10 +3,13 @@
 #
 #   OUT=results scripts/gpu_jobs.sh [STEP ...]     steps: info bench train sample weights  (all by default)
 #
-# A slice ends after SECONDS_LIMIT (default 540); run the same again and it goes on where it was. It needs torch, numpy,
+# A slice ends after SECONDS_LIMIT (default 540) and exits with 75; run the same again and it goes on where it was, until it
+# exits with 0. It needs torch, numpy,
 # pyyaml, filelock and safetensors, and DATA, the labelled set in one file, made where zarr is:
 #
 #   solarsynth dataset --profile gpu --out gpu-set.npz
+#
+# Weights larger than 15 MB come in parts: cat discrete-half.safetensors.* > discrete-half.safetensors joins them.
 #
 # PROFILE (default gpu), SETTINGS ("train_images=200000 base_width=32"), COMPILE=1; small files go to OUT.
 set -uo pipefail
@@ -49,7 +52,7 @@ for one in "$@"; do
   code=$?
   case $code in
     0) ;;
-    124 | 130 | 137) echo "slice over in step '$one': run the same again to go on"; exit 0 ;;
+    124 | 130 | 137) echo "slice over in step '$one': run the same again to go on"; exit 75 ;;
     *) exit "$code" ;;
   esac
 done

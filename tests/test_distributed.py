@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_training import *
 from solarsynth.diffusion import distributed
-distributed.start()
+distributed.start("cpu")
 image, label = images()
 config = settings({settings})
 print(distributed.world(), distributed.mean(torch.tensor(float(distributed.rank()))).item())

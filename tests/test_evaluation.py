@@ -14,7 +14,17 @@ from torch import nn
 
 from solarsynth import features
 from solarsynth.errors import SolarsynthError
-from solarsynth.evaluation import Value, as_table, class_tables, evaluate, read_samples
+from solarsynth.evaluation import (
+    Reference,
+    Value,
+    as_table,
+    class_values,
+    evaluate,
+    jackknife,
+    range_warning,
+    read_samples,
+    span,
+)
 from solarsynth.experiments import Run
 from solarsynth.metrics import separation
 from solarsynth.metrics.skill import class_scores, confusion
@@ -52,7 +62,7 @@ def test_the_training_images_themselves_are_perfect(run):
     data = run.dataset
     training = data.image[~data.test]
     run.classify = lambda image, seed=0: image[:, 0, seed] % 5  # right now and then, as on any image
-    found = by_name(evaluate(run, [training], (data.image[data.test], data.label[data.test])))
+    found = by_name(evaluate(Reference(run), [training], (data.image[data.test], data.label[data.test])))
     assert found["Cluster error"].value == pytest.approx(0, abs=1e-9)
     assert found["Cluster distance"].value == pytest.approx(1, abs=1e-4)
     assert found["Fréchet, ceVAE space"].value == pytest.approx(0, abs=1e-6)
@@ -64,7 +74,7 @@ def test_the_training_images_themselves_are_perfect(run):
 def test_noise_is_told_from_suns(run):
     rng = np.random.default_rng(0)
     flat = np.full((20, 16, 16), 128, np.uint8) + rng.integers(0, 3, (20, 16, 16)).astype(np.uint8)
-    found = by_name(evaluate(run, [flat], None))
+    found = by_name(evaluate(Reference(run), [flat], None))
     assert found["Fréchet, ceVAE space"].value > found["Fréchet, ceVAE space"].high
     assert found["kNN recall"].value < found["kNN recall"].low
     assert math.isnan(found["F1"].value) and found["F1"].note == "the samples carry no class"
@@ -72,21 +82,21 @@ def test_noise_is_told_from_suns(run):
 
 def test_what_cannot_be_computed_says_why_and_the_others_still_are(run):
     data = run.dataset
-    found = by_name(evaluate(run, [data.image[:3]], (data.image[:3], np.zeros(3, int))))
+    found = by_name(evaluate(Reference(run), [data.image[:3]], (data.image[:3], np.zeros(3, int))))
     assert "needs more than 5 images" in found["Coverage"].note and math.isnan(found["Coverage"].value)
     assert found["F1"].note == "scores need samples of two classes or more"
-    assert "biased upwards" in found["Fréchet, ceVAE space"].note
+    assert "singular: 3 images span 2 of 4 dimensions" in found["Fréchet, ceVAE space"].note
     assert found["FID CLIP"].note.startswith("weights not available: CLIP")
     assert found["FID InceptionV3"].note.startswith("weights not available: clean-fid's inception")
     assert math.isfinite(found["Cluster error"].value)
-    one = by_name(evaluate(run, [data.image[:1]], None))
+    one = by_name(evaluate(Reference(run), [data.image[:1]], None))
     assert "needs two images in each set, not 1" in one["Fréchet, ceVAE space"].note
 
 
 def test_singular_features_give_a_number(run):
     """The same image over and over has no covariance at all."""
     same = np.repeat(run.dataset.image[:1], 12, axis=0)
-    found = by_name(evaluate(run, [same], None))
+    found = by_name(evaluate(Reference(run), [same], None))
     assert math.isfinite(found["Fréchet, ceVAE space"].value) and found["Cluster std"].value == pytest.approx(
         0, abs=1e-3
     )
@@ -145,10 +155,10 @@ def test_the_inception_path_equals_clean_fid_on_png_files(run, stand_in, tmp_pat
             str(folder), model=model, num_workers=0, device=torch.device("cpu"), mode="clean", verbose=False
         )
         np.testing.assert_allclose(run.features("inception", image), theirs[name], atol=1e-4)
-    found = by_name(evaluate(run, [drawn], None))["FID InceptionV3"]
+    found = by_name(evaluate(Reference(run), [drawn], None))["FID InceptionV3"]
     moments = [m for x in (theirs["drawn"], theirs["real"]) for m in (x.mean(0), np.cov(x.T))]
     assert found.value == pytest.approx(fid.frechet_distance(*moments), rel=1e-2)
-    assert "2048 features: biased" in found.note
+    assert "12 images span 11 of 2048 dimensions" in found.note
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -178,6 +188,22 @@ def test_the_clip_path(run, monkeypatch):
     with torch.no_grad():
         expected = create(features.CLIP, pretrained=False).eval()(x).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name, size", [("inception", 2048), ("clip", 512)])
+def test_the_true_weights_where_they_are(name, size):
+    """Two Suns lie nearer to each other than to noise."""
+    try:
+        space = {"inception": features.inception, "clip": features.clip}[name]()
+    except features.WeightsMissing as error:
+        pytest.skip(str(error))
+    y, x = np.mgrid[:64, :64] - 31.5
+    sun = ((x**2 + y**2 < 25**2) * 150).astype(np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
+    found = space.embed(np.stack([sun, np.roll(sun, 1, axis=1), noise]))
+    assert found.shape == (3, size)
+    assert np.linalg.norm(found[0] - found[1]) < np.linalg.norm(found[0] - found[2])
 
 
 def test_features_are_kept(run, monkeypatch):
@@ -237,10 +263,47 @@ def test_pretrained_weights_that_are_not_there(run):
 def test_every_class_is_trained_on_as_often(run):
     entry = run.classifier_entry()
     assert entry.manifest["params"]["training"]["condition_dropout"] == 0
-    found = class_tables(run, run.dataset.image, run.dataset.label)
+    found = Reference(run).confusions(run.dataset.image, run.dataset.label)
     assert len(found) == 2  # one per seed
-    by_hand = class_scores(confusion(run.dataset.label, run.classify(run.dataset.image, 1), 5))
-    np.testing.assert_array_equal(found[1].recall, by_hand.recall)
+    by_hand = confusion(run.dataset.label, run.classify(run.dataset.image, 1), 5)
+    np.testing.assert_array_equal(found[1], by_hand)
+
+
+def test_scores_compare_the_classes_that_both_sides_hold(run):
+    """A class that was not drawn lowers neither side."""
+    data = run.dataset
+    run.classify = lambda image, seed=0: image[:, 0, seed] % 5
+    here = data.test & (data.label > 0)
+    several = len(np.unique(data.label[here])) < len(np.unique(data.label[data.test]))
+    found = by_name(evaluate(Reference(run), [data.image[here]], (data.image[here], data.label[here])))
+    assert found["Recall"].value == pytest.approx(1)
+    assert not several or "without class A" in found["Recall"].note
+    assert found["F1"].low <= 1 <= found["F1"].high  # what resampling the held-out images spans
+    rows = class_values(Reference(run), data.image[here], data.label[here])
+    assert len(rows) == 15 and rows[0].metric == "F1, class A"
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    parts = list(np.random.default_rng(0).normal(size=(8, 40)))
+    error = jackknife(parts, lambda some: np.array([np.concatenate(some).mean()]))[0]
+    means = [part.mean() for part in parts]
+    assert error == pytest.approx(np.std(means, ddof=1) / np.sqrt(8))
+    assert np.isnan(jackknife(parts[:1], lambda some: np.array([1.0, 2.0]))).all()
+
+
+def test_the_extremes_of_few_draws_are_called_so():
+    low, high, note = span(np.array([3.0, 1.0, 2.0]))
+    assert (low, high) == (1, 3) and note == "real sets: lowest and highest of 3"
+    low, high, note = span(np.arange(101.0))
+    assert (low, high) == (5, 95) and not note
+
+
+def test_images_on_another_scale_are_noticed():
+    rng = np.random.default_rng(0)
+    real = rng.integers(0, 256, (20, 16, 16)).astype(np.uint8)
+    assert range_warning(real[:5], real) == ""
+    assert "from 128 to 255" in range_warning((real // 2 + 128).astype(np.uint8), real)  # [0, 1] taken for [-1, 1]
+    assert "another scale" in range_warning(real // 32, real)
 
 
 def write(path, **arrays):
@@ -264,6 +327,7 @@ GOOD = np.full((4, 16, 16), 7, np.uint8)
         ({"image": GOOD, "label": np.array(["A", "B", "Q", "M"])}, "label 'Q' is no GOES class"),
         ({"image": GOOD, "label": np.array([0, 1, 2, 5])}, r"whole numbers from 0 \(A\) to 4 \(X\)"),
         ({"image": GOOD, "label": np.zeros(4)}, "whole numbers"),
+        ({"image": GOOD, "label": np.array([b"A", b"Q", b"M", b"M"])}, "label 'Q' is no GOES class"),
     ],
 )
 def test_files_that_cannot_be_evaluated(tmp_path, arrays, match):
@@ -278,6 +342,11 @@ def test_files_that_can(tmp_path):
     image, label = read_samples(write(tmp_path / "b.npz", image=as_float), 16)
     assert np.array_equal(image, GOOD) and label is None
     assert read_samples(write(tmp_path / "c.npz", image=GOOD, label=np.full(4, -1)), 16)[1] is None
+    in_bytes = np.array([b"A", b"X", b"M", b"M"])
+    assert read_samples(write(tmp_path / "e.npz", image=GOOD, label=in_bytes), 16)[1].tolist() == [0, 4, 3, 3]
+    np.save(tmp_path / "f.npy", GOOD)
+    with pytest.raises(SolarsynthError, match=r"one array; give an \.npz"):
+        read_samples(tmp_path / "f.npy", 16)
     (tmp_path / "d.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:100])
     with pytest.raises(SolarsynthError, match=r"no readable \.npz"):
         read_samples(tmp_path / "d.npz", 16)
@@ -305,7 +374,10 @@ def test_the_command(run, tmp_path, monkeypatch):
 
 def test_table_1_marks_a_best_value_only_beyond_the_spreads():
     def rows(value, spread):
-        return [Value("Cluster distance", 1, value, spread, 0.9, 1.1, 50), Value("FID CLIP", 0, note="none")]
+        return [
+            Value("Cluster distance", 1, value, spread, 0.9, 1.1, 50),
+            Value("FID CLIP", 0, note="weights not available: none"),
+        ]
 
     far = {
         "cevae": rows(2.0, 0.1),
@@ -314,7 +386,7 @@ def test_table_1_marks_a_best_value_only_beyond_the_spreads():
         "embedding": rows(3, 0.1),
     }
     table = table_1(far, {"Cluster distance": 1.02})
-    ours, published = table.loc["Cluster distance → 1", "this run"], table.loc["Cluster distance → 1", "paper"]
+    ours, published = table.loc["Cluster distance → 1", "this run, N = 50"], table.loc["Cluster distance → 1", "paper"]
     assert ours["discrete"] == "1.1 ± 0.05 *" and published["discrete"] == "0.921 ± 0.0037"
     assert ours["real, held out"] == "1.02" and published["real, held out"] == "1" and ours["real sets"] == "0.9 to 1.1"
     assert (

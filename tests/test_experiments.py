@@ -268,9 +268,13 @@ def test_the_fastest_batch_is_measured(run, monkeypatch):
     monkeypatch.setattr(generator.denoiser.network, "forward", costly)
     monkeypatch.setattr("solarsynth.generator.time.perf_counter", lambda: clock[0])
     cost = lambda n: 1 + 0.0001 * n  # noqa: E731
-    assert generator.fastest_batch(Guidance(0.0), 64) == 64
+    assert generator.fastest_batch(Guidance(0.0), 16) == 16
+    assert generator.fastest_batch(Guidance(0.0), 64) == 64  # the first measurement went only as far as it had to
+    before = clock[0]
+    assert generator.fastest_batch(Guidance(0.0), 40) == 40 and clock[0] == before
     cost = lambda n: n  # noqa: E731
-    assert generator.fastest_batch(Guidance(0.0), 64) == 8
+    assert generator.fastest_batch(Guidance(1.0), 64) == 8
+    assert generator.fastest_batch(Guidance(1.0), 3) == 3
 
 
 def test_parts_of_a_set_are_found_again_whatever_their_size(run, tmp_path):
@@ -318,6 +322,48 @@ def test_a_labelled_set_in_one_file(run, tmp_path):
     file.write_bytes(file.read_bytes()[:2000])
     with pytest.raises(SolarsynthError, match="no labelled set"):
         Run("smoke", "labelled", str(file), overrides=TINY).conditions("discrete")
+
+
+def test_a_set_holds_its_class_seed_and_settings(run):
+    import json
+
+    with np.load(run().samples_entry({"B": 2, "C": 1}, seed=7, model="continuous").path / "samples.npz") as file:
+        image, label, settings = file["image"], file["label"], json.loads(str(file["settings"]))
+    assert image.shape == (3, 16, 16) and label.tolist() == [1, 1, 2]
+    assert settings["model"] == "continuous" and settings["seed"] == 7 and settings["counts"] == {"B": 2, "C": 1}
+    assert {"sampler", "steps", "guidance", "seconds"} <= set(settings)
+
+
+def test_the_embedding_model_samples_with_every_step(run):
+    """The prior takes all steps too, whatever sampling_steps says."""
+    slow = run(sampler="ancestral", n_steps=30)
+    assert slow.generator("embedding").sample(slow.classes_to_draw()[0], 1).shape == (1, 16, 16)
+
+
+def test_guidance_below_all_noise_levels_is_none(run):
+    """An interval in which no step lies."""
+    generator = run().generator()
+    label = np.full(12, 1)
+    settings = {"steps": 3, "sampler": "dpm-solver++", "seed": 1}
+    nowhere = generator.draw(label, guidance=2.0, interval=(0.0, 1e-3), **settings)
+    assert np.abs(nowhere.astype(int) - generator.draw(label, guidance=0.0, batch=12, **settings)).max() <= 1
+
+
+def test_samples_of_a_flux_carry_their_class(small_archive, store_folder, tmp_path):
+    """What `sample` writes, `evaluate` reads."""
+    from click.testing import CliRunner
+
+    from solarsynth.cli import main
+    from solarsynth.evaluation import read_samples
+
+    out = tmp_path / "suns.npz"
+    command = ["sample", "B20", "2", "--model", "continuous", "--out", str(out), "--profile", "smoke"]
+    command += ["--source", "archive", "--data", str(small_archive)]
+    command += [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    image, label = read_samples(out, 16)
+    assert len(image) == 2 and [CLASSES[i] for i in label] == ["C", "C"]  # B20 is C2
 
 
 def test_sets_of_classes_alike_add_up(run):
@@ -384,7 +430,7 @@ def test_the_gpu_jobs_train_sample_and_go_on(run, tmp_path):
     slice_over = subprocess.run(
         [*command, "train"], env=environment | {"SECONDS_LIMIT": "3"}, capture_output=True, text=True
     )
-    assert slice_over.returncode == 0 and "run the same again" in slice_over.stdout
+    assert slice_over.returncode == 75 and "run the same again" in slice_over.stdout
     wrong = subprocess.run([*command, "trian"], env=environment, capture_output=True, text=True)
     assert wrong.returncode == 2 and "no step 'trian'" in wrong.stderr
     environment["DATA"] = str(tmp_path / "nowhere.npz")

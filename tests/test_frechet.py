@@ -51,8 +51,14 @@ def test_frechet_says_what_is_wrong(a, b, match):
 def test_the_floor_falls_with_the_size_of_the_set():
     real = rng.normal(size=(400, 5))
     assert frechet_floor(real, 200, 5).mean() < frechet_floor(real, 20, 5).mean()
-    with pytest.raises(SolarsynthError, match="needs more real ones"):
+    with pytest.raises(SolarsynthError, match="needs at least 402 real ones, not 400"):
         frechet_floor(real, 400, 2)
+
+
+def test_the_floor_is_that_of_independent_sets():
+    real = rng.normal(size=(600, 8))
+    independent = [frechet_distance(rng.normal(size=(200, 8)), rng.normal(size=(400, 8))) for _ in range(30)]
+    assert frechet_floor(real, 200, 30).mean() == pytest.approx(np.mean(independent), rel=0.15)
 
 
 def test_energy_distance_against_scipy():

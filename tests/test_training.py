@@ -171,7 +171,7 @@ def test_too_little_memory_halves_what_is_computed_at_once_and_says_so(tmp_path,
     little = train(model, image, label, settings(), two).average
     assert set(seen) == {2}
     said = capsys.readouterr().err
-    assert "4 images at a time" in said and "2 images at a time" in said and "same result" in said
+    assert "4 images at a time" in said and "2 images at a time" in said and "of the same batch" in said
     for name, value in enough.state_dict().items():
         torch.testing.assert_close(value, little.state_dict()[name], atol=2e-4, rtol=1e-3)
 
@@ -219,7 +219,7 @@ def test_clipping_bounds_the_step_of_a_plain_gradient(tmp_path):
     assert moments[1e-3] < moments[0.0]
 
 
-def test_half_a_checkpoint_is_none(tmp_path):
+def test_half_a_checkpoint_is_none(tmp_path, capsys):
     image, label = images()
     train(build(ARCHITECTURE, 0), image, label, settings(), tmp_path)
     whole = (tmp_path / CHECKPOINT).read_bytes()
@@ -227,15 +227,17 @@ def test_half_a_checkpoint_is_none(tmp_path):
     seen = []
     train(build(ARCHITECTURE, 0), image, label, settings(), tmp_path, report=seen.append)
     assert seen[-1].images == 240 and seen[-1].images_per_second > 0
+    assert "checkpoint.safetensors: damaged, starting anew" in capsys.readouterr().err
 
 
-def test_a_checkpoint_of_another_run_is_not_continued(tmp_path):
+def test_a_checkpoint_of_another_run_is_not_continued(tmp_path, capsys):
     image, label = images()
     train(build(ARCHITECTURE, 0), image, label, settings(), tmp_path)
     fresh = tmp_path / "fresh"
     fresh.mkdir()
     one = train(build(ARCHITECTURE, 0), image, label, settings(learning_rate=1e-3), fresh).average
     two = train(build(ARCHITECTURE, 0), image, label, settings(learning_rate=1e-3), tmp_path).average
+    assert "of another configuration, starting anew" in capsys.readouterr().err
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
 
 
@@ -258,6 +260,7 @@ def test_a_loss_that_is_not_finite_stops_training(tmp_path):
     image, label = images()
     with pytest.raises(SolarsynthError, match=r"not finite after [\d,]+ images; lower the learning rate"):
         train(build(ARCHITECTURE, 0), image, label, settings(learning_rate=1e20, train_images=2000), tmp_path)
+    assert (tmp_path / LOG).is_file(), "what led there is worth a look"
 
 
 def test_condition_dropout_of_one_never_shows_a_class(tmp_path):
@@ -266,6 +269,32 @@ def test_condition_dropout_of_one_never_shows_a_class(tmp_path):
     before = denoiser.network.condition.embedding.weight.detach().clone()
     train(denoiser, image, label, settings(condition_dropout=1.0, weight_decay=0.0), tmp_path)
     assert torch.equal(denoiser.network.condition.embedding.weight, before)
+
+
+def test_conditions_are_dropped_per_sample_at_their_rate(tmp_path):
+    image, label = images()
+    model, seen = build(ARCHITECTURE, 0), []
+    forward = model.network.forward
+    model.network.forward = lambda x, t, c: seen.append(c[:, 0].isnan()) or forward(x, t, c)
+    train(model, image, label, settings(condition_dropout=0.3, train_images=1600), tmp_path)
+    dropped = torch.stack(seen).float()
+    assert abs(dropped.mean() - 0.3) < 0.04
+    assert sum(0 < row.sum() < 8 for row in dropped) > len(dropped) / 2, "all of a batch or none: dropped per batch"
+
+
+def test_several_processes_do_not_halve_alone(tmp_path, monkeypatch):
+    """The others would wait for gradients for ever."""
+    image, label = images()
+    model = build(ARCHITECTURE, 0)
+    monkeypatch.setattr("solarsynth.diffusion.distributed.world", lambda: 2)
+    monkeypatch.setattr(nn.parallel, "DistributedDataParallel", lambda module: module)
+
+    def full(*args):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    model.network.forward = full
+    with pytest.raises(SolarsynthError, match="too little memory for 4 images in a process; lower batch_size"):
+        train(model, image, label, settings(), tmp_path)
 
 
 def test_no_images(tmp_path):

@@ -85,6 +85,18 @@ def test_no_tensor_of_size_tokens_squared_is_made():
     assert max(kept) <= 4096 * 64 * 3
 
 
+def test_convolutions_run_channels_last():
+    seen = []
+    network = build(image_size=32, base_width=8).to(memory_format=torch.channels_last)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.in_channels > 1:
+            module.register_forward_hook(
+                lambda m, args, out: seen.append(out.is_contiguous(memory_format=torch.channels_last))
+            )
+    network(torch.randn(2, 1, 32, 32), torch.tensor([1, 9]), torch.tensor([[0.0], [1.0]]))
+    assert len(seen) > 20 and all(seen)
+
+
 CONDITIONS = {
     "discrete": (DiscreteLabel(5, 8), torch.tensor([[0.0], [3.0], [4.0]])),
     "continuous": (XRayFlux(8), torch.tensor([[1e-8], [3e-6], [2e-4]])),

@@ -19,6 +19,7 @@ from solarsynth.uses import (
     paired_difference,
     persistence,
     recall_of,
+    run_all,
     trials,
 )
 
@@ -32,7 +33,7 @@ TINY = {
     "sampling_steps": 3,
     "classifier_patch": 8,
     "trial_depth": 1,
-    "trial_images": 128,
+    "trial_epochs": 1.0,
     "usage_scale": 0.02,
     "usage_sets": 2,
     "forecast_seeds": 2,
@@ -121,7 +122,7 @@ def test_trials_learn_what_can_be_seen_and_are_kept(run):
         said = uses.probabilities(task, trial)
         assert said["test"].shape == (task.test.sum(), 2) and said["validation"].shape == (task.validation.sum(), 2)
         assert np.allclose(said["test"].sum(1), 1, atol=1e-5)
-    longer = Uses(run.variant(trial_images=1920))
+    longer = Uses(run.variant(trial_epochs=16.0))
     said = longer.probabilities(task, Trial())
     threshold = best_threshold(task.label[task.validation].astype(bool), said["validation"][:, 1])
     assert Forecast.of(happened, said["test"][:, 1] >= threshold).tss > 0.9
@@ -130,6 +131,37 @@ def test_trials_learn_what_can_be_seen_and_are_kept(run):
     longer.probabilities(task, Trial())
     assert {p: p.stat().st_mtime_ns for p in (run.store.folder / "trial").glob("*/said.npz")} == before
     assert not list((run.store.folder / "trial").glob("*/*.safetensors"))
+
+
+def test_another_guidance_is_another_trial(run):
+    """What was drawn is part of what a trial is made from."""
+    for w in (0.5, 2.0, 0.5):
+        uses = Uses(run.variant(guidance=w))
+        uses.probabilities(uses.classes, Trial("synthetic", 2, 0))
+    assert len(list((run.store.folder / "trial").glob("*/manifest.json"))) == 2
+
+
+def test_a_trial_that_cannot_be_is_named_and_the_others_run(run, monkeypatch):
+    uses = Uses(run)
+    added = uses.added
+
+    def few(task, trial):
+        if trial.amount > 2:
+            raise SolarsynthError("only 2 synthetic images of class M, not 4")
+        return added(task, trial)
+
+    monkeypatch.setattr(uses, "added", few)
+    said, failed = run_all(uses, uses.classes, [Trial(), Trial("synthetic", 2), Trial("synthetic", 4)])
+    assert set(said) == {Trial(), Trial("synthetic", 2)}
+    assert failed == {"only 2 synthetic images of class M, not 4": [Trial("synthetic", 4)]}
+
+
+def test_classes_of_one_set_start_from_other_noise(run):
+    uses = Uses(run)
+    task = uses.classes
+    image, label = uses.synthetic(task, 0)
+    assert sorted(set(label)) == [CLASSES.index(name) for name in task.rare]
+    assert len({frame.tobytes() for frame in image}) == len(image)
 
 
 def test_one_more_seed_costs_one_more_training(run):

@@ -1,8 +1,8 @@
 """solarsynth: the reproducible companion to Ramunno et al. 2024 (A&A 686, A285).
 
-Data walks one way through the package: ``observations`` → ``labelling``, ``splits`` → ``models`` →
-``diffusion`` → ``metrics`` → ``experiments`` → ``evaluation``, ``uses``; a module imports only what lies to its
-left. Importing the package is cheap: torch, zarr and sunpy load when they are first used.
+Data walks one way through the package: ``labelled``, ``observations`` → ``labelling``, ``splits`` → ``models`` →
+``diffusion`` → ``generator``, ``features`` → ``metrics`` → ``experiments`` → ``evaluation``, ``uses``; a module
+imports only what lies to its left. Importing the package is cheap: torch, zarr and sunpy load when they are first used.
 """
 
 from __future__ import annotations

@@ -287,9 +287,8 @@ def train_command(model, profile, source, data, seed, settings, compiled) -> Non
       torchrun --nproc-per-node=4 -m solarsynth.cli train continuous --profile gpu --compile
     """
     from solarsynth.diffusion import distributed
+    from solarsynth.generator import device
 
-    distributed.start()
-    run = _run(profile, source, data, seed, settings)
     live = sys.stderr.isatty()
     last = [0.0]
 
@@ -299,7 +298,8 @@ def train_command(model, profile, source, data, seed, settings, compiled) -> Non
             click.echo(f"\r{progress}  " if live else str(progress), err=True, nl=not live)
 
     try:
-        entry = run.entry(model, report, compiled=compiled)
+        distributed.start(device())
+        entry = _run(profile, source, data, seed, settings).entry(model, report, compiled=compiled)
         if live:
             click.echo(err=True)
         if not distributed.rank():
@@ -343,7 +343,8 @@ def sample_command(
         raise SolarsynthError(f"{out}: its folder does not exist")
     generator = _run(profile, source, data, seed, settings).generator(model)
     image = generator.sample(flare_class, count, guidance=guidance, seed=seed, steps=steps, sampler=sampler)
-    np.savez(out, image=image, label=np.full(count, flare_class))
+    label, _ = generator.parse(flare_class)
+    np.savez(out, image=image, label=np.full(count, CLASSES[label]), asked=np.full(count, flare_class))
     click.echo(f"wrote {out}: image {image.shape} uint8, label")
 
 
@@ -360,8 +361,15 @@ def sample_command(
 @_source
 @_data
 @_settings
-def evaluate_command(samples, reference, csv_path, json_path, profile, source, data, settings) -> None:
-    """Measure SAMPLES, an .npz of image and label by any model, against real images: the metrics of Table 1.
+@click.option("--clusters", default=5, show_default=True, type=click.IntRange(2), help="K of the cluster metrics.")
+@click.option("--cluster-seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of K-means.")
+@click.option(
+    "--space", default="cevae", show_default=True, help="Of clusters and coverage; or classifier, clip, inception."
+)
+def evaluate_command(
+    samples, reference, csv_path, json_path, profile, source, data, settings, clusters, cluster_seed, space
+) -> None:
+    """Measure SAMPLES, an .npz of image and label by any model, against real images: Table 1 and Appendix D.
 
     \b
     Examples:
@@ -370,7 +378,7 @@ def evaluate_command(samples, reference, csv_path, json_path, profile, source, d
     """
     from rich.console import Console
 
-    from solarsynth.evaluation import as_table, evaluate, read_samples
+    from solarsynth.evaluation import Reference, as_table, class_values, evaluate, range_warning, read_samples
     from solarsynth.experiments import Run
     from solarsynth.tables import evaluation_table
 
@@ -384,7 +392,13 @@ def evaluate_command(samples, reference, csv_path, json_path, profile, source, d
     run = Run(profile, source, data, overrides=_parse(settings))
     image, label = read_samples(samples, run.settings.image_size)
     scored = None if label is None else (image[label >= 0], label[label >= 0])
-    values = evaluate(run, [image], scored, report=lambda what: click.echo(what, err=True))
+    warning = range_warning(image, run.dataset.image)
+    if warning:
+        click.echo(f"solarsynth: {warning}", err=True)
+    against = Reference(run, clusters, cluster_seed, space)
+    values = evaluate(against, [image], scored, report=lambda what: click.echo(what, err=True))
+    if scored and run.dataset.test.any():
+        values += class_values(against, *scored)
     Console().print(evaluation_table(values, title=f"{samples.name}: {len(image):,} images"))
     table = as_table(values)
     if csv_path:

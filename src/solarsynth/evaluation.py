@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,25 +17,28 @@ from solarsynth.errors import SolarsynthError
 from solarsynth.metrics.clusters import Clusters, noise_floor
 from solarsynth.metrics.coverage import coverage
 from solarsynth.metrics.frechet import Gaussian, frechet_distance, frechet_floor
-from solarsynth.metrics.skill import class_scores, confusion
+from solarsynth.metrics.skill import class_scores, confusion, spread
+from solarsynth.observations.archive import to_uint8
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from solarsynth.experiments import Run
 
-#: Feature spaces in which Fréchet distances are taken, and what they are called. Only the last is a FID.
+#: Feature spaces in which Fréchet distances are taken, and their rows. The first two are ours: no FID.
 FRECHET = {
     "cevae": "Fréchet, ceVAE space",
     "classifier": "Fréchet, classifier space",
     "clip": "FID CLIP",
     "inception": "FID InceptionV3",
 }
+CLUSTER_ROWS = {"Cluster error": 0, "Cluster distance": 1, "Cluster std": 1}  # with their targets
+COVERAGE_ROWS = ("kNN precision", "kNN recall", "Density", "Coverage")
 SCORES = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
 
-# Repetitions of the floors that cost a matrix decomposition each.
-FRECHET_DRAWS = 20
-COVERAGE_DRAWS = 5
+# Floors that cost matrix decompositions or distances of all pairs are drawn less often, in wide spaces and large sets.
+FRECHET_DRAWS, COVERAGE_DRAWS = 20, 20
+FEW_DRAWS, WIDE, LARGE = 3, 512, 5000
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,11 @@ class Value:
     value : float
         NaN if it cannot be computed.
     spread : float
-        Standard deviation over sets, or over classifiers; NaN if there is one only.
+        Of cluster metrics the standard deviation over sets, of scores that over classifiers, of what is measured on
+        all sets together the jackknife's standard error over sets; NaN if there is one only.
     low, high : float
-        5th and 95th percentile of real images in sets of the same size; NaN if unknown.
+        What real images in sets of the same size have, 5th to 95th percentile (the extremes of few draws: see
+        the note); NaN if unknown.
     images : int
         On how many images it rests.
     note : str
@@ -90,7 +96,10 @@ def read_samples(path: Path, image_size: int) -> tuple[np.ndarray, np.ndarray | 
         One line that says what is wrong with the file.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise SolarsynthError(f"{path}: one array; give an .npz with image and label")
+        with file:
             if "image" not in file:
                 raise SolarsynthError(f"{path}: it holds {', '.join(file) or 'nothing'}, but no 'image'")
             image, label = file["image"], file["label"] if "label" in file else None
@@ -112,7 +121,7 @@ def read_samples(path: Path, image_size: int) -> tuple[np.ndarray, np.ndarray | 
                 f"{path}: pixels from {image.min():.4g} to {image.max():.4g}; give uint8, or float in [-1, 1] "
                 "(the archive's normalised range)"
             )
-        image = ((image.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8)
+        image = to_uint8(image.clip(-1, 1))
     elif image.dtype != np.uint8:
         raise SolarsynthError(f"{path}: pixels of type {image.dtype}; give uint8, or float in [-1, 1]")
     if label is None:
@@ -120,6 +129,7 @@ def read_samples(path: Path, image_size: int) -> tuple[np.ndarray, np.ndarray | 
     if label.shape != (len(image),):
         raise SolarsynthError(f"{path}: {len(image)} images, but labels of shape {label.shape}")
     if label.dtype.kind in "US":
+        label = label.astype(str)
         unknown = sorted(set(label.tolist()) - set(CLASSES))
         if unknown:
             raise SolarsynthError(f"{path}: label {unknown[0]!r} is no GOES class; they are {', '.join(CLASSES)}")
@@ -129,18 +139,106 @@ def read_samples(path: Path, image_size: int) -> tuple[np.ndarray, np.ndarray | 
     return image, None if (label < 0).all() else label.astype(np.int64)
 
 
-def evaluate(
-    run: Run,
-    sets: Sequence[np.ndarray],
-    scored: tuple[np.ndarray, np.ndarray] | None = None,
-    report: Callable[[str], None] | None = None,
-) -> list[Value]:
-    """Measure samples against the training images of a run.
+def range_warning(image: np.ndarray, real: np.ndarray) -> str:
+    """Return a line if images (n, H, W) uint8 are hardly in the range of real ones: another scale, most likely."""
+    darkest, brightest = (float(np.median(f(x, axis=(1, 2)))) for x in (image,) for f in (np.min, np.max))
+    sky, sun = float(np.median(real.min((1, 2)))), float(np.median(real.max((1, 2))))
+    if darkest <= sky + 64 and brightest >= sun / 2:
+        return ""
+    return (
+        f"the samples' pixels go from {darkest:.0f} to {brightest:.0f}, the real ones' from {sky:.0f} to {sun:.0f} "
+        "(0 is -1, 255 is 1 of the normalised range): are they on another scale?"
+    )
+
+
+class Reference:
+    """The real images that samples are compared with, and what is computed of them once.
 
     Parameters
     ----------
     run : Run
-        The reference: its archive, ceVAE, classifiers and number of draws.
+        Its training images, networks, and number of draws.
+    clusters : int
+        K of K-means; the paper has one cluster per GOES class.
+    seed : int
+        Of K-means.
+    space : {"cevae", "classifier", "clip", "inception"}
+        Feature space of the cluster metrics and of coverage; the paper's is the ceVAE's.
+    """
+
+    def __init__(self, run: Run, clusters: int = 5, seed: int = 0, space: str = "cevae") -> None:
+        self.run, self.space = run, space
+        self._k, self._seed = clusters, seed
+        self._gaussians: dict[str, Gaussian] = {}
+        self._floors: dict[tuple, np.ndarray] = {}
+
+    @functools.cached_property
+    def clusters(self) -> Clusters:
+        """K-means on the training images."""
+        return Clusters(self.run.training_features(self.space), self._k, self._seed)
+
+    def gaussian(self, space: str) -> Gaussian:
+        """Return mean and covariance of the training images in a space."""
+        if space not in self._gaussians:
+            self._gaussians[space] = Gaussian.of(self.run.training_features(space))
+        return self._gaussians[space]
+
+    def cluster_floor(self, size: int) -> np.ndarray:
+        """Return cluster metrics (draws, 3) of real sets."""
+        features = self.run.training_features(self.space)
+        draws = self.run.settings.floor_draws
+        return self._floor(("clusters", size), lambda: noise_floor(self.clusters, features, size, draws))
+
+    def frechet_floor(self, space: str, size: int) -> np.ndarray:
+        """Return Fréchet distances (draws,) of real sets from the other real images."""
+        features = self.run.training_features(space)
+        draws = min(FRECHET_DRAWS if features.shape[1] <= WIDE else FEW_DRAWS, self.run.settings.floor_draws)
+        return self._floor((space, size), lambda: frechet_floor(features, size, draws))
+
+    def coverage_floor(self, size: int) -> np.ndarray:
+        """Return precision, recall, density and coverage (draws, 4) of real sets among the other real images."""
+        features = self.run.training_features(self.space)
+        draws = min(COVERAGE_DRAWS if len(features) <= LARGE else FEW_DRAWS, self.run.settings.floor_draws)
+
+        def draw() -> np.ndarray:
+            rng, found = np.random.default_rng(0), []
+            for _ in range(draws):
+                order = rng.permutation(len(features))
+                found.append(astuple(coverage(features[order[size:]], features[order[:size]])))
+            return np.array(found)
+
+        return self._floor(("coverage", size), draw)
+
+    def _floor(self, key: tuple, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        if key not in self._floors:
+            self._floors[key] = compute()
+        return self._floors[key]
+
+    @functools.cached_property
+    def held_out(self) -> list[np.ndarray]:
+        """Confusion matrices of the held-out real images, one per classifier."""
+        data = self.run.dataset
+        if not data.test.any():
+            raise SolarsynthError("scores are ratios to those on held-out real images, and none are held out")
+        return self.confusions(data.image[data.test], data.label[data.test])
+
+    def confusions(self, image: np.ndarray, label: np.ndarray) -> list[np.ndarray]:
+        """Return the confusion matrices of images (n, H, W) of classes (n,), one per classifier of the run."""
+        seeds = range(self.run.settings.classifier_seeds)
+        return [confusion(label, self.run.classify(image, seed), len(CLASSES)) for seed in seeds]
+
+
+def evaluate(
+    reference: Reference,
+    sets: Sequence[np.ndarray],
+    scored: tuple[np.ndarray, np.ndarray] | None = None,
+    report: Callable[[str], None] | None = None,
+) -> list[Value]:
+    """Measure samples against real images: the rows of Table 1, and more.
+
+    Parameters
+    ----------
+    reference : Reference
     sets : sequence of ndarray of uint8, shape (n, H, W)
         Sets in the data's proportions. Cluster metrics are taken per set, distances of all sets together.
     scored : tuple of ndarray, optional
@@ -154,106 +252,155 @@ def evaluate(
     """
     say = report or (lambda text: None)
     values: list[Value] = []
-    pooled = np.concatenate(list(sets))
     say("cluster metrics")
-    names = ("Cluster error", "Cluster distance", "Cluster std")
-    values += _guarded(names, (0, 1, 1), lambda: _clusters(run, sets))
+    values += _guarded(CLUSTER_ROWS, lambda: _clusters(reference, sets))
     for space, title in FRECHET.items():
         say(title)
-        values += _guarded((title,), (0,), lambda space=space, title=title: [_frechet(run, pooled, space, title)])
+        values += _guarded({title: 0}, lambda space=space: [_frechet(reference, sets, space)])
     say("coverage")
-    four = ("kNN precision", "kNN recall", "Density", "Coverage")
-    values += _guarded(four, (1, 1, 1, 1), lambda: _coverage(run, pooled, four))
+    values += _guarded(dict.fromkeys(COVERAGE_ROWS, 1), lambda: _coverage(reference, sets))
     say("classifier")
     if scored is None:
         values += [Value(name, 1, note="the samples carry no class") for name in SCORES.values()]
     else:
-        values += _guarded(tuple(SCORES.values()), (1, 1, 1), lambda: _scores(run, *scored))
+        values += _guarded(dict.fromkeys(SCORES.values(), 1), lambda: _scores(reference, *scored))
     return values
 
 
-def _guarded(names: Iterable[str], targets: Iterable[float], compute: Callable[[], list[Value]]) -> list[Value]:
+def _guarded(targets: Mapping[str, float], compute: Callable[[], list[Value]]) -> list[Value]:
     """Return the values, or a line per metric that says why it cannot be computed: the others still are."""
     try:
         return compute()
     except SolarsynthError as error:
-        return [Value(name, target, note=str(error)) for name, target in zip(names, targets, strict=True)]
+        return [Value(name, target, note=str(error)) for name, target in targets.items()]
 
 
-def _clusters(run: Run, sets: Sequence[np.ndarray]) -> list[Value]:
-    reference = run.training_features("cevae")
-    clusters = Clusters(reference)
-    measured = np.array([astuple(clusters.compare(run.features("cevae", image))) for image in sets])
-    size = len(sets[0])
-    low, high = np.percentile(noise_floor(clusters, reference, size, run.settings.floor_draws), [5, 95], axis=0)
+def _clusters(reference: Reference, sets: Sequence[np.ndarray]) -> list[Value]:
+    run, size = reference.run, len(sets[0])
+    measured = [astuple(reference.clusters.compare(run.features(reference.space, image))) for image in sets]
+    low, high, note = span(reference.cluster_floor(size))
     return [
-        Value(name, target, measured[:, i].mean(), _spread(measured[:, i]), low[i], high[i], size)
-        for i, (name, target) in enumerate(
-            zip(("Cluster error", "Cluster distance", "Cluster std"), (0, 1, 1), strict=True)
-        )
+        Value(name, target, float(np.mean(column)), spread(column), low[i], high[i], size, note)
+        for i, ((name, target), column) in enumerate(zip(CLUSTER_ROWS.items(), np.transpose(measured), strict=True))
     ]
 
 
-def _frechet(run: Run, image: np.ndarray, space: str, title: str) -> Value:
-    reference, features = run.training_features(space), run.features(space, image)
-    value = frechet_distance(features, Gaussian.of(reference))
-    size = min(len(image), len(reference) // 2)
-    draws = min(FRECHET_DRAWS if reference.shape[1] <= 512 else 3, run.settings.floor_draws)
-    low, high = np.percentile(frechet_floor(reference, size, draws), [5, 95])
-    note = "" if size == len(image) else f"floor at {size} images, half of the real ones"
-    if len(image) <= reference.shape[1]:
-        note = "; ".join(filter(None, [note, f"fewer images than the {reference.shape[1]} features: biased upwards"]))
-    return Value(title, 0, value, low=low, high=high, images=len(image), note=note)
+def _frechet(reference: Reference, sets: Sequence[np.ndarray], space: str) -> Value:
+    real = reference.gaussian(space)
+    features = [reference.run.features(space, image) for image in sets]
+
+    def distance(parts: Sequence[np.ndarray]) -> float:
+        return frechet_distance(np.concatenate(parts), real)
+
+    drawn = Gaussian.of(np.concatenate(features))
+    size = min(drawn.count, real.count // 2)
+    low, high, few = span(reference.frechet_floor(space, size))
+    notes = [few] if few else []
+    if size < drawn.count:
+        notes.append(f"floor at {size} images, half of the real ones")
+    rank = int(np.linalg.matrix_rank(drawn.root))
+    if rank < len(drawn.mean):
+        notes.append(f"singular: {drawn.count} images span {rank} of {len(drawn.mean)} dimensions, biased upwards")
+    error = jackknife(features, lambda parts: np.array([distance(parts)]))[0]
+    return Value(FRECHET[space], 0, frechet_distance(drawn, real), error, low, high, drawn.count, "; ".join(notes))
 
 
-def _coverage(run: Run, image: np.ndarray, names: Sequence[str]) -> list[Value]:
-    reference, features = run.training_features("cevae"), run.features("cevae", image)
-    found = astuple(coverage(reference, features))
-    rng, size = np.random.default_rng(0), min(len(image), len(reference) // 2)
-    floor = []
-    for _ in range(COVERAGE_DRAWS):
-        order = rng.permutation(len(reference))
-        floor.append(astuple(coverage(reference[order[size:]], reference[order[:size]])))
-    low, high = np.percentile(floor, [5, 95], axis=0)
-    return [Value(name, 1, found[i], low=low[i], high=high[i], images=len(image)) for i, name in enumerate(names)]
+def _coverage(reference: Reference, sets: Sequence[np.ndarray]) -> list[Value]:
+    real = reference.run.training_features(reference.space)
+    features = [reference.run.features(reference.space, image) for image in sets]
+
+    def measure(parts: Sequence[np.ndarray]) -> np.ndarray:
+        return np.array(astuple(coverage(real, np.concatenate(parts))))
+
+    found, count = measure(features), sum(map(len, features))
+    size = min(count, len(real) // 2)
+    low, high, few = span(reference.coverage_floor(size))
+    error = jackknife(features, measure)
+    notes = [f"floor: {size} real images among the other {len(real) - size}", *([few] if few else [])]
+    return [
+        Value(name, 1, float(found[i]), error[i], low[i], high[i], count, "; ".join(notes))
+        for i, name in enumerate(COVERAGE_ROWS)
+    ]
 
 
-def class_tables(run: Run, image: np.ndarray, label: np.ndarray) -> list:
-    """Return the scores per class by each of the run's classifiers: a list of `ClassScores`.
-
-    Parameters
-    ----------
-    run : Run
-    image : ndarray of uint8, shape (n, H, W)
-    label : ndarray of int, shape (n,)
-        What was asked for, or what is true.
-    """
-    seeds = range(run.settings.classifier_seeds)
-    return [class_scores(confusion(label, run.classify(image, seed), len(CLASSES))) for seed in seeds]
-
-
-def _scores(run: Run, image: np.ndarray, label: np.ndarray) -> list[Value]:
-    """Macro scores as ratios to those on held-out real images, as in Table 1."""
+def _scores(reference: Reference, image: np.ndarray, label: np.ndarray) -> list[Value]:
+    """Macro scores as ratios to those on held-out real images, as in Table 1, over the classes that both hold."""
     if len(np.unique(label)) < 2:
         raise SolarsynthError("scores need samples of two classes or more")
-    data = run.dataset
-    if not data.test.any():
-        raise SolarsynthError("scores are ratios to those on held-out real images, and none are held out")
-    real = [scores.macro() for scores in class_tables(run, data.image[data.test], data.label[data.test])]
-    drawn = [scores.macro() for scores in class_tables(run, image, label)]
+    real = [class_scores(counts) for counts in reference.held_out]
+    drawn = [class_scores(counts) for counts in reference.confusions(image, label)]
+    both = ~(np.isnan(real[0].recall) | np.isnan(drawn[0].recall))
+    if both.sum() < 2:
+        raise SolarsynthError("scores need two classes that both the samples and the held-out images hold")
+    left = [name for name, here in zip(CLASSES, both, strict=True) if not here]
+    low, high = _score_floor(reference, both)
     values = []
-    for key, name in SCORES.items():
+    for i, (key, name) in enumerate(SCORES.items()):
         # Each classifier against itself: its own score on real images.
-        ratio = np.array([d[key] / r[key] if r[key] else math.nan for d, r in zip(drawn, real, strict=True)])
-        note = f"ratio to real images; {np.mean([d[key] for d in drawn]):.3f} ÷ {np.mean([r[key] for r in real]):.3f}"
+        above, below = (np.array([getattr(s, key)[both].mean() for s in scores]) for scores in (drawn, real))
+        ratio = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+        note = f"ratio to real images, {above.mean():.3f} ÷ {below.mean():.3f}"
+        note += f", without class {', '.join(left)}" if left else ""
         if not np.isfinite(ratio).all():
             note = "a classifier is never right on real images: train it longer (classifier_images)"
-        values.append(Value(name, 1, float(ratio.mean()), _spread(ratio), images=len(image), note=note))
+        values.append(Value(name, 1, float(ratio.mean()), spread(ratio), low[i], high[i], len(image), note))
     return values
 
 
-def _spread(values: np.ndarray) -> float:
-    return float(values.std(ddof=1)) if len(values) > 1 else math.nan
+def _score_floor(reference: Reference, both: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the ratios of resampled held-out images to all of them span, (3,) each."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(max(FRECHET_DRAWS, reference.run.settings.floor_draws)):
+        ratios = []
+        for counts in reference.held_out:
+            again = np.stack([rng.multinomial(row.sum(), row / max(row.sum(), 1)) for row in counts])
+            drawn, real = class_scores(again), class_scores(counts)
+            ratios.append(
+                [getattr(drawn, key)[both].mean() / max(getattr(real, key)[both].mean(), 1e-9) for key in SCORES]
+            )
+        found.append(np.mean(ratios, axis=0))
+    low, high = np.percentile(found, [5, 95], axis=0)
+    return low, high
+
+
+def class_values(reference: Reference, image: np.ndarray, label: np.ndarray) -> list[Value]:
+    """Return F1, precision and recall of every class, mean over the classifiers: Appendix D for these samples.
+
+    Parameters
+    ----------
+    reference : Reference
+    image : ndarray of uint8, shape (n, H, W)
+    label : ndarray of int, shape (n,)
+    """
+    real = [class_scores(counts) for counts in reference.held_out]
+    drawn = [class_scores(counts) for counts in reference.confusions(image, label)]
+    values = []
+    for i, letter in enumerate(CLASSES):
+        for key, name in SCORES.items():
+            found, truth = (np.array([getattr(s, key)[i] for s in scores]) for scores in (drawn, real))
+            note = "no held-out real image" if np.isnan(truth).any() else f"held-out real images: {truth.mean():.3f}"
+            count = int((label == i).sum())
+            values.append(
+                Value(f"{name}, class {letter}", 1, float(found.mean()), spread(found), images=count, note=note)
+            )
+    return values
+
+
+def span(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return what draws (n, ...) of a floor span, 5th to 95th percentile, or the extremes of few and a note."""
+    if len(draws) < FRECHET_DRAWS:
+        return draws.min(0), draws.max(0), f"real sets: lowest and highest of {len(draws)}"
+    low, high = np.percentile(draws, [5, 95], axis=0)
+    return low, high, ""
+
+
+def jackknife(parts: Sequence[np.ndarray], measure: Callable[[Sequence[np.ndarray]], np.ndarray]) -> np.ndarray:
+    """Return the standard error of measures (k,) of all parts together, leaving out one at a time; NaN of one part."""
+    n = len(parts)
+    if n < 2:
+        return np.full_like(measure(parts), np.nan)
+    without = np.array([measure([*parts[:i], *parts[i + 1 :]]) for i in range(n)])
+    return np.sqrt((n - 1) * without.var(0))
 
 
 def as_table(values: Sequence[Value]) -> pd.DataFrame:

@@ -47,7 +47,7 @@ _DATA = {
     "labelled": "the .npz of a labelled set that `solarsynth dataset --out` wrote",
 }
 
-# How the two small networks are trained; only their length is a setting.
+# How the small networks are trained; their length is a setting.
 CEVAE_TRAINING = {"batch_size": 32, "learning_rate": 2e-3, "weight_decay": 0.0, "cooldown": 0.5, "ema_decay": 0.99}
 CLASSIFIER_TRAINING = {
     "batch_size": 64,
@@ -532,12 +532,15 @@ class Run:
 
     def classify(self, image: np.ndarray, seed: int = 0) -> np.ndarray:
         """Return the classes (n,) int that the classifier of a seed sees in images (n, H, W) uint8."""
-        from solarsynth.features import in_batches
-        from solarsynth.generator import read_model
+        from solarsynth.generator import classify, read_model
 
-        model = read_model(self.classifier_entry(seed).path)[0]
-        logits = in_batches(lambda x: model.logits(x[:, None].float() / 127.5 - 1), image, 256)
-        return logits.argmax(1)
+        if seed not in self._classifiers:
+            self._classifiers[seed] = read_model(self.classifier_entry(seed).path)[0]
+        return classify(self._classifiers[seed], image).argmax(1)
+
+    @functools.cached_property
+    def _classifiers(self) -> dict[int, Any]:
+        return {}
 
     def train_trial(
         self,
@@ -574,10 +577,10 @@ class Run:
             "class_weight": class_weight,
         }
         config = TrainingConfig(
-            s.trial_images,
+            max(1, round(s.trial_epochs * len(image))),
             **(CLASSIFIER_TRAINING | {"cosine": True}),
             seed=seed,
-            log_every=max(64, s.trial_images // 20),
+            log_every=max(64, len(image)),
         )
         model = build(architecture, seed=seed)
         return train(model, image, label[:, None], config, folder, device=device()).average.eval()
@@ -615,6 +618,14 @@ class Run:
     def _spaces(self) -> dict[str, Space]:
         return {}
 
+    @functools.cached_property
+    def feature_space(self) -> Callable[[np.ndarray], np.ndarray]:
+        """The ceVAE's latent space, in which the paper measures clusters (Sect. 5).
+
+        Maps images (n, H, W) uint8 to embeddings (n, latent) float32, standardised over the training images.
+        """
+        return self.space(BASELINE).embed
+
     def features(self, name: str, image: np.ndarray) -> np.ndarray:
         """Return features (n, d) float32 of images (n, H, W) uint8; kept in the store, whoever made the images."""
         space = self.space(name)
@@ -624,7 +635,8 @@ class Run:
             np.save(folder / "features.npy", space.embed(image))
 
         upstream = {"network": space.key, "images": digest}
-        entry = self.store.make("features", make, params={"space": name}, upstream=upstream)
+        params = {"space": name}
+        entry = self.store.make("features", make, params=params, upstream=upstream, device=describe_device())
         return np.load(entry.path / "features.npy", allow_pickle=False)
 
     def training_features(self, name: str) -> np.ndarray:
@@ -636,9 +648,9 @@ class Run:
         from solarsynth.metrics.separation import tsne
 
         space = self.space(name)
-        features = self.training_features(name)[chosen]
 
         def make(folder: Path) -> None:
+            features = self.training_features(name)[chosen]
             np.save(folder / "map.npy", tsne(features, verbose=len(features) > 5000))
 
         digest = hashlib.sha256(chosen.tobytes()).hexdigest()[:16]
@@ -701,24 +713,31 @@ class Run:
         )
 
     def _make_together(self, stage: str, make: Callable[[Path], None], **settings: Any) -> Entry:
-        """Make an entry of the store, with all processes that torchrun started if there are several."""
+        """Make an entry of the store, with all processes that torchrun started if there are several.
+
+        Process 0 holds the lock and says in which folder the work is done, or that there is none to do.
+        """
         from solarsynth.diffusion import distributed
 
-        if distributed.world() > 1:
-            folder, made = self.store.look(stage, settings["params"], settings["upstream"], settings["stage_version"])
-            if not distributed.agree(made) and distributed.rank():
-                distributed.barrier()  # until process 0 has the folder and its lock
-                make(folder)
-            elif not distributed.rank() and not made:
-                inner = make
+        if distributed.world() == 1:
+            return self.store.make(stage, make, **settings)
+        if distributed.rank():
+            folder = distributed.from_first()
+            if folder:
+                make(Path(folder))
+            distributed.barrier()  # until process 0 has finished the entry
+            return self.store.make(stage, make, **settings)
+        asked = []
 
-                def make(folder: Path) -> None:
-                    distributed.barrier()
-                    inner(folder)
+        def together(folder: Path) -> None:
+            asked.append(distributed.from_first(str(folder)))
+            make(folder)
 
-            with distributed.first_then_others():
-                return self.store.make(stage, make, **settings)
-        return self.store.make(stage, make, **settings)
+        entry = self.store.make(stage, together, **settings)
+        if not asked:
+            distributed.from_first("")
+        distributed.barrier()
+        return entry
 
     def generator(self, model: str = "discrete", report: Callable | None = None) -> Generator:
         """Return a trained model, ready to sample."""
@@ -796,8 +815,10 @@ class Run:
         report : callable, optional
             Called with (images done, images in all).
         """
+        from solarsynth.generator import steps_of
+
         s = self.settings
-        steps = s.n_steps - 1 if s.sampler == "ancestral" else s.sampling_steps
+        steps = steps_of(s.sampler, s.sampling_steps, s.n_steps)
         params: dict[str, Any] = {"model": model, "counts": counts, "seed": seed}
         params |= {"sampler": s.sampler, "steps": steps, "guidance": s.guidance}
         params |= {"interval": [s.guidance_low, s.guidance_high]} if s.guidance_low or s.guidance_high else {}
@@ -862,16 +883,6 @@ class Run:
         for i in np.argsort(exact - whole)[::-1][: size - whole.sum()]:
             whole[i] += 1
         return dict(zip(CLASSES, whole.tolist(), strict=True))
-
-    # --- Section 5: features
-
-    @functools.cached_property
-    def feature_space(self) -> Callable[[np.ndarray], np.ndarray]:
-        """The ceVAE's latent space, in which the paper measures clusters (Sect. 5).
-
-        Maps images (n, H, W) uint8 to embeddings (n, latent) float32, standardised over the training images.
-        """
-        return self.space(BASELINE).embed
 
 
 def describe_device() -> str:

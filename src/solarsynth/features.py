@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.generator import device, embed_images, read_model
+from solarsynth.generator import device, embed_images, in_batches, read_model, to_unit
 
 SPACES = ("cevae", "classifier", "clip", "inception")
 TITLES = {"cevae": "ceVAE", "classifier": "classifier", "clip": "CLIP ViT-B/32", "inception": "InceptionV3"}
@@ -57,10 +57,7 @@ def trained(name: str, key: str, folder: Path) -> Space:
     if name == "cevae":
         return Space(name, key, functools.partial(embed_images, model))
 
-    def embed(image: np.ndarray) -> np.ndarray:
-        return in_batches(lambda x: model.embed(x[:, None].float() / 127.5 - 1), image, 256)
-
-    return Space(name, key, embed)
+    return Space(name, key, lambda image: in_batches(lambda x: model.embed(to_unit(x)), image))
 
 
 def clip() -> Space:
@@ -128,18 +125,3 @@ def inception() -> Space:
     with (folder / INCEPTION_FILE).open("rb") as file:
         key = hashlib.file_digest(file, "sha256").hexdigest()[:16]
     return Space("inception", key, embed)
-
-
-@torch.no_grad()
-def in_batches(
-    network: Callable[[torch.Tensor], torch.Tensor],
-    image: np.ndarray,
-    batch: int,
-    prepare: Callable[[np.ndarray], torch.Tensor] = torch.from_numpy,
-) -> np.ndarray:
-    """Apply a network to images (n, H, W) in batches; returns (n, d) float32."""
-    parts = []
-    for first in range(0, max(len(image), 1), batch):
-        part = np.ascontiguousarray(image[first : first + batch])
-        parts.append(network(prepare(part).to(device())).float().cpu().numpy())
-    return np.concatenate(parts)

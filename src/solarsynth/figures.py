@@ -21,6 +21,8 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.ticker import NullFormatter
 
 from solarsynth import CLASSES
+from solarsynth.errors import SolarsynthError
+from solarsynth.observations.times import DAY
 
 if TYPE_CHECKING:
     from solarsynth.diffusion.denoiser import Denoiser
@@ -102,22 +104,24 @@ SCENARIO_COLOURS = {"none": "0.35", "classical": "#de8f05", "synthetic": "#0173b
 
 
 @_styled
-def figure_6(accuracy: dict[str, dict[int, np.ndarray]], colour: str) -> Figure:
+def figure_6(accuracy: dict[str, dict[int, np.ndarray]], scenario: str) -> Figure:
     """Accuracy of the rare classes against images added (the paper's Figs. 6 and 7), a panel per class.
 
     Parameters
     ----------
     accuracy : dict
         Per class, per amount, the accuracies (numbers,) of the trials; amount 0 adds nothing.
-    colour : str
+    scenario : {"classical", "synthetic"}
+        What is added.
     """
+    colour = SCENARIO_COLOURS[scenario]
     size = (3.1 * len(accuracy) + 0.3, 2.8)
     figure, axes = plt.subplots(1, len(accuracy), figsize=size, layout="constrained", squeeze=False)
     for ax, (name, by_amount) in zip(axes[0], accuracy.items(), strict=True):
         amounts = sorted(by_amount)
-        values = np.array([by_amount[amount] for amount in amounts])
-        ax.fill_between(amounts, values.min(1), values.max(1), color=colour, alpha=0.2, lw=0, label="all trials")
-        ax.plot(amounts, values.mean(1), "o-", color=colour, label="mean")
+        low, middle, high = ([f(by_amount[amount]) for amount in amounts] for f in (np.min, np.mean, np.max))
+        ax.fill_between(amounts, low, high, color=colour, alpha=0.2, lw=0, label="all trials")
+        ax.plot(amounts, middle, "o-", color=colour, label="mean")
         ax.set(title=f"class {name}", xlabel="images added per class", ylim=(-0.03, 1.03), xticks=amounts)
     axes[0, 0].set_ylabel("accuracy")
     axes[0, -1].legend(frameon=False, fontsize=8)
@@ -568,7 +572,7 @@ def figure_3(maps: dict[str, np.ndarray | str], label: np.ndarray, time: np.ndar
         Milliseconds since 1970.
     """
     figure, axes = plt.subplots(2, len(maps), figsize=(3.1 * len(maps), 6), layout="constrained", squeeze=False)
-    days = (time - time.min()) / 86_400_000
+    days = (time - time.min()) / DAY
     for column, (title, position) in zip(axes.T, maps.items(), strict=True):
         column[0].set_title(title)
         for ax in column:
@@ -712,7 +716,7 @@ def figure_b_1(denoiser: Denoiser) -> Figure:
     blocks = [("enter", network.enter), ("bottleneck", network.bottleneck), ("leave", network.leave)]
     depth = len(network.down)
     if depth != 3:
-        raise ValueError(f"the drawing knows three stages, not {depth}")
+        raise SolarsynthError(f"the drawing knows three stages, not {depth}")
     for i in range(depth):
         blocks += [(f"down {i + 1}", network.down[i]), (f"up {i + 1}", network.up[i])]
     hooks = [module.register_forward_hook(remember(name)) for name, module in blocks]

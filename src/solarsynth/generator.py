@@ -32,13 +32,16 @@ from solarsynth.models.unet import UNet, UNetConfig
 from solarsynth.profiles import Profile
 from solarsynth.store import write_json
 
-MODELS = ("discrete", "continuous", "embedding")
 MODEL_FILE = "model.safetensors"
 ABOUT_FILE = "model.json"
 
 # A larger batch must draw so much faster to be worth its memory.
 WORTHWHILE = 1.05
 LARGEST_BATCH = 1024
+SMALLEST_BATCH = 8
+
+# The prior is so small that more steps cost nothing.
+PRIOR_STEPS = 20
 
 
 def build(architecture: dict[str, Any], seed: int) -> nn.Module:
@@ -47,8 +50,8 @@ def build(architecture: dict[str, Any], seed: int) -> nn.Module:
     Parameters
     ----------
     architecture : dict
-        ``kind`` is one of `MODELS`, ``prior``, ``cevae`` or ``classifier``; the other entries are what that kind
-        needs, see `Run.architecture` in `solarsynth.experiments`.
+        ``kind`` is ``discrete``, ``continuous``, ``embedding``, ``prior``, ``cevae`` or ``classifier``; the other
+        entries are what that kind needs, see `Run.architecture` in `solarsynth.experiments`.
     seed : int
 
     Returns
@@ -120,6 +123,12 @@ class Generator:
     classes_seen : dict of str to int
         Training images per class.
     unit : str
+    about : dict
+        What was written beside the weights.
+    defaults : Profile
+        Settings of sampling that a call does not name.
+    prior : solarsynth.diffusion.denoiser.Denoiser or None
+        Draws embeddings for the embedding model.
     """
 
     def __init__(self, denoiser: Denoiser, about: dict[str, Any], defaults: Profile, prior: Denoiser | None) -> None:
@@ -130,6 +139,7 @@ class Generator:
         self.unit: str = about["unit"]
         self.defaults = defaults
         self.prior = prior
+        self._fastest: dict[float, tuple[int, int]] = {}  # by guidance: the batch, and how large ones were tried
 
     @classmethod
     def read(cls, folder: Path, defaults: Profile, prior: Path | None = None) -> Generator:
@@ -179,13 +189,13 @@ class Generator:
         SolarsynthError
             For a class that does not exist or that the model never saw.
         """
-        label, flux = self._parse(flare_class)
+        label, flux = self.parse(flare_class)
         if n < 1:
             raise SolarsynthError(f"the number of images must be at least 1, not {n}")
         d = self.defaults
         sampler = sampler or d.sampler
         if steps is None:
-            steps = self.denoiser.schedule.n_steps - 1 if sampler == "ancestral" else d.sampling_steps
+            steps = steps_of(sampler, d.sampling_steps, self.denoiser.schedule.n_steps)
         return self.draw(
             np.full(n, label),
             guidance=d.guidance if guidance is None else guidance,
@@ -206,7 +216,8 @@ class Generator:
         list of tuple
             `pictures` times the steps done so far and the frame (H, W) float32, [-1, 1] once it is a Sun.
         """
-        label, flux = self._parse(flare_class)
+        label, flux = self.parse(flare_class)
+        d = self.defaults
         seeds = image_seeds(seed, 1)
         noise = NoiseStreams(seeds, (1, *self.denoiser.mean.shape[1:]))
         asked = self.conditions(np.array([label]), seeds, None if flux is None else np.array([flux]))
@@ -216,12 +227,14 @@ class Generator:
         def keep(done: int, steps: int, x: Tensor) -> None:
             strip.append((done, x[0, 0].float().cpu().numpy()))
 
-        dpm_solver_pp(self.denoiser, x_T, asked, self.defaults.guidance, steps, noise, keep)
+        guidance = interval_guidance(d.guidance, d.guidance_low, d.guidance_high)
+        dpm_solver_pp(self.denoiser, x_T, asked, guidance, steps, noise, keep)
         # Closer together towards the end, where the Sun takes shape.
         picked = np.unique(((1 - np.linspace(1, 0, pictures) ** 1.6) * (len(strip) - 1)).round().astype(int))
         return [strip[i] for i in picked]
 
-    def _parse(self, text: str) -> tuple[int, float | None]:
+    def parse(self, text: str) -> tuple[int, float | None]:
+        """Return the class 0 (A) to 4 (X) of a text such as ``M`` or ``M2.5``, and the flux it names, if any."""
         letter, number = text[:1], text[1:]
         if letter not in CLASSES:
             raise SolarsynthError(f"no class {text!r}; the GOES classes are {', '.join(CLASSES)}")
@@ -285,7 +298,7 @@ class Generator:
                 raise SolarsynthError(
                     f"the model never saw an image of class {CLASSES[number]}, so it cannot draw one; it saw {seen}"
                 )
-        ask = Guidance(guidance, interval[0], interval[1] or float("inf"))
+        ask = interval_guidance(guidance, *interval)
         options = {"eta": eta} if sampler == "ddim" else {}
         run = pick_sampler(sampler)
         shape = (1, *self.denoiser.mean.shape[1:])
@@ -361,38 +374,68 @@ class Generator:
             raise SolarsynthError(f"the {self.kind} model has no prior; only 'embedding' draws embeddings")
         seeds = [int(np.random.SeedSequence([int(seed), 2]).generate_state(1, np.uint64)[0] >> 1) for seed in seeds]
         noise = NoiseStreams(seeds, (self.prior.network.config.latent,))
-        steps = min(self.prior.schedule.n_steps - 1, max(self.defaults.sampling_steps, 20))
+        name = "ancestral" if self.defaults.sampler == "ancestral" else "dpm-solver++"
+        longest = self.prior.schedule.n_steps - 1
+        steps = steps_of(name, min(longest, max(self.defaults.sampling_steps, PRIOR_STEPS)), longest + 1)
         asked = torch.from_numpy(label[:, None].astype(np.float32)).to(device())
-        draw = pick_sampler("ancestral" if self.defaults.sampler == "ancestral" else "dpm-solver++")
+        draw = pick_sampler(name)
         return draw(self.prior, noise.draw().to(device()), asked, 0.0, steps, noise).float().cpu().numpy()
 
     def fastest_batch(self, guidance: Guidance, most: int) -> int:
-        """Measure one network evaluation at growing batches; return the smallest that is nearly the fastest."""
+        """Measure one network evaluation at growing batches; return the smallest that is nearly the fastest.
+
+        Parameters
+        ----------
+        guidance : Guidance
+        most : int
+            Images that are wanted; a larger batch is not tried.
+        """
+        if most <= SMALLEST_BATCH:
+            return most
+        best, tried = self._fastest.get(guidance.weight, (0, 0))
+        if most > tried and 2 * best > tried:  # never measured, or only as far as fewer images needed
+            best, tried = self._fastest[guidance.weight] = self._measure_batches(guidance, most), most
+        return min(best, most)
+
+    def _measure_batches(self, guidance: Guidance, most: int) -> int:
         where = device()
-        best, best_rate, batch = 8, 0.0, 8
         sigma = self.denoiser.schedule.sigma
-        t = int(
-            ((sigma > guidance.low) & (sigma <= guidance.high)).long().argmax()
-        )  # where guidance acts: it costs most
+        # A step at which guidance acts, as it costs most; the first one where it acts nowhere.
+        t = int(((sigma > guidance.low) & (sigma <= guidance.high)).long().argmax())
         any_class = next(i for i, name in enumerate(CLASSES) if self.classes_seen[name])
         condition = self.conditions(np.array([any_class]), image_seeds(0, 1))
-        while batch <= min(LARGEST_BATCH, max(most, 8)):
+        best, best_rate, batch = SMALLEST_BATCH, 0.0, SMALLEST_BATCH
+        while batch <= min(LARGEST_BATCH, most):
             try:
                 x = torch.zeros(batch, 1, *self.denoiser.mean.shape[1:], device=where)
                 with torch.no_grad(), torch.autocast(where, torch.bfloat16, enabled=where == "cuda"):
-                    seconds = []
                     for _ in range(2):  # the first is warming up
                         started = time.perf_counter()
                         guided_eps(self.denoiser, x, t, condition.expand(batch, -1), guidance).sum().item()
-                        seconds.append(time.perf_counter() - started)
+                        seconds = time.perf_counter() - started
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
                 break
-            if batch / min(seconds) < WORTHWHILE * best_rate:
+            if batch / seconds < WORTHWHILE * best_rate:
                 break
-            best, best_rate, batch = batch, batch / min(seconds), 2 * batch
+            best, best_rate, batch = batch, batch / seconds, 2 * batch
         return best
+
+
+def steps_of(sampler: str, steps: int, n_steps: int) -> int:
+    """Return the steps a sampler takes: all of them if it leaves none out, else `steps`."""
+    return n_steps - 1 if sampler == "ancestral" else steps
+
+
+def interval_guidance(weight: float, low: float, high: float) -> Guidance:
+    """Return guidance as a profile states it: an upper bound of 0 is none."""
+    return Guidance(weight, low, high or float("inf"))
+
+
+def to_unit(image: Tensor) -> Tensor:
+    """Return images (n, H, W) uint8 as networks see them: (n, 1, H, W) float32 in [-1, 1]."""
+    return image[:, None].float() / 127.5 - 1
 
 
 def to_display(x_0: Tensor) -> np.ndarray:
@@ -401,22 +444,59 @@ def to_display(x_0: Tensor) -> np.ndarray:
 
 
 @torch.no_grad()
-def embed_images(cevae: CeVAE, image: np.ndarray, *, standardised: bool = True, batch: int = 256) -> np.ndarray:
-    """Return ceVAE embeddings (n, latent) float32 of images (n, H, W) uint8."""
-    where = next(cevae.parameters()).device
-    parts = [np.empty((0, cevae.config.latent), np.float32)]
-    for first in range(0, len(image), batch):
-        x = torch.from_numpy(image[first : first + batch]).to(where)[:, None].float() / 127.5 - 1
-        z = cevae.embed(x) if standardised else cevae.encode(x)[0]
-        parts.append(z.cpu().numpy())
+def in_batches(
+    network: Callable[[Tensor], Tensor],
+    image: np.ndarray,
+    batch: int = 256,
+    prepare: Callable[[np.ndarray], Tensor] = torch.from_numpy,
+) -> np.ndarray:
+    """Apply a network to images (n, H, W) in batches; where memory is too small the batch is halved.
+
+    Parameters
+    ----------
+    network : callable
+        Maps what `prepare` returns, on the device, to (k, d).
+    image : ndarray of uint8, shape (n, H, W)
+    batch : int
+    prepare : callable
+        Maps images (k, H, W) to a tensor.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, d)
+    """
+    parts, first = [], 0
+    while first < len(image) or not parts:  # once without images, for the number of features
+        part = np.ascontiguousarray(image[first : first + batch])
+        try:
+            parts.append(network(prepare(part).to(device())).float().cpu().numpy())
+            first += batch
+            continue
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error) or batch == 1:
+                raise
+        batch //= 2
+        torch.cuda.empty_cache()
+        print(f"too little memory for the batch: {batch} images at a time from here", file=sys.stderr)
     return np.concatenate(parts)
+
+
+def embed_images(cevae: CeVAE, image: np.ndarray, *, standardised: bool = True) -> np.ndarray:
+    """Return ceVAE embeddings (n, latent) float32 of images (n, H, W) uint8."""
+    embed = cevae.embed if standardised else lambda x: cevae.encode(x)[0]
+    return in_batches(lambda x: embed(to_unit(x)), image)
+
+
+def classify(classifier: Classifier, image: np.ndarray) -> np.ndarray:
+    """Return a classifier's probabilities (n, classes) float32 for images (n, H, W) uint8."""
+    return in_batches(lambda x: classifier.logits(to_unit(x)).softmax(1), image)
 
 
 @torch.no_grad()
 def masked_and_restored(cevae: CeVAE, image: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     """Show what the ceVAE makes of images (n, H, W) uint8: rows of images by what was done to them."""
     where = next(cevae.parameters()).device
-    x = torch.from_numpy(np.ascontiguousarray(image)).to(where)[:, None].float() / 127.5 - 1
+    x = to_unit(torch.from_numpy(np.ascontiguousarray(image)).to(where))
     square = cevae.draw(x.shape, torch.Generator().manual_seed(seed))[0].to(where)
     # For the picture every image has its square, a quarter of the side at least.
     square[:, 2] = square[:, 2].clamp(min=x.shape[-1] // 4)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +89,7 @@ def record(
     why : str
         One sentence a reader understands.
     published, ours, spread, floor
-        JSON values.
+        JSON values; NaN, which JSON has not, becomes null.
     profile, source : str
     """
     if status not in STATUSES:
@@ -100,14 +102,22 @@ def record(
         entries[name] |= {
             "status": status,
             "why": why,
-            "published": published,
-            "ours": ours,
-            "spread": spread,
-            "floor": floor,
+            "published": _known(published),
+            "ours": _known(ours),
+            "spread": _known(spread),
+            "floor": _known(floor),
             "profile": profile,
             "source": source,
         }
         write(folder, entries)
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _known(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def write(folder: Path, entries: dict[str, dict[str, Any]]) -> None:
@@ -135,8 +145,7 @@ LONGEST = 200  # characters of a value in a table cell
 
 def _cell(value: Any) -> str:
     """Write a value short enough for a cell; the whole of it stands on its page and in the ledger."""
-    text = value_text(value)
-    return text if len(text) <= LONGEST else text[: text.rfind(" ", 0, LONGEST)].rstrip(" ;,") + " …"
+    return textwrap.shorten(value_text(value), LONGEST, placeholder=" …")
 
 
 _MARKS = {

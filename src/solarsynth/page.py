@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from solarsynth import ledger, paths
 from solarsynth.errors import SolarsynthError, nearest
-from solarsynth.experiments import Run
+from solarsynth.experiments import Run, describe_device
 from solarsynth.store import commit
 
 if TYPE_CHECKING:
@@ -115,7 +115,10 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
         overrides={key: value for key, value in values.items() if key not in (*COMMON, *own)},
     )
     changed = {key: value for key, value in (run.overrides or {}).items() if value is not None}
-    print(f"profile {run.profile} · source {run.source} · device {_device()} · seed {run.seed} · commit {commit()}")
+    print(
+        f"profile {run.profile} · source {run.source} · {run.settings.parameterisation} · device {describe_device()} · "
+        f"seed {run.seed} · commit {commit()}"
+    )
     if changed:
         print("changed: " + ", ".join(f"{key} = {value}" for key, value in changed.items()))
     return Page(name, run, paths.run_folder(run.source, str(run.profile)))
@@ -156,12 +159,6 @@ def _injected(namespace: dict[str, Any]) -> list[str]:
         if source.startswith("# Parameters"):
             names += _assigned(source)
     return names
-
-
-def _device() -> str:
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
 
 
 def _one_line_errors() -> None:

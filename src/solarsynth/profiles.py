@@ -100,8 +100,8 @@ class Profile:
         Number of classifiers, over which scores are averaged.
     trial_depth : int
         Transformer blocks of the classifiers of Section 8.
-    trial_images : int
-        Length of each of their trainings, in images.
+    trial_epochs : float
+        Length of each of their trainings, in passes over the images it is given; 18 in Sect. 8.2.
     usage_scale : float
         By what the amounts of added images are multiplied; 1 for the paper's 200 to 600 and 50 to 500.
     usage_sets : int
@@ -185,7 +185,7 @@ class Profile:
     classifier_images: int
     classifier_seeds: int
     trial_depth: int
-    trial_images: int
+    trial_epochs: float
     usage_scale: float
     usage_sets: int
     forecast_seeds: int
@@ -237,6 +237,7 @@ _BOUNDS = {
     "min_snr": (0.0, float("inf")),
     "finetune_images": (0, float("inf")),
     "usage_scale": (0.0, 100.0),
+    "trial_epochs": (0.01, float("inf")),
     "eta": (0.0, 1.0),
     "guidance_low": (0.0, float("inf")),
     "guidance_high": (0.0, float("inf")),

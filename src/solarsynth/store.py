@@ -119,7 +119,7 @@ class Store:
         """
         upstream = dict(upstream or {})
         key = stage_key(stage, stage_version, params, upstream)
-        final = self.folder / stage / key
+        final = self.path(stage, key)
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(f"{final}.lock")
@@ -164,13 +164,6 @@ class Store:
     def path(self, stage: str, key: str) -> Path:
         """Return the folder of a result."""
         return self.folder / stage / key
-
-    def look(
-        self, stage: str, params: Mapping[str, Any], upstream: Mapping[str, str], stage_version: int
-    ) -> tuple[Path, bool]:
-        """Return the folder in which a result is made, and whether it lies finished in the store."""
-        final = self.path(stage, stage_key(stage, stage_version, params, upstream))
-        return final.with_name(f"{final.name}.partial"), _intact(final) is not None
 
 
 def write_json(path: Path, value: Any) -> None:

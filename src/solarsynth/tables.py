@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from solarsynth import CLASSES, paper
+from solarsynth.metrics.skill import spread
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,15 +38,24 @@ def funnel(ours: Mapping[str, int]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("step").rename_axis(None)
 
 
+MISSING = "weights not available"
+
 #: This package's names of the models, and the paper's columns of Table 1.
 COLUMNS = {"cevae": "ceVAE", "discrete": "discrete", "continuous": "continuous", "embedding": "embedding"}
 
 
-def number(value: float, spread: float = math.nan) -> str:
+def number(value: float, error: float = math.nan) -> str:
     """Write a value with its spread, or a dash."""
     if not math.isfinite(value):
         return "–"
-    return f"{value:.3g}" + (f" ± {spread:.2g}" if math.isfinite(spread) else "")
+    return f"{value:.3g}" + (f" ± {error:.2g}" if math.isfinite(error) else "")
+
+
+def shown(value: Value) -> str:
+    """Write a metric's value with its spread, or that its weights are missing, or a dash."""
+    if value.note.startswith(MISSING):
+        return MISSING
+    return number(value.value, value.spread)
 
 
 def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -> pd.DataFrame:
@@ -78,9 +88,10 @@ def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -
         row = {"real, held out": number(truth[name]) if name in truth else ""}
         for model, metrics in found.items():
             value = metrics[name]
-            row[COLUMNS[model]] = number(value.value, value.spread) + (" *" if model == best else "")
+            row[COLUMNS[model]] = shown(value) + (" *" if model == best else "")
         row["real sets"] = f"{number(some.low)} to {number(some.high)}" if math.isfinite(some.low) else ""
-        rows[f"{name} → {some.target:g}", "this run"] = row
+        measured = f"this run, N = {some.images:,}" if some.images else "this run"
+        rows[f"{name} → {some.target:g}", measured] = row
     return pd.DataFrame(rows).T.fillna("")
 
 
@@ -115,10 +126,9 @@ def table_d(name: str, scores: Sequence[ClassScores]) -> pd.DataFrame:
         row = {}
         for j, key in enumerate(("f1", "precision", "recall")):
             ours = np.array([s.macro()[key] if label == "macro" else getattr(s, key)[i] for s in scores])
-            spread = float(ours.std(ddof=1)) if len(ours) > 1 else math.nan
             title = {"f1": "F1"}.get(key, key)
             row[title, "paper"] = f"{published[label][j]:.2f}"
-            row[title, "ours"] = number(float(ours.mean()), spread)
+            row[title, "ours"] = number(float(ours.mean()), spread(ours))
         rows[label] = row
     return pd.DataFrame(rows).T
 
@@ -136,8 +146,9 @@ def claims(entries: Mapping[str, Mapping]) -> pd.DataFrame:
         return entries[item]["ours"] or {}
 
     def by_model(metric: str) -> str:
-        row = ours("table-1").get(metric, {})
-        return ", ".join(f"{model} {value:.3g}" for model, value in row.items()) or "not computed"
+        row, error = ours("table-1").get(metric, {}), (entries["table-1"]["spread"] or {}).get(metric, {})
+        cells = (f"{m} {number(v, error.get(m, math.nan))}" for m, v in row.items() if isinstance(v, int | float))
+        return ", ".join(cells) or "not computed"
 
     def listed(item: str, key: str = "") -> str:
         values = ours(item).get(key, {}) if key else ours(item)
@@ -146,8 +157,11 @@ def claims(entries: Mapping[str, Mapping]) -> pd.DataFrame:
     skill, floor = ours("skill-8.2"), entries["skill-8.2"]["floor"] or {}
     forecast = entries["skill-8.2"]["why"]
     if skill:
-        scores = ", ".join(f"{name} {value:.2f}" for name, value in skill.items())
-        forecast = f"{scores}; {', '.join(f'{name} {value:.2f}' for name, value in floor.items())}"
+        error = entries["skill-8.2"]["spread"] or {}
+        scores = (number(v, error.get(n) or math.nan) if isinstance(v, int | float) else v for n, v in skill.items())
+        ours_and_floor = [f"{n} {v}" for n, v in zip(skill, scores, strict=True)]
+        ours_and_floor += [f"{n} {number(v)}" for n, v in floor.items()]
+        forecast = "; ".join(ours_and_floor)
     rows = [
         (
             "Sect. 6",
@@ -174,13 +188,13 @@ def claims(entries: Mapping[str, Mapping]) -> pd.DataFrame:
 
 def evaluation_table(values: Sequence[Value], title: str) -> Table:
     """Return what `solarsynth evaluate` prints."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("metric", "target", "value", "real, 5 to 95 %", "images", "note", title=title)
+    table = Table(Column("metric", no_wrap=True), "target", "value", "real, 5 to 95 %", "images", "note", title=title)
     for v in values:
         floor = f"{number(v.low)} to {number(v.high)}" if math.isfinite(v.low) else ""
         count = f"{v.images:,}" if v.images else ""
-        table.add_row(v.metric, f"{v.target:g}", number(v.value, v.spread), floor, count, v.note)
+        table.add_row(v.metric, f"{v.target:g}", shown(v), floor, count, v.note)
     return table
 
 

@@ -12,20 +12,23 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from solarsynth import CLASSES
 from solarsynth.errors import SolarsynthError, nearest
 from solarsynth.metrics.skill import Forecast
+from solarsynth.observations.times import DAY
 
 if TYPE_CHECKING:
     from solarsynth.experiments import Run
+    from solarsynth.store import Entry
 
 SCENARIOS = ("none", "classical", "synthetic")
 RARE = ("A", "M", "X")  # Sect. 8.1 adds images to these
 STRONG = 3  # class M and above is a yes, Sect. 8.2
+VALIDATION = 0.25  # share of the days that are not tested
 STRONG_WEIGHTS = (0.1, 0.9)  # of no and yes in the cross-entropy, Sect. 8.2
 
 # On fewer test images no difference is judged.
@@ -107,6 +110,7 @@ class Uses:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self._generators: dict[str, Entry] = {}
 
     # --- data
 
@@ -133,6 +137,7 @@ class Uses:
         SolarsynthError
             If a part holds no day of either kind: one line that names it.
         """
+        from solarsynth.experiments import SPLIT_SEED
         from solarsynth.labelling import normalised_frames
         from solarsynth.splits import split, time_blocks
 
@@ -146,32 +151,36 @@ class Uses:
         label = (flare >= STRONG).astype(int)
         block = time_blocks(table["day"].to_numpy(), s.block_days)
         rules = {"method": s.split, "n_classes": 2}
-        test = split(label, block, test_fraction=s.test_fraction, seed=42, **rules)
+        test = split(label, block, test_fraction=s.test_fraction, seed=SPLIT_SEED, **rules)
         validation = np.zeros(len(table), bool)
         rest = np.flatnonzero(~test)
-        validation[rest] = split(label[rest], block[rest], test_fraction=0.25, seed=43, **rules)
+        validation[rest] = split(label[rest], block[rest], test_fraction=VALIDATION, seed=SPLIT_SEED + 1, **rules)
         for name, part in (("test", test), ("validation", validation), ("training", ~(test | validation))):
             if len(np.unique(label[part])) < 2:
                 kind = "days with a flare of class M or X" if not label[part].any() else "quiet days"
                 raise SolarsynthError(f"the {name} part holds no {kind}; choose another split or block_days")
         train = ~(test | validation)
-        rare = tuple(n for n in ("M", "X") if (flare[train] == CLASSES.index(n)).any())
+        rare = tuple(name for i, name in enumerate(CLASSES) if i >= STRONG and (flare[train] == i).any())
         return Task("days", image, label, flare, test, validation, rare, table["day"].to_numpy())
 
     # --- images that are added
 
     def generator_entry(self, task: Task, report: Callable | None = None):
         """Return the discrete model that has seen the task's training images and no others."""
-        if task.name == "classes":
-            return self.run.model_entry("discrete", report)
-        return self.run.daily_model_entry(*self._daily_training(task), report)
-
-    def _daily_training(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        used = task.train & (task.flare >= 0)
-        return task.image[used], task.flare[used]
+        if task.name not in self._generators:
+            used = task.train & (task.flare >= 0)  # a day without a flare has no class to learn
+            self._generators[task.name] = (
+                self.run.model_entry("discrete", report)
+                if task.name == "classes"
+                else self.run.daily_model_entry(task.image[used], task.flare[used], report)
+            )
+        return self._generators[task.name]
 
     def added(self, task: Task, trial: Trial) -> tuple[np.ndarray, np.ndarray]:
-        """Return the images (m, H, W) and labels (m,) that a trial adds; sets of other numbers are disjoint."""
+        """Return the images (m, H, W) and labels (m,) that a trial adds.
+
+        Synthetic sets of other numbers hold other images; classical ones other copies of the same few.
+        """
         from solarsynth.augmentation import CLASSIFICATION, FORECAST, augment
         from solarsynth.generator import device
 
@@ -179,7 +188,8 @@ class Uses:
         for name in task.rare if trial.amount else ():
             i = CLASSES.index(name)
             if trial.scenario == "synthetic":
-                image = self.synthetic(task, name, trial.number)[: trial.amount]
+                drawn, label = self.synthetic(task, trial.number)
+                image = drawn[label == i][: trial.amount]
                 if len(image) < trial.amount:
                     raise SolarsynthError(f"only {len(image)} synthetic images of class {name}, not {trial.amount}")
             else:
@@ -192,12 +202,12 @@ class Uses:
             labels.append(np.full(len(image), i if task.name == "classes" else 1))
         return np.concatenate(images), np.concatenate(labels)
 
-    def synthetic(self, task: Task, name: str, number: int) -> np.ndarray:
-        """Return the synthetic images of a class and a set, as many as the largest amount of the profile."""
-        entry = self.generator_entry(task)
-        drawn = self.run.drawn_by(entry, {name: max(self.amounts(task))}, seed=FIRST_SEED + number)
+    def synthetic(self, task: Task, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a set of synthetic images (n, H, W) and classes (n,), of each as many as the largest amount."""
+        counts = dict.fromkeys(task.rare, max(self.amounts(task)))
+        drawn = self.run.drawn_by(self.generator_entry(task), counts, seed=FIRST_SEED + number)
         with np.load(drawn.path / "samples.npz", allow_pickle=False) as file:
-            return file["image"]
+            return file["image"], file["label"]
 
     def amounts(self, task: Task) -> tuple[int, ...]:
         """Return the amounts per rare class: 200, 400, 600 (8.1) or 50 to 500 (8.2), scaled by the profile."""
@@ -215,6 +225,9 @@ class Uses:
         dict of str to ndarray
             ``test`` and ``validation``: probabilities (n, classes) of the held-out images, in their order.
         """
+        from solarsynth.experiments import CLASSIFIER_TRAINING, describe_device
+        from solarsynth.generator import classify
+
         run, s = self.run, self.run.settings
         binary = task.name == "days"
         image, label = self.added(task, trial)
@@ -229,26 +242,52 @@ class Uses:
             "task": task.name,
             "trial": asdict(trial),
             "classifier": [s.classifier, s.classifier_patch, s.trial_depth],
-            "images": s.trial_images,
+            "training": CLASSIFIER_TRAINING | {"cosine": True, "epochs": s.trial_epochs},
+            "weights": STRONG_WEIGHTS if binary else None,
         }
 
         def make(folder: Path) -> None:
             classes, weights = (2, STRONG_WEIGHTS) if binary else (len(CLASSES), None)
             model = run.train_trial(image, label, classes, weights, trial.number, folder)
-            np.savez(folder / "said.npz", **{name: predict(model, part) for name, part in held_out.items()})
+            np.savez(folder / "said.npz", **{name: classify(model, part) for name, part in held_out.items()})
             for left in folder.glob("*.safetensors"):
                 left.unlink()
 
-        entry = run.store.make("trial", make, params=params, upstream={"data": digest.hexdigest()[:16]})
+        upstream = {"data": digest.hexdigest()[:16]}
+        entry = run.store.make("trial", make, params=params, upstream=upstream, device=describe_device())
         with np.load(entry.path / "said.npz", allow_pickle=False) as file:
             return {name: file[name] for name in ("test", "validation")}
 
 
-def predict(model: Any, image: np.ndarray) -> np.ndarray:
-    """Return a classifier's probabilities (n, classes) for images (n, H, W) uint8."""
-    from solarsynth.features import in_batches
+def run_all(
+    uses: Uses, task: Task, plan: Iterable[Trial], report: Callable[[int, Trial], None] | None = None
+) -> tuple[dict[Trial, dict[str, np.ndarray]], dict[str, list[Trial]]]:
+    """Run trials; one that cannot be is named, and the others still run.
 
-    return in_batches(lambda x: model.logits(x[:, None].float() / 127.5 - 1).softmax(1), image, 256)
+    Parameters
+    ----------
+    uses : Uses
+    task : Task
+    plan : iterable of Trial
+    report : callable, optional
+        Called with the number of trials so far and the trial.
+
+    Returns
+    -------
+    said : dict
+        Per trial, what `Uses.probabilities` returned.
+    failed : dict
+        Per reason, the trials that could not be run.
+    """
+    said, failed = {}, {}
+    for number, trial in enumerate(plan, start=1):
+        try:
+            said[trial] = uses.probabilities(task, trial)
+        except SolarsynthError as error:
+            failed.setdefault(str(error), []).append(trial)
+        if report:
+            report(number, trial)
+    return said, failed
 
 
 def best_threshold(happened: np.ndarray, probability: np.ndarray) -> float:
@@ -272,7 +311,7 @@ def persistence(day: np.ndarray, strong: np.ndarray) -> np.ndarray:
     A day whose predecessor is not in the set is forecast quiet, the commoner case.
     """
     before = dict(zip(day.tolist(), np.asarray(strong, bool).tolist(), strict=True))
-    return np.array([before.get(int(d) - 86_400_000, False) for d in day])
+    return np.array([before.get(int(d) - DAY, False) for d in day])
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from solarsynth.diffusion.conditioning import null_like
-from solarsynth.diffusion.schedule import Schedule, per_image
+from solarsynth.diffusion.schedule import Schedule
 from solarsynth.errors import SolarsynthError, nearest
+from solarsynth.models.pixels import pixel_scales
 from solarsynth.models.scores import psnr
 
 # Training with preconditioning draws log σ ~ N(log σ_data + SHIFT, WIDTH²); Karras et al. 2022, Table 1, have
 # -1.2 and 1.2 for σ_data = 0.5, which is the same.
 LOG_SIGMA_SHIFT, LOG_SIGMA_WIDTH = -0.5, 1.2
-
-# Below this spread a pixel is treated as if it varied so much: the dark sky is not worth learning.
-LOWEST_SPREAD = 0.03
 
 PARAMETERISATIONS = ("eps", "x0", "preconditioned")
 
@@ -77,13 +75,17 @@ class Denoiser(nn.Module):
         self.min_snr = min_snr
         self.register_buffer("mean", torch.zeros(1, *shape))
         self.register_buffer("spread", torch.ones(1, *shape))
+        # σ_data on the CPU, found when first drawn from: reading `spread` every step would wait for the device.
+        self._sigma_data: Tensor | None = None
 
     @torch.no_grad()
     def fit(self, x_0: Tensor, condition: Tensor) -> None:
         """Take `mean`, `spread` and the condition's scales from the training set, (n, 1, H, W) and (n, d)."""
         if self.parameterisation == "preconditioned":
-            self.mean.copy_(x_0.mean(0))
-            self.spread.copy_(x_0.std(0, correction=0).clamp(min=LOWEST_SPREAD))
+            mean, spread = pixel_scales(x_0)
+            self.mean.copy_(mean)
+            self.spread.copy_(spread)
+            self._sigma_data = None
         self.network.condition.fit(condition)
 
     def describe(self) -> dict[str, Any]:
@@ -98,21 +100,22 @@ class Denoiser(nn.Module):
 
     def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw what a training batch of `shape` needs: time steps (B,) int64 and ε of that shape."""
-        return self.draw_steps(shape[0], generator), torch.randn(shape, generator=generator)
+        return self._draw_steps(shape[0], generator), torch.randn(shape, generator=generator)
 
-    def draw_steps(self, batch: int, generator: torch.Generator) -> Tensor:
+    def _draw_steps(self, batch: int, generator: torch.Generator) -> Tensor:
         """Draw the time steps (batch,) int64 of a training batch."""
         if self.parameterisation != "preconditioned":
             return torch.randint(1, self.schedule.n_steps, (batch,), generator=generator)
-        sigma_data = self.spread.square().mean().sqrt().cpu()
+        if self._sigma_data is None:
+            self._sigma_data = self.spread.square().mean().sqrt().cpu()
         log_sigma = LOG_SIGMA_SHIFT + LOG_SIGMA_WIDTH * torch.randn(batch, generator=generator)
-        return self.schedule.nearest_step(sigma_data * log_sigma.exp())
+        return self.schedule.nearest_step(self._sigma_data * log_sigma.exp())
 
     def eps(self, x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """Return ε_θ(x_t, t, c), shaped like `x_t`: the noise in it."""
         if self.parameterisation == "eps":
             return self.network(x_t, t, condition)
-        alpha_bar = per_image(self.schedule.alpha_bar, t, x_t)
+        alpha_bar = self.schedule.pick("alpha_bar", t, x_t)
         x_0 = self._x_0(x_t, t, condition)[0]
         return (x_t - alpha_bar.sqrt() * x_0) / (1 - alpha_bar).sqrt()
 
@@ -124,7 +127,7 @@ class Denoiser(nn.Module):
         the start.
         """
         x_t = self.schedule.add_noise(x_0, t, eps)
-        alpha_bar = per_image(self.schedule.alpha_bar, t, x_t)
+        alpha_bar = self.schedule.pick("alpha_bar", t, x_t)
         if self.parameterisation == "eps":
             predicted = self.network(x_t, t, condition)
             error = predicted - eps
@@ -147,7 +150,7 @@ class Denoiser(nn.Module):
         """
         if self.parameterisation == "x0":
             return self.network(x_t, t, condition), 1.0
-        sigma = per_image(self.schedule.sigma, t, x_t)
+        sigma = self.schedule.pick("sigma", t, x_t)
         total = (sigma**2 + self.spread**2).sqrt()
         noisy = x_t * (1 + sigma**2).sqrt() - self.mean
         c_skip, c_out = (self.spread / total) ** 2, sigma * self.spread / total

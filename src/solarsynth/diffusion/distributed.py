@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 
 import torch
 import torch.distributed as dist
 
 
-def start() -> None:
-    """Join the other processes if torchrun started this one; alone, do nothing."""
+def start(device: str) -> None:
+    """Join the other processes if torchrun started this one to work on `device`; alone, do nothing."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        if torch.cuda.is_available():
+        if device == "cuda":
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        dist.init_process_group("nccl" if device == "cuda" else "gloo")
 
 
 def stop() -> None:
@@ -40,21 +38,9 @@ def barrier() -> None:
         dist.barrier()
 
 
-@contextlib.contextmanager
-def first_then_others() -> Iterator[None]:
-    """Let process 0 run the body before all others: it makes what they then find made."""
-    if rank():
-        barrier()
-    yield
-    if not rank():
-        barrier()
-
-
-def agree(answer: bool) -> bool:
-    """Return process 0's answer in all processes."""
-    if not dist.is_initialized():
-        return answer
-    shared = [answer]
+def from_first(word: str = "") -> str:
+    """Return process 0's word in all processes; what the others pass does not count."""
+    shared = [word]
     dist.broadcast_object_list(shared, src=0)
     return shared[0]
 

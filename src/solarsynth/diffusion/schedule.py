@@ -37,6 +37,7 @@ class Schedule:
         self.alpha = 1 - self.beta
         self.alpha_bar = self.alpha.cumprod(0)
         self.sigma = ((1 - self.alpha_bar) / self.alpha_bar).sqrt()
+        self._tables: dict[tuple[str, torch.device], Tensor] = {}  # copies on the devices that asked
 
     def add_noise(self, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """Return x_t ~ q(x_t | x_0), the closed form inside Eq. 5.
@@ -51,8 +52,15 @@ class Schedule:
         -------
         Tensor, shaped like `x_0`
         """
-        alpha_bar = per_image(self.alpha_bar, t, x_0)
+        alpha_bar = self.pick("alpha_bar", t, x_0)
         return alpha_bar.sqrt() * x_0 + (1 - alpha_bar).sqrt() * eps
+
+    def pick(self, name: str, t: Tensor, like: Tensor) -> Tensor:
+        """Return an attribute's values at `t` (B,), shaped (B, 1, ...), with the device and dtype of `like`."""
+        key = (name, like.device)
+        if key not in self._tables:
+            self._tables[key] = getattr(self, name).to(like.device)
+        return self._tables[key][t].to(like.dtype).view(-1, *[1] * (like.ndim - 1))
 
     def nearest_step(self, sigma: Tensor) -> Tensor:
         """Return the time steps, at least 1, whose noise levels are nearest to `sigma` (in the logarithm)."""
@@ -60,8 +68,3 @@ class Schedule:
         above = torch.searchsorted(log_sigma, wanted).clamp(1, self.n_steps - 1)
         nearer_below = (wanted - log_sigma[above - 1]) < (log_sigma[above] - wanted)
         return (above - nearer_below.long()).clamp(min=1)
-
-
-def per_image(values: Tensor, t: Tensor, like: Tensor) -> Tensor:
-    """Pick ``values[t]`` and shape it (B, 1, ...) with the device and dtype of `like`."""
-    return values.to(like.device)[t].to(like.dtype).view(-1, *[1] * (like.ndim - 1))

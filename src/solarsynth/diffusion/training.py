@@ -238,6 +238,8 @@ def train(
 
     def check() -> None:
         if first_bad >= 0:
+            if not rank:
+                _write_log(folder, rows, model.score_name)
             raise SolarsynthError(
                 f"the loss is not finite after {int(first_bad) * batch:,} images; lower the learning rate "
                 f"(now {config.learning_rate:g})"
@@ -245,14 +247,14 @@ def train(
 
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         while step < steps:
-            index = torch.from_numpy(order.batch(step, batch)[mine]).to(device, non_blocking=True)
+            index = _to(torch.from_numpy(order.batch(step, batch)[mine]), device)
             x_0 = _scaled(data[index])
-            # Drawn on the CPU, for the whole batch, so that a run depends neither on its device nor on how many.
+            # Drawn on the CPU, for the whole batch, so that it depends neither on the device nor on how many there are.
             generator = torch.Generator().manual_seed(_mixed(config.seed, 2, step))
             drawn = model.draw((batch, *x_0.shape[1:]), generator)
-            drawn = [values[mine].to(device, non_blocking=True) for values in drawn]
+            drawn = [_to(values[mine], device) for values in drawn]
             dropped = torch.rand(batch, generator=generator)[mine] < config.condition_dropout
-            asked = drop(conditions[index], dropped.to(device, non_blocking=True))
+            asked = drop(conditions[index], _to(dropped, device))
             for group in optimiser.param_groups:
                 group["lr"] = config.learning_rate * _decay(step / steps, config)
             while True:
@@ -271,7 +273,8 @@ def train(
                 micro = -(-micro // 2)  # outside the handler, which holds on to the failed batch
                 torch.cuda.empty_cache()
                 print(
-                    f"too little memory for the batch: {micro} images at a time from here, same result", file=sys.stderr
+                    f"too little memory for the batch: {micro} images at a time from here, of the same batch",
+                    file=sys.stderr,
                 )
             norm = nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip or float("inf"))
             bad = ~(torch.isfinite(loss) & torch.isfinite(norm))
@@ -296,9 +299,8 @@ def train(
                 check()
                 if not rank:
                     _save_checkpoint(folder, identity, model, ema, optimiser, step, rows, sums.tolist(), counted)
+                    _write_log(folder, rows, model.score_name)
                 saved = time.perf_counter()
-    if not rank:
-        _write_log(folder, rows, model.score_name)
     distributed.barrier()
     return ema
 
@@ -333,6 +335,11 @@ def _decay(done: float, config: TrainingConfig) -> float:
 def _mixed(*numbers: int) -> int:
     """Return one seed made of several numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
+def _to(values: Tensor, device: torch.device) -> Tensor:
+    """Copy to a GPU while the CPU goes on, which needs pinned memory."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
 
 
 def _scaled(data: Tensor) -> Tensor:
@@ -381,6 +388,7 @@ def _load_checkpoint(folder, identity, model, ema, optimiser) -> tuple[int, list
         with safe_open(path, "pt") as file:
             metadata = file.metadata()
             if json.loads(metadata["identity"]) != json.loads(json.dumps(identity)):
+                print(f"{path}: of another configuration, starting anew", file=sys.stderr)
                 return fresh
             progress = json.loads(metadata["progress"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}

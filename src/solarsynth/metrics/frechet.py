@@ -79,9 +79,12 @@ def frechet_distance(a: np.ndarray | Gaussian, b: np.ndarray | Gaussian) -> floa
 
 
 def frechet_floor(real: np.ndarray, size: int, draws: int, seed: int = 0) -> np.ndarray:
-    """Return the distances (draws,) of real subsets of `size`, without replacement, to all real features (n, d)."""
+    """Return the distances (draws,) between `size` real features and all others of `real` (n, d).
+
+    The two share no image: a subset compared with a set that contains it would lie too near.
+    """
     rng = np.random.default_rng(seed)
-    if size >= len(real):
-        raise SolarsynthError(f"a floor at {size} images needs more real ones than {len(real)}")
-    reference = Gaussian.of(real)
-    return np.array([frechet_distance(real[rng.permutation(len(real))[:size]], reference) for _ in range(draws)])
+    if not 2 <= size <= len(real) - 2:
+        raise SolarsynthError(f"a floor at {size} images needs at least {size + 2} real ones, not {len(real)}")
+    orders = [rng.permutation(len(real)) for _ in range(draws)]
+    return np.array([frechet_distance(real[o[:size]], real[o[size:]]) for o in orders])

@@ -63,6 +63,13 @@ def class_scores(counts: np.ndarray) -> ClassScores:
     return ClassScores(f1, precision, recall)
 
 
+def spread(values: np.ndarray) -> float:
+    """Return the standard deviation of a sample of values (n,), NaN ones left out; NaN of fewer than two."""
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known)]
+    return float(known.std(ddof=1)) if len(known) > 1 else float("nan")
+
+
 @dataclass(frozen=True)
 class Forecast:
     """Counts of a yes/no forecast.

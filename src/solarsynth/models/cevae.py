@@ -14,14 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.models.pixels import pixel_scales
 from solarsynth.models.scores import psnr
 
 KL_WEIGHT = 0.01
 CONTEXT_SHARE = 0.5  # of the context encoder in the loss
 MASK_PROBABILITY = 2 / 3
-
-# Below this spread a pixel is treated as if it varied so much, as in the denoisers.
-LOWEST_SPREAD = 0.03
 
 
 @dataclass(frozen=True)
@@ -103,8 +101,9 @@ class CeVAE(nn.Module):
     @torch.no_grad()
     def fit(self, x_0: Tensor, condition: Tensor) -> None:
         """Take mean and spread of every pixel from the training images (n, 1, H, W)."""
-        self.mean.copy_(x_0.mean(0))
-        self.spread.copy_(x_0.std(0, correction=0).clamp(min=LOWEST_SPREAD))
+        mean, spread = pixel_scales(x_0)
+        self.mean.copy_(mean)
+        self.spread.copy_(spread)
 
     def describe(self) -> dict[str, Any]:
         """Return what defines it, as JSON types."""

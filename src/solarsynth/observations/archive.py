@@ -240,6 +240,8 @@ def read_chunk(array, number: int) -> np.ndarray:
         "chunks": array.chunks,
         "dtype": array.dtype.str,
         "compressor": compressors[0] if compressors else None,
+        "filters": [codec.get_config() for codec in array.filters],
+        "order": array.order,
     }
     return decode_chunk(raw, layout, number)
 
@@ -266,7 +268,7 @@ def decode_chunk(raw: bytes, layout: dict, number: int) -> np.ndarray:
     raw : bytes
         As stored.
     layout : dict
-        ``shape``, ``chunks``, ``dtype`` and ``compressor``, as in ``.zarray``.
+        ``shape``, ``chunks``, ``dtype``, ``compressor``, ``filters`` and ``order``, as in ``.zarray``.
     number : int
         Of the chunk along the first axis.
 
@@ -278,9 +280,15 @@ def decode_chunk(raw: bytes, layout: dict, number: int) -> np.ndarray:
     ------
     OSError
         If it is cut off.
+    SolarsynthError
+        If it is stored in a way that this does not undo.
     """
     import numcodecs
 
+    if layout.get("filters") or layout.get("order", "C") != "C":
+        raise SolarsynthError(
+            "frames with filters, or in Fortran order, cannot be read; write the archive without them"
+        )
     compressor = layout["compressor"]
     if compressor and compressor["id"] == "blosc":
         if len(raw) < 16 or int.from_bytes(raw[12:16], "little") != len(raw):

@@ -6,6 +6,7 @@ The store is 766 GB for the nine years; a labelled set touches a few thousand of
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -136,15 +137,19 @@ class YearIndex:
     exposure: np.ndarray
     layout: str
 
+    @functools.cached_property
+    def _layout(self) -> dict:
+        return json.loads(self.layout)
+
     @property
     def chunk(self) -> int:
         """Frames per chunk."""
-        return json.loads(self.layout)["chunks"][0]
+        return self._layout["chunks"][0]
 
     @property
     def size(self) -> int:
         """Side of the frames in pixels."""
-        return json.loads(self.layout)["shape"][1]
+        return self._layout["shape"][1]
 
 
 def read_index(remote: Remote, year: int, folder: Path) -> YearIndex:
