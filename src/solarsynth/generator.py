@@ -393,7 +393,7 @@ class Generator:
         if most <= SMALLEST_BATCH:
             return most
         best, tried = self._fastest.get(guidance.weight, (0, 0))
-        if most > tried and 2 * best > tried:  # never measured, or only as far as fewer images needed
+        if not tried or (most > tried and 2 * best > tried):  # never measured, or only as far as fewer images needed
             best, tried = self._fastest[guidance.weight] = self._measure_batches(guidance, most), most
         return min(best, most)
 
