@@ -1,4 +1,4 @@
-"""One step of ``gpu_jobs.sh``. Needs torch, numpy, pyyaml, filelock and safetensors only: no zarr, no click."""
+"""One step of ``gpu_jobs.sh``. Needs torch, timm, numpy, pyyaml, filelock and safetensors only: no zarr, no click."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
 from solarsynth.experiments import MODELS, Run, progress_line, set_seeds
+from solarsynth.store import Entry
 
-NETWORKS = ("cevae", "prior", *MODELS)
 OUT = Path(os.environ.get("OUT", "gpu-results"))
 
 
@@ -30,6 +31,14 @@ def run() -> Run:
     settings = dict(pair.split("=", 1) for pair in os.environ.get("SETTINGS", "").split())
     overrides = {key: yaml.safe_load(value) for key, value in settings.items()}
     return Run(os.environ.get("PROFILE", "gpu"), "labelled", data, overrides=overrides)
+
+
+def networks(this: Run, report: Callable | None = None) -> Iterator[tuple[str, Entry]]:
+    """Yield the name and the entry of every network, trained where it was not."""
+    for name in ("cevae", "prior", *MODELS):
+        yield name, this.entry(name, report, compiled=os.environ.get("COMPILE", "") == "1")
+    for seed in range(this.settings.classifier_seeds):
+        yield f"classifier-{seed}", this.classifier_entry(seed, report)
 
 
 def info() -> None:
@@ -54,8 +63,7 @@ def train() -> None:
             last[0] = time.monotonic()
             print(progress, flush=True)
 
-    for name in NETWORKS:
-        entry = this.entry(name, report, compiled=os.environ.get("COMPILE", "") == "1")
+    for name, entry in networks(this, report):
         print(f"{name}: {entry}", flush=True)
         shutil.copy(entry.path / "training.csv", OUT / f"{name}-training.csv")
         shutil.copy(entry.path / "manifest.json", OUT / f"{name}-manifest.json")
@@ -83,9 +91,7 @@ def weights() -> None:
     import torch
     from safetensors.torch import load_file, save
 
-    this = run()
-    for name in NETWORKS:
-        entry = this.entry(name)
+    for name, entry in networks(run()):
         full = load_file(entry.path / "model.safetensors")
         data = save({key: value.half() if value.dtype == torch.float32 else value for key, value in full.items()})
         for number, first in enumerate(range(0, len(data), 15_000_000)):

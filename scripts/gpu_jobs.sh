@@ -3,9 +3,9 @@
 #
 #   OUT=results scripts/gpu_jobs.sh [STEP ...]     steps: info bench train sample weights  (all by default)
 #
-# A slice ends after SECONDS_LIMIT (default 540) and exits with 75; run the same again and it goes on where it was, until it
-# exits with 0. It needs torch, numpy,
-# pyyaml, filelock and safetensors, and DATA, the labelled set in one file, made where zarr is:
+# A slice ends after SECONDS_LIMIT (default 540) and exits with 75; run the same again and it goes on where it was, until
+# it exits with 0. It needs torch, timm, numpy, pyyaml, filelock and safetensors, and DATA, the labelled set in one file,
+# made where zarr is:
 #
 #   solarsynth dataset --profile gpu --out gpu-set.npz
 #

@@ -1,5 +1,6 @@
 """Table 1 for a file of samples, and the feature spaces it needs."""
 
+import dataclasses
 import json
 import math
 import subprocess
@@ -28,7 +29,7 @@ from solarsynth.evaluation import (
 from solarsynth.experiments import Run
 from solarsynth.metrics import separation
 from solarsynth.metrics.skill import class_scores, confusion
-from solarsynth.models.classifier import Classifier, ClassifierConfig
+from solarsynth.models.classifier import Classifier, ClassifierConfig, starts_pretrained
 from solarsynth.tables import evaluation_table, table_1, table_d
 
 TINY = {
@@ -256,8 +257,40 @@ def test_classifiers_that_cannot_be(settings, match):
 
 
 def test_pretrained_weights_that_are_not_there(run):
-    with pytest.raises(SolarsynthError, match=r"not in timm's cache; set classifier_pretrained to 0"):
-        Run("smoke", "archive", run.data, overrides=TINY | {"classifier_pretrained": 1}).classifier_entry()
+    wanted = {"classifier_pretrained": "always"}
+    with pytest.raises(SolarsynthError, match="those of 12 blocks; set classifier_depth to 12"):
+        Run("smoke", "archive", run.data, overrides=TINY | wanted).classifier_entry()
+    wanted["classifier_depth"] = 12
+    with pytest.raises(SolarsynthError, match=r"not in timm's cache; set classifier_pretrained to auto or never"):
+        Run("smoke", "archive", run.data, overrides=TINY | wanted).classifier_entry()
+
+
+def test_classifiers_start_from_published_weights_where_they_are(tmp_path, monkeypatch):
+    """With a file of random weights where timm keeps its own: patches of 16 px, three channels, a thousand classes."""
+    import timm
+    from huggingface_hub import constants
+    from safetensors.torch import save_file
+
+    name = "deit_tiny_distilled_patch16_224"
+    config = ClassifierConfig(64, "tiny", 16, 5, 12)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    assert not starts_pretrained(config, "auto")
+    snapshot = tmp_path / f"models--timm--{name}.fb_in1k" / "snapshots" / "0"
+    snapshot.mkdir(parents=True)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("0")
+    published = timm.create_model(name, pretrained=False).state_dict()
+    save_file(published, snapshot / "model.safetensors")
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert starts_pretrained(config, "auto") and starts_pretrained(config, "always")
+    assert not starts_pretrained(config, "never")
+    assert not starts_pretrained(dataclasses.replace(config, depth=6), "auto")
+    found = Classifier(config, pretrained=True).network.state_dict()
+    torch.testing.assert_close(found["blocks.11.mlp.fc2.weight"], published["blocks.11.mlp.fc2.weight"])
+    one_channel = published["patch_embed.proj.weight"].sum(1, keepdim=True)
+    torch.testing.assert_close(found["patch_embed.proj.weight"], one_channel)
+    assert found["head.weight"].shape == (5, 192)
 
 
 def test_every_class_is_trained_on_as_often(run):

@@ -415,7 +415,8 @@ def test_the_gpu_jobs_train_sample_and_go_on(run, tmp_path):
 
     run().dataset.write(tmp_path / "set.npz")
     out = tmp_path / "out"
-    settings = " ".join(f"{key}={value}" for key, value in (TINY | {"sets": 1, "set_size": 5}).items())
+    gpu = {"sets": 1, "set_size": 5, "classifier_patch": 8, "classifier_images": 64, "classifier_seeds": 1}
+    settings = " ".join(f"{key}={value}" for key, value in (TINY | gpu).items())
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "OMP_NUM_THREADS": "1", "PYTHON": sys.executable}
     environment |= {"OUT": str(out), "DATA": str(tmp_path / "set.npz"), "PROFILE": "smoke", "SETTINGS": settings}
     environment |= {"SOLARSYNTH_ARTIFACTS": str(tmp_path / "store")}
@@ -426,7 +427,7 @@ def test_the_gpu_jobs_train_sample_and_go_on(run, tmp_path):
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     written = {path.name for path in out.iterdir()}
     assert {"device.json", "sets.jsonl", "embedding-gallery.npz", "cevae-training.csv"} <= written
-    assert {"prior-half.safetensors.0", "discrete-half.safetensors.0"} <= written
+    assert {"prior-half.safetensors.0", "discrete-half.safetensors.0", "classifier-0-training.csv"} <= written
     slice_over = subprocess.run(
         [*command, "train"], env=environment | {"SECONDS_LIMIT": "3"}, capture_output=True, text=True
     )

@@ -510,18 +510,9 @@ class Run:
             raise SolarsynthError("a classifier needs training images of two classes")
         # Repeating beats weighting: every batch then holds some images of a rare class.
         index = np.concatenate([np.resize(m, max(len(m) for m in members)) for m in members])
-        architecture = {
-            "kind": "classifier",
-            "image_size": s.image_size,
-            "size": s.classifier,
-            "patch": s.classifier_patch,
-            "depth": s.classifier_depth,
-            "n_classes": len(CLASSES),
-            "pretrained": bool(s.classifier_pretrained),
-        }
         return self._trained(
             "classifier",
-            architecture,
+            self._classifier(s.classifier_depth, len(CLASSES)),
             {"train_images": s.classifier_images, **CLASSIFIER_TRAINING},
             {},
             lambda: (data.image[index], data.label[index, None]),
@@ -529,6 +520,18 @@ class Run:
             report,
             seed=seed,
         )
+
+    def _classifier(self, depth: int, n_classes: int) -> dict[str, Any]:
+        from solarsynth.models.classifier import ClassifierConfig, starts_pretrained
+
+        s = self.settings
+        config = ClassifierConfig(s.image_size, s.classifier, s.classifier_patch, n_classes, depth)
+        pretrained = starts_pretrained(config, s.classifier_pretrained)
+        return {"kind": "classifier", "pretrained": pretrained} | config.as_dict()
+
+    def trial_classifier(self, n_classes: int) -> dict[str, Any]:
+        """Return the architecture of Section 8's classifiers."""
+        return self._classifier(self.settings.trial_depth, n_classes)
 
     def classify(self, image: np.ndarray, seed: int = 0) -> np.ndarray:
         """Return the classes (n,) int that the classifier of a seed sees in images (n, H, W) uint8."""
@@ -566,18 +569,9 @@ class Run:
         from solarsynth.diffusion.training import TrainingConfig, train
         from solarsynth.generator import build, device
 
-        s = self.settings
-        architecture = {
-            "kind": "classifier",
-            "image_size": s.image_size,
-            "size": s.classifier,
-            "patch": s.classifier_patch,
-            "depth": s.trial_depth,
-            "n_classes": n_classes,
-            "class_weight": class_weight,
-        }
+        architecture = self.trial_classifier(n_classes) | {"class_weight": class_weight}
         config = TrainingConfig(
-            max(1, round(s.trial_epochs * len(image))),
+            max(1, round(self.settings.trial_epochs * len(image))),
             **(CLASSIFIER_TRAINING | {"cosine": True}),
             seed=seed,
             log_every=max(64, len(image)),

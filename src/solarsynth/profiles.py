@@ -92,8 +92,8 @@ class Profile:
         Side of its tokens in pixels.
     classifier_depth : int
         Its number of transformer blocks; 12 is DeiT's.
-    classifier_pretrained : int
-        1: start from timm's ImageNet weights, which must be in its cache; 0: from scratch.
+    classifier_pretrained : {"never", "auto", "always"}
+        Whether it starts from timm's ImageNet weights; ``auto``: where they are on the machine.
     classifier_images : int
         Length of its training, in images.
     classifier_seeds : int
@@ -181,7 +181,7 @@ class Profile:
     classifier: str
     classifier_patch: int
     classifier_depth: int
-    classifier_pretrained: int
+    classifier_pretrained: str
     classifier_images: int
     classifier_seeds: int
     trial_depth: int
@@ -219,6 +219,7 @@ _CHOICES = {
     "split": ("blocked", "random"),
     "parameterisation": ("eps", "preconditioned"),
     "classifier": ("tiny", "small", "base"),
+    "classifier_pretrained": ("never", "auto", "always"),
     "attention": ("all", "inner", "none"),
     "sampler": ("ancestral", "ddim", "dpm-solver++"),
 }
@@ -232,7 +233,6 @@ _BOUNDS = {
     "condition_dropout": (0.0, 1.0),
     "dropout": (0.0, 0.9),
     "gradient_clip": (0.0, float("inf")),
-    "classifier_pretrained": (0, 1),
     "leak_synthetic": (0, 1),
     "min_snr": (0.0, float("inf")),
     "finetune_images": (0, float("inf")),

@@ -229,7 +229,6 @@ class Uses:
         from solarsynth.generator import classify
 
         run, s = self.run, self.run.settings
-        binary = task.name == "days"
         image, label = self.added(task, trial)
         image = np.concatenate([task.image[task.train], image])
         label = np.concatenate([task.label[task.train], label]).astype(np.int64)
@@ -238,16 +237,17 @@ class Uses:
         digest = hashlib.sha256()
         for array in (image, label, *held_out.values()):
             digest.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+        classes, weights = (2, STRONG_WEIGHTS) if task.name == "days" else (len(CLASSES), None)
+        pretrained = run.trial_classifier(classes)["pretrained"]
         params = {
             "task": task.name,
             "trial": asdict(trial),
-            "classifier": [s.classifier, s.classifier_patch, s.trial_depth],
+            "classifier": [s.classifier, s.classifier_patch, s.trial_depth] + ["pretrained"] * pretrained,
             "training": CLASSIFIER_TRAINING | {"cosine": True, "epochs": s.trial_epochs},
-            "weights": STRONG_WEIGHTS if binary else None,
+            "weights": weights,
         }
 
         def make(folder: Path) -> None:
-            classes, weights = (2, STRONG_WEIGHTS) if binary else (len(CLASSES), None)
             model = run.train_trial(image, label, classes, weights, trial.number, folder)
             np.savez(folder / "said.npz", **{name: classify(model, part) for name, part in held_out.items()})
             for left in folder.glob("*.safetensors"):

@@ -19,6 +19,7 @@ ARCHITECTURES = {
     "small": "deit_small_distilled_patch16_224",
     "base": "deit_base_distilled_patch16_224",
 }
+DEPTH = 12  # transformer blocks of all of them
 
 
 @dataclass(frozen=True)
@@ -55,18 +56,37 @@ class ClassifierConfig:
         return dataclasses.asdict(self)
 
 
-def _require_weights(name: str) -> None:
-    """Say so at once where weights are missing; timm would ask the network for a minute."""
+def starts_pretrained(config: ClassifierConfig, wanted: str) -> bool:
+    """Say whether a network starts from timm's ImageNet weights.
+
+    Parameters
+    ----------
+    config : ClassifierConfig
+    wanted : {"never", "auto", "always"}
+        ``auto``: where they are on this machine, or ``SOLARSYNTH_WEIGHTS=download`` lets them be fetched, and the
+        network has all of their blocks.
+
+    Raises
+    ------
+    SolarsynthError
+        With ``always``, if it cannot.
+    """
     from huggingface_hub import try_to_load_from_cache
 
-    repository = f"timm/{name}.fb_in1k"
-    if isinstance(try_to_load_from_cache(repository, "model.safetensors"), str):
-        return
-    if os.environ.get("SOLARSYNTH_WEIGHTS") != "download":
+    if wanted == "never":
+        return False
+    name = ARCHITECTURES[config.size]
+    # Asked of the cache alone: without a network timm would try for a minute.
+    here = isinstance(try_to_load_from_cache(f"timm/{name}.fb_in1k", "model.safetensors"), str)
+    here = here or os.environ.get("SOLARSYNTH_WEIGHTS") == "download"
+    if wanted == "always" and config.depth != DEPTH:
+        raise SolarsynthError(f"the weights of {name} are those of {DEPTH} blocks; set classifier_depth to {DEPTH}")
+    if wanted == "always" and not here:
         raise SolarsynthError(
-            f"the weights of {name} are not in timm's cache; set classifier_pretrained to 0, or fetch them with "
-            "SOLARSYNTH_WEIGHTS=download"
+            f"the weights of {name} are not in timm's cache; set classifier_pretrained to auto or never, or fetch "
+            "them with SOLARSYNTH_WEIGHTS=download"
         )
+    return here and config.depth == DEPTH
 
 
 class Classifier(nn.Module):
@@ -76,7 +96,7 @@ class Classifier(nn.Module):
     ----------
     config : ClassifierConfig
     pretrained : bool
-        Start from timm's ImageNet weights, which must be in its cache.
+        Start from timm's ImageNet weights: see `starts_pretrained`.
     class_weight : sequence of float, optional
         Weights of the classes in the cross-entropy.
 
@@ -96,8 +116,6 @@ class Classifier(nn.Module):
         super().__init__()
         import timm
 
-        if pretrained:
-            _require_weights(ARCHITECTURES[config.size])
         self.config = config
         self.network = timm.create_model(
             ARCHITECTURES[config.size],
