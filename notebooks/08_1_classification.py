@@ -170,7 +170,10 @@ for split in ("blocked", "random"):
     held = its.label[its.test]
     for scenario in SCENARIOS if s.leak_synthetic or there is uses else ("none", "classical"):
         group = [Trial(scenario, most if scenario != "none" else 0, k) for k in range(s.usage_sets)]
-        right = [parts["test"].argmax(1) == held for parts in run_all(there, its, group)[0].values()]
+        its_said, its_failed = run_all(there, its, group)
+        for reason, which in its_failed.items():
+            print(f"{split}, {scenario}: {len(which)} trials could not be run: {reason}")
+        right = [parts["test"].argmax(1) == held for parts in its_said.values()]
         row = {"all": [np.mean(r) for r in right]}
         row |= {n: [np.mean(r[held == i]) for r in right] for i, n in enumerate(CLASSES) if (held == i).any()}
         worth[f"{split}, {scenario}"] = {k: tables.number(np.mean(v), spread(v)) for k, v in row.items() if v}

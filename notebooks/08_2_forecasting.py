@@ -231,7 +231,9 @@ for split in ("blocked", "random"):
     }
     for scenario in SCENARIOS if s.leak_synthetic or there is uses else ("none", "classical"):
         amount = there.amounts(its)[-1] if scenario != "none" else 0
-        its_said, _ = run_all(there, its, [Trial(scenario, amount, k) for k in range(s.forecast_seeds)])
+        its_said, its_failed = run_all(there, its, [Trial(scenario, amount, k) for k in range(s.forecast_seeds)])
+        for reason, which in its_failed.items():
+            print(f"{split}, {scenario}: {len(which)} trials could not be run: {reason}")
         found = [Forecast.of(its_happened, judge(its, parts)) for parts in its_said.values()]
         if found:
             cells = {n: np.array([getattr(f, n.lower()) for f in found]) for n in skill}
@@ -262,20 +264,22 @@ for item, name in (("figure-10", "TSS"), ("figure-11", "HSS")):
         floor={k: round(float(v), 3) for k, v in baselines[name].items()} or None,
     )
 best = f"synthetic {amounts[-1]}" if not why else ""
-verdicts = (
-    {f"{r['score']}, {r['synthetic']}": r["synthetic images"] for _, r in differences.iterrows()} if not why else {}
-)
+reached = {name: values[best] for name, values in skill.items() if best in values}
+why = why or ("" if reached else "no synthetic trial could be run")
+ours = {name: round(float(np.nanmean(v)), 3) for name, v in reached.items()}
+ours |= {
+    f"{r['score']}, {r['synthetic']}": r["synthetic images"]
+    for _, r in differences.iterrows()
+    if r["synthetic"].startswith(f"{amounts[-1]} ")
+}
 this.record(
     "skill-8.2",
     status="missing" if why else "not-comparable",
     why=why or computed + "; the paper's ± spans amounts, ours seeds",
     published={name: list(value) for name, value in paper.SKILL_8_2.items()},
-    ours=None
-    if why
-    else {name: round(float(np.nanmean(skill[name][best])), 3) for name in skill}
-    | {k: v for k, v in verdicts.items() if f" {amounts[-1]} against" in k},
-    spread=None if why else {name: round(spread(skill[name][best]), 3) for name in skill},
-    floor=None if why else {f"{name}, persistence": round(float(b["persistence"]), 3) for name, b in baselines.items()},
+    ours=ours or None,
+    spread={name: round(spread(v), 3) for name, v in reached.items()} or None,
+    floor={f"{name}, persistence": round(float(b["persistence"]), 3) for name, b in baselines.items() if b} or None,
 )
 
 # %% [markdown]
