@@ -7,7 +7,7 @@ BIN     := .venv/bin
 
 .PHONY: help book test env notebooks lint clean
 help:
-	@echo "make book [PROFILE=smoke|laptop|gpu|paper] [SOURCE=simulated|archive DATA=folder]"
+	@echo "make book [PROFILE=smoke|laptop|gpu|paper] [SOURCE=archive|quicklook|sdoml DATA=...]"
 	@echo "make test       pytest --nbval-lax over tests/ and notebooks/"
 	@echo "make env        only the set-up, into .venv"
 	@echo "make notebooks  write every .ipynb from its .py"

@@ -66,8 +66,8 @@ labelled = run.dataset
 tables.funnel(labelled.funnel)
 
 # %% [markdown]
-# The paper's counts are for nine years of the full SDOMLv2 archive and HEK's whole list; ours are for the archive named in
-# the first line of output above. They are set side by side to show where each step bites, not to agree.
+# The paper's counts are for nine years of the full SDOMLv2 archive and HEK's whole list; ours are for this
+# run's archive. They are set side by side to show where each step bites, not to agree.
 #
 # ## Two scales of flux
 #
@@ -131,7 +131,7 @@ assert (labelling.class_of_flux(labelled.flux) == labelled.label).all()
 if labelled.about["split"] == "blocked":
     assert not set(labelled.block[labelled.test]) & set(labelled.block[~labelled.test])
 
-other = "computed as in Sect. 2.4, on another archive than the paper's"
+other = f"computed as in Sect. 2.4, {this.on_archive}"
 this.record("funnel", status="not-comparable", why=other, published=paper.FUNNEL, ours=labelled.funnel)
 this.record("figure-1", status="not-comparable", why=other, ours=labelled.counts())
 median = {
@@ -144,8 +144,8 @@ this.record("figure-a.1", status="not-comparable", why=other, ours={"median dela
 # %% [markdown]
 # ## Takeaways
 #
-# - Each step loses events: most detections have no class of their own, and several share a frame.
+# - Each step loses events: in HEK's whole list most detections have no class of their own, and several share a frame.
 # - The set is as unbalanced as the Sun. That imbalance is the paper's reason to draw synthetic flares.
-# - A split at random leaks; every page says which split it used.
+# - A split at random leaks; every page's first line of output says which split it used.
 #
 # **Next:** {doc}`02_simulated_sun`, the Sun that needs no data.

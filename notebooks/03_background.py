@@ -69,7 +69,7 @@ last = schedule.n_steps - 1
 steps = [0, *(int(last * f) for f in (0.05, 0.1, 0.2, 0.4, 0.6)), last]
 brightest = int(np.argmax(run.dataset.flux))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-forward", "caption": "The forward process on the frame with the strongest flare of the set: at t = 0 all but the image, at the last step nothing of it."}, "image": {"alt": "Seven copies of one Sun with increasing noise"}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-forward", "caption": "The forward process on the frame with the strongest flare of the set: almost untouched at t = 0, almost nothing left of it at the last step."}, "image": {"alt": "Seven copies of one Sun with increasing noise"}}
 this.figure(figures.forward_process(schedule, run.dataset.image[brightest], steps), "figure-forward")
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "figure-schedule", "caption": "The schedule: variance of a step, share of the image that is left, and noise level relative to the image."}, "image": {"alt": "Three curves against the time step"}}
@@ -108,11 +108,11 @@ print(f"noise level there: sigma = {schedule.sigma[-1]:.1f}, against a spread of
 # \hat\epsilon_\theta(x_t, c) = (1 + w)\,\epsilon_\theta(x_t, c) - w\,\epsilon_\theta(x_t) .
 # $$ (eq-guidance)
 #
-# $w = 0$ asks plainly; the authors' `cfg_scale = 3` interpolates and equals $w = 2$ here.
+# $w = 0$ asks plainly; the code lineage's `cfg_scale = 3` interpolates and equals $w = 2$ here.
 #
 # ## Fewer steps
 #
-# The paper walks back all 999 steps. The reverse process also has a deterministic twin, an ordinary differential
+# The ancestral sampler walks back every step, 999 of them. The reverse process also has a deterministic twin, an ordinary differential
 # equation, that a good solver follows in 15 to 20 steps: DPM-Solver++ ({cite:t}`lu2022`). Its time steps are spaced evenly in
 # $\sigma^{1/7}$ ({cite:t}`karras2022`), so most of them lie where the image takes shape:
 
@@ -132,6 +132,6 @@ assert torch.all(schedule.sigma.diff() > 0)
 #
 # - Forward is fixed and closed-form, backward is learned; Eq. 5 is all there is to training.
 # - Guidance trades diversity for obedience with one number, $w$.
-# - At the last step a trace of the image is left; later pages check that it does not shift the brightness.
+# - At the last step a trace of the image is left; training sees it and sampling does not, which may shift the brightness. This book does not measure by how much.
 #
 # **Next:** {doc}`04_methodology`, the network and its training.

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 4 · Sampling: how few steps are enough
 #
-# The paper samples with all 999 steps of the reverse process. This page compares its sampler with two fast ones on the same
+# The paper samples as its Eqs. 3 and 4 say, by every step of the reverse process, 999 of them in its code lineage. This page compares its sampler with two fast ones on the same
 # trained model, and finds the fewest steps that nobody can tell from the longest run, on a scale of what real images differ among themselves.
 #
 # | sampler | steps | noise |
@@ -52,8 +52,8 @@ print(this.source_note)
 
 # %% [markdown]
 # The rule for the default: the fewest steps of `dpm-solver++` whose distance exceeds neither its own longest run nor the paper's sampler, where
-# that was run, by more than the spread of real sets. On the published run, a longer training than `laptop`'s on real frames, with 250 and 999 steps
-# compared, it gives 10, which `laptop` uses; a profile whose `quality_steps` is smaller compares less. Distances from the real sets' band that remain
+# that was run, by more than the spread of real sets. `laptop` uses the number that the published run found, a longer training than `laptop`'s on real
+# frames, with 250 and 999 steps compared; a profile whose `quality_steps` is smaller compares less. Distances from the real sets' band that remain
 # with many steps are the model's, not the sampler's.
 #
 # ## The scale

@@ -27,7 +27,7 @@ profile: str = "smoke"  # smoke, laptop, gpu, paper, or the path of a YAML file
 source: str = "simulated"  # simulated, archive, quicklook or sdoml
 data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
 seed: int = 0  # seed of training and sampling
-guidance: float = 2.0  # w of Eq. 6
+guidance: float = None  # w of Eq. 6; None: as the profile says
 sampler: str = None  # ancestral (the paper), ddim or dpm-solver++; None: as the profile says
 sampling_steps: int = None  # network evaluations per image
 sets: int = None  # sets per model in the proportions of the data, and as many with all classes alike
@@ -151,15 +151,16 @@ purity.round(3)
 # (table-1)=
 # ## Table 1
 #
-# Held-out real images, the paper's *GT*, and the generated sets, all compared with the training images. Cluster error and distances aim at 0,
+# Held-out real images, the paper's *GT*, and the generated sets, all compared with the training images. Cluster error and the Fréchet distances aim at 0,
 # all other rows at 1: the paper's arrows are wrong for cluster distance and std. F1, precision and recall are ratios to the values of the
-# same classifiers on held-out real images. The ± of cluster metrics is the spread over sets, that of distances and neighbours, which are
-# taken over all sets together, the jackknife's error over sets, that of scores the spread over classifiers. N says over how many images.
-# The last column is what real images in sets of that size have, 5th to 95th percentile: training images among the other training images, or, for
-# scores, resampled held-out images. A star marks the best of ours where it leads by more than the spreads.
+# same classifiers on held-out real images, which count in the samples' mix of classes. The ± of cluster metrics is the spread over sets, that of distances and neighbours, which are
+# taken over all sets together, the jackknife's error over sets, that of scores the spread over classifiers. N says over how many images;
+# the column of held-out images is over all of them, whatever N. The last column is what sets of real images have, 5th to 95th percentile, or the extremes
+# of few draws: for cluster metrics sets of the same size from a quarter of the training images, against clusters of the others; for distances and neighbours as many
+# training images, at most half, and the others; for scores resampled held-out images. A star marks the best of ours where it leads by more than the spreads.
 #
-# The real sets are drawn from the training images, among which every image has neighbours an hour away; the held-out images are of other
-# weeks, and a model that has learnt the Sun instead of its training set would lie with them.
+# The real sets are drawn from the training images, among which images close in time are nearly the same. With a blocked split the held-out
+# images are of other weeks, and a model that has learnt the Sun instead of its training set would lie with them.
 #
 # The ceVAE is this run's, trained on its own images, so *the distance from the real sets* is what compares with the paper. A Fréchet distance is called FID only with
 # the network FID means; without those weights the ceVAE's and the classifier's space stand in.
@@ -172,7 +173,7 @@ for name in (BASELINE, *MODELS):
         real_images, drawn[name], pooled, report=lambda what, name=name: print(name, what, file=sys.stderr)
     )
 tested = labelled.image[labelled.test], labelled.label[labelled.test]
-truth = {v.metric: v.value for v in evaluate(real_images, [tested[0]], tested)}
+truth = {v.metric: v.value for v in evaluate(real_images, [tested[0]], tested)} if len(tested[0]) else {}
 tables.table_1(found, truth)
 
 # %% tags=["hide-input"]
@@ -187,13 +188,14 @@ def clustered(sets):
 
 measured = {name: clustered(sets_of) for name, sets_of in drawn.items()}
 floors = {n: real_images.cluster_floor(n) for n in sorted({20, 50, 100, 200, 500, 1000, s.set_size})}
-this.figure(figures.cluster_floor(floors, {**measured, "held out": clustered([tested[0]])}, s.set_size))
+held_out = {"held out": clustered([tested[0]])} if len(tested[0]) else {}
+this.figure(figures.cluster_floor(floors, measured | held_out, s.set_size))
 
 # %% tags=["hide-input"]
 for model, values in found.items():
     for v in values:
-        if np.isfinite(v.low):
-            verdict = "within" if v.low <= v.value <= v.high else "outside"
+        if v.within is not None:
+            verdict = "within" if v.within else "outside"
             print(f"{model}, {v.metric}: {v.value:.3g}, {verdict} what real sets span ({v.low:.3g} to {v.high:.3g})")
 
 # %% tags=["hide-cell"]
@@ -206,6 +208,10 @@ by_metric = {
     v.metric: {m: next(x for x in vs if x.metric == v.metric) for m, vs in found.items()} for v in found[BASELINE]
 }
 absent = [metric for metric, models in by_metric.items() if models[BASELINE].note.startswith(tables.MISSING)]
+
+
+# The floors are the same for all models; the baseline has none of scores, for it is asked for no class.
+floor = {k: next((v for v in models.values() if np.isfinite(v.low)), None) for k, models in by_metric.items()}
 
 
 def ledger_values(field):
@@ -221,16 +227,12 @@ for metric, value in truth.items():
 this.record(
     "table-1",
     status="not-comparable",
-    why="computed as defined, on another archive, in the space of a ceVAE trained on it"
+    why=f"computed as defined, {this.on_archive}, in the space of a ceVAE trained on it"
     + (f"; weights not available for {', '.join(absent)}" if absent else ""),
     published={name: {model: value[0] for model, value in row.items()} for name, row in paper.TABLE_1.items()},
     ours=ours,
     spread=ledger_values("spread"),
-    floor={
-        k: [float(f"{v.low:.4g}"), float(f"{v.high:.4g}")]
-        for k, m in by_metric.items()
-        if np.isfinite((v := m[BASELINE]).low)
-    },
+    floor={k: [float(f"{v.low:.4g}"), float(f"{v.high:.4g}")] for k, v in floor.items() if v},
 )
 this.record(
     "figure-3",
@@ -243,7 +245,7 @@ this.record(
 this.record(
     "figure-5",
     status="not-comparable",
-    why=f"all three models, on another archive; classes without a training image: {', '.join(set(CLASSES) - set(drawable)) or 'none'}",
+    why=f"all three models, {this.on_archive}; classes without a training image: {', '.join(set(CLASSES) - set(drawable)) or 'none'}",
     ours={"images": sum(len(label) for _, label in gallery.values())},
 )
 this.record(
@@ -264,7 +266,8 @@ this.record(
 #
 # - Samples are shown as they came, with the real image nearest to each.
 # - Every number that could be computed stands beside the value that real images have.
-# - Ask again: `papermill notebooks/06_results.ipynb out.ipynb -p guidance 0.5` keeps the models and draws anew.
+# - Ask again: `papermill notebooks/06_results.ipynb out.ipynb -p profile laptop -p guidance 0.5` keeps the models and draws anew; add the
+#   `source` and `data` of the run you mean.
 # - Your own samples: `solarsynth evaluate samples.npz --reference ARCHIVE` gives this table for any file of `image` and `label`.
 #
 # **Next:** {doc}`07_image_analysis`, where on the Sun the samples vary.

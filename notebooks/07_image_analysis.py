@@ -108,7 +108,7 @@ assert table[["beyond 60°, real", "beyond 60°, drawn"]].stack().between(0, 1).
 this.record(
     "figure-4",
     status="not-comparable",
-    why="the paper shows maps without numbers; ours are of another archive, with the agreement's real-against-real floor",
+    why=f"the paper shows maps without numbers; ours are {this.on_archive}, with the agreement's real-against-real floor",
     ours={"agreement": {name: round(float(v), 3) for name, v in table["agreement"].items()}},
     floor={
         name: [round(float(row["floor, 5 %"]), 3), round(float(row["floor, 95 %"]), 3)]

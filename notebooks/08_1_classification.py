@@ -17,8 +17,9 @@
 # rare class the paper reaches 81.9 % and 29.1 % (Sect. 8.1), and says that classical augmentation does not do the same. It has one split, three
 # sets per amount and no interval.
 #
-# Here every trial has a rival with the same test images, the same seed and the same number of images; their difference is paired, and its
-# bootstrap interval resamples both the test images and the trials. So *helped*, *hurt* and *can't be told apart* are told apart.
+# Here every trial with synthetic images has two rivals with the same test images and the same seed: one with nothing added, and one with as many
+# classical copies. The differences are paired, and their bootstrap intervals resample both the test images and the trials. So the page can say *helped*,
+# *hurt* or *can't be told apart*, and *too few to tell* below five test images of a class.
 #
 # | Paper | Here |
 # | --- | --- |
@@ -132,9 +133,13 @@ rows = []
 for name in tested:
     count = int((label == CLASSES.index(name)).sum())
     for rival in ("none", "classical"):
-        ours, theirs = together("synthetic", most), together(rival, most if rival != "none" else 0)
-        if not ours or len(ours) != len(theirs):
+        pairs = [
+            (Trial("synthetic", most, k), Trial(rival, most if rival != "none" else 0, k)) for k in range(s.usage_sets)
+        ]
+        pairs = [pair for pair in pairs if pair[0] in said and pair[1] in said]
+        if not pairs:
             continue
+        ours, theirs = ([said[pair[side]]["test"] for pair in pairs] for side in (0, 1))
         found = paired_difference(ours, theirs, score[name], count)
         published = paper.ACCURACY_8_1.get(name)
         claimed = f"{published[1] - published[0]:+.3f}" if published and rival == "none" else ""
@@ -195,7 +200,7 @@ def per_amount(scenario, statistic):
 
 
 status = "not-comparable" if tested else "missing"
-at = f"on another archive, with {most} images instead of 600, {s.usage_sets} trials each"
+at = f"{this.on_archive}, with {most} images instead of 600, {s.usage_sets} trials each"
 for item, scenario in (("figure-6", "synthetic"), ("figure-7", "classical")):
     this.record(
         item,

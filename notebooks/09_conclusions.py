@@ -40,8 +40,7 @@ with pd.option_context("display.max_colwidth", None):
     display(tables.claims(entries))
 
 # %% [markdown]
-# A value that differs on another archive, at another size, refutes nothing: {doc}`../status` says for every item whether the two can be
-# compared. What a claim needs to be checked at full size is a profile away, `gpu` or `paper`, and the paper's data, `sdoml`.
+# A value that differs on another archive, at another size, refutes nothing: {doc}`../status` says for every item on what the two differ. What a claim needs to be checked at full size is a profile away, `gpu` or `paper`, and the paper's data, `sdoml`.
 #
 # ## How the items stand in this run
 

@@ -47,8 +47,8 @@ print(this.source_note)
 # %% [markdown]
 # ## Data
 #
-# An archive with smaller frames cannot show what larger ones would be. Then this page alone goes to the simulated Sun, says so under
-# the figure, and the ledger holds it.
+# An archive with smaller frames cannot show what larger ones would be, and one that was fetched is made at the size of the run. Then this
+# page goes to the simulated Sun, says so under the figure, and the ledger holds it.
 
 # %% tags=["hide-input", "remove-stderr"]
 s = run.settings
@@ -62,7 +62,7 @@ changes = {
 if run.source != "labelled" and (run.source == "simulated" or min(run.archive().shape) >= large_size):
     large = run.variant(**changes)
 else:
-    print(f"the frames of this source are smaller than {large_size} px: the simulated Sun instead")
+    print(f"the frames of this run's archive are smaller than {large_size} px: the simulated Sun instead")
     large = run.variant(source="simulated", **changes)
 print(f"{len(large.dataset):,} labelled images of {large_size} px, source {large.source}")
 

@@ -95,8 +95,8 @@ tables.table_d("table-d.3", scores["embedding"])
 tables.table_d("table-d.4", scores["continuous"])
 
 # %% [markdown]
-# A dash marks a class without a tested image. Real images are tested as they occur, generated ones with all classes alike: precision
-# therefore compares within a table, not between D.1 and the others.
+# A dash marks a class without a tested image. Real images are tested as they occur, generated ones with all classes alike: precision and F1
+# therefore compare within a table, not between D.1 and the others. Table 1's ratios take the real images in the samples' mix.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "figure-confusion", "caption": "Confusion matrices of all classifiers together, in per cent of each row."}, "image": {"alt": "Four matrices of five classes by five classes"}}
 this.figure(figures.confusion_matrices({name: sum(matrices) for name, matrices in counts.items()}))
@@ -108,7 +108,7 @@ for number, name in enumerate(("real", "discrete", "embedding", "continuous"), s
     this.record(
         f"table-d.{number}",
         status="not-comparable",
-        why=f"DeiT-{s.classifier} of {s.classifier_depth} blocks, {s.classifier_seeds} seeds, on another archive"
+        why=f"DeiT-{s.classifier} of {s.classifier_depth} blocks, {s.classifier_seeds} seeds, {this.on_archive}"
         + (
             ""
             if set(np.unique(sets[name][1])) == set(range(5))

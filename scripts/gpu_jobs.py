@@ -95,7 +95,7 @@ def weights() -> None:
         full = load_file(entry.path / "model.safetensors")
         data = save({key: value.half() if value.dtype == torch.float32 else value for key, value in full.items()})
         for number, first in enumerate(range(0, len(data), 15_000_000)):
-            (OUT / f"{name}-half.safetensors.{number}").write_bytes(data[first : first + 15_000_000])
+            (OUT / f"{name}-half.safetensors.{number:03d}").write_bytes(data[first : first + 15_000_000])
 
 
 STEPS = {"info": info, "train": train, "sample": sample, "weights": weights}

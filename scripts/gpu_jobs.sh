@@ -50,9 +50,13 @@ step() {
 for one in "$@"; do
   step "$one"
   code=$?
+  # 137 is a kill: by the slice's end or, before it, for want of memory.
   case $code in
-    0) ;;
-    124 | 130 | 137) echo "slice over in step '$one': run the same again to go on"; exit 75 ;;
+    0) continue ;;
+    137) [ "$SECONDS" -ge "$END" ] || exit "$code" ;;
+    124 | 130) ;;
     *) exit "$code" ;;
   esac
+  echo "slice over in step '$one': run the same again to go on"
+  exit 75
 done

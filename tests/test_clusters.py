@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.metrics.clusters import Clusters, halves_floor, noise_floor
+from solarsynth.metrics.clusters import Clusters, cross_fit, noise_floor
 
 CENTRES = 100 * np.eye(5)
 
@@ -50,21 +50,35 @@ def test_spread(clusters):
     assert error == pytest.approx(0) and distance == pytest.approx(2, rel=0.02) and std == pytest.approx(2, rel=0.05)
 
 
-def test_the_floor_is_that_of_multinomial_counts(clusters):
-    # E Σ ((f - p) / p)² = Σ (1 - p) / (p n), for five equal clusters 4 · 5 / n = 20 / n.
-    floor = noise_floor(clusters, blobs([1000] * 5), size=500, draws=400)
-    assert floor[:, 0].mean() == pytest.approx(20 / 500, rel=0.1)
+# E Σ ((f - p) / p)² = Σ (1 - p) / (p n) for a sample of n, for five equal clusters 4 · 5 / n = 20 / n. Halves of 2 n:
+# what one gains the other loses, so their shares differ by twice the deviation of one, a hypergeometric with half
+# the variance of a sample: 4 · ½ · 20 / n.
+
+
+def test_the_floor_is_that_of_multinomial_counts():
+    floor = noise_floor(cross_fit(blobs([4000] * 5), 10, 0.5), draws=400, size=500)
+    assert floor[:, 0].mean() == pytest.approx(20 / 500 + 4 * 0.5 * 20 / 10_000, rel=0.1)
     assert np.abs(floor[:, 1:].mean(0) - 1).max() < 0.01
 
 
 def test_halves_are_as_far_apart_as_two_samples_are():
-    # What one half gains the other loses: their shares differ by twice the deviation of one, a hypergeometric
-    # with half the variance of a sample of 2500, so E Σ ((f - p) / p)² = 4 · ½ · 20 / 2500.
-    floor = halves_floor(blobs([1000] * 5), draws=60)
+    floor = noise_floor(cross_fit(blobs([1000] * 5), 60, 0.5), draws=60)
     assert floor[:, 0].mean() == pytest.approx(4 * 0.5 * 20 / 2500, rel=0.3)
     assert np.abs(floor[:, 1:].mean(0) - 1).max() < 0.02
     with pytest.raises(SolarsynthError, match="at least 5 reference images, not 4"):
-        halves_floor(np.zeros((8, 2)), 1)
+        cross_fit(np.zeros((8, 2)), 1, 0.5)
+
+
+def test_the_floor_spans_what_a_perfect_generator_draws():
+    """Sets of the very images that K-means was fitted on would lie nearer than any new ones in 64 dimensions."""
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(1600, 64))
+    fitted, floor = Clusters(real), noise_floor(cross_fit(real, 4), draws=200, size=200)
+    new = np.array([astuple(fitted.compare(rng.normal(size=(200, 64)))) for _ in range(100)])
+    low, high = np.percentile(floor, [5, 95], axis=0)
+    assert (((new >= low) & (new <= high)).mean(0) > 0.7).all()
+    seen = noise_floor([(fitted, real)], draws=200, size=200)
+    assert np.median(new[:, 1]) > np.percentile(seen[:, 1], 90)
 
 
 @pytest.mark.parametrize("features", [np.full((10, 5), np.nan), np.empty((0, 5))])

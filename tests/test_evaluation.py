@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from solarsynth.evaluation import (
     jackknife,
     range_warning,
     read_samples,
+    scores,
     span,
 )
 from solarsynth.experiments import Run
@@ -258,11 +260,23 @@ def test_classifiers_that_cannot_be(settings, match):
 
 def test_pretrained_weights_that_are_not_there(run):
     wanted = {"classifier_pretrained": "always"}
-    with pytest.raises(SolarsynthError, match="those of 12 blocks; set classifier_depth to 12"):
+    with pytest.raises(SolarsynthError, match="those of 12 blocks, not 1; set classifier_depth and trial_depth to 12"):
         Run("smoke", "archive", run.data, overrides=TINY | wanted).classifier_entry()
     wanted["classifier_depth"] = 12
-    with pytest.raises(SolarsynthError, match=r"not in timm's cache; set classifier_pretrained to auto or never"):
+    with pytest.raises(SolarsynthError, match=r"not in timm's cache.*; set classifier_pretrained to auto or never"):
         Run("smoke", "archive", run.data, overrides=TINY | wanted).classifier_entry()
+
+
+def test_weights_that_cannot_be_fetched_leave_auto_without_them(tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("SOLARSYNTH_WEIGHTS", "download")
+    config = ClassifierConfig(64, "tiny", 16, 5, 12)
+    assert not starts_pretrained(config, "auto")
+    with pytest.raises(SolarsynthError, match="not to be fetched"):
+        starts_pretrained(config, "always")
 
 
 def test_classifiers_start_from_published_weights_where_they_are(tmp_path, monkeypatch):
@@ -316,12 +330,65 @@ def test_scores_compare_the_classes_that_both_sides_hold(run):
     assert len(rows) == 15 and rows[0].metric == "F1, class A"
 
 
+class Told:
+    """A run whose classifiers say what is written in the images' first row: 0.7 right, the rest a class too low."""
+
+    def __init__(self, counts, classifiers):
+        self.settings = SimpleNamespace(classifier_seeds=classifiers, floor_draws=200)
+        image, label = self.draw(counts, 0)
+        self.dataset = SimpleNamespace(image=image, label=label, test=np.ones(len(label), bool))
+
+    @staticmethod
+    def draw(counts, seed):
+        rng, label = np.random.default_rng(seed), np.repeat(np.arange(5), counts)
+        said = np.where(rng.random((3, len(label))) < 0.7, label, np.maximum(label - 1, 0))
+        return said.T[:, None].astype(np.uint8), label
+
+    def classify(self, image, seed=0):
+        return image[:, 0, 0].astype(int)  # all of them agree
+
+
+def test_a_perfect_generator_has_the_scores_of_real_images_in_any_mix():
+    """Precision depends on how common classes are: 50 held-out images of X among 4000, but a fifth of the samples."""
+    run = Told([100, 1000, 2500, 350, 50], 3)
+    values = scores(Reference(run), *run.draw([400] * 5, 1))
+    assert [v.value for v in values] == pytest.approx([1, 1, 1], abs=0.05)
+    assert all(v.within for v in values) and values[0].floor_images == values[0].images == 2000
+    width = [v.high - v.low for v in scores(Reference(run), *run.draw([400] * 5, 1))]
+    alone = Told([100, 1000, 2500, 350, 50], 1)
+    assert width == pytest.approx([v.high - v.low for v in scores(Reference(alone), *run.draw([400] * 5, 1))])
+    worse, label = run.draw([400] * 5, 1)
+    values = scores(Reference(run), np.roll(worse, 300, 0), label)
+    assert not any(v.within for v in values)
+
+
+def test_scores_in_another_mix_are_weighted_ones():
+    from sklearn.metrics import precision_recall_fscore_support
+
+    run, mix = Told([20, 200, 500, 70, 10], 1), np.array([5, 0, 100, 30, 60])
+    label, said = run.dataset.label, run.classify(run.dataset.image)
+    ours = Reference(run).real_scores(mix)[0]
+    weight = (mix / np.bincount(label))[label]
+    theirs = precision_recall_fscore_support(label, said, sample_weight=weight, labels=range(5), zero_division=0)
+    here = mix > 0
+    for found, expected in zip((ours.precision, ours.recall, ours.f1), theirs, strict=False):
+        np.testing.assert_allclose(found[here], expected[here])
+        assert np.isnan(found[~here]).all()
+
+
 def test_the_jackknife_of_a_mean_is_its_standard_error():
     parts = list(np.random.default_rng(0).normal(size=(8, 40)))
-    error = jackknife(parts, lambda some: np.array([np.concatenate(some).mean()]))[0]
+    mean = lambda some: np.array([np.concatenate(some).mean()])  # noqa: E731
+    error = jackknife(parts, mean, mean(parts))[0]
     means = [part.mean() for part in parts]
     assert error == pytest.approx(np.std(means, ddof=1) / np.sqrt(8))
-    assert np.isnan(jackknife(parts[:1], lambda some: np.array([1.0, 2.0]))).all()
+
+    def refuses(some):
+        raise SolarsynthError("too few")
+
+    # One set is not measured again, and a value outlives an error that cannot be had.
+    assert np.isnan(jackknife(parts[:1], refuses, np.array([1.0, 2.0]))).all()
+    assert np.isnan(jackknife(parts, refuses, np.array([1.0]))).all()
 
 
 def test_the_extremes_of_few_draws_are_called_so():
@@ -423,7 +490,8 @@ def test_table_1_marks_a_best_value_only_beyond_the_spreads():
     assert ours["discrete"] == "1.1 ± 0.05 *" and published["discrete"] == "0.921 ± 0.0037"
     assert ours["real, held out"] == "1.02" and published["real, held out"] == "1" and ours["real sets"] == "0.9 to 1.1"
     assert (
-        table.loc["FID CLIP → 0", "this run"]["ceVAE"] == "–" and table.loc["FID CLIP → 0", "paper"]["ceVAE"] == "5.05"
+        table.loc["FID CLIP → 0", "this run"]["ceVAE"] == "weights not available"
+        and table.loc["FID CLIP → 0", "paper"]["ceVAE"] == "5.05"
     )
     near = far | {"continuous": rows(0.88, 0.05)}
     assert "*" not in "".join(map(str, table_1(near, {"Cluster distance": 1.02}).to_numpy().ravel()))

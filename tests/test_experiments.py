@@ -427,7 +427,7 @@ def test_the_gpu_jobs_train_sample_and_go_on(run, tmp_path):
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     written = {path.name for path in out.iterdir()}
     assert {"device.json", "sets.jsonl", "embedding-gallery.npz", "cevae-training.csv"} <= written
-    assert {"prior-half.safetensors.0", "discrete-half.safetensors.0", "classifier-0-training.csv"} <= written
+    assert {"prior-half.safetensors.000", "discrete-half.safetensors.000", "classifier-0-training.csv"} <= written
     slice_over = subprocess.run(
         [*command, "train"], env=environment | {"SECONDS_LIMIT": "3"}, capture_output=True, text=True
     )

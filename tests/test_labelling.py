@@ -120,6 +120,31 @@ def test_set_of_an_archive(small_archive):
     assert funnel["with a sound image"] == len(table) and about["frame_tolerance_seconds"] == 3600
 
 
+def test_a_set_is_labelled_on_the_scale_that_is_asked_for(tmp_path):
+    """Flux on the science scale, events without a class: 1.2e-5 W/m² there is a C8.4 on the operational one."""
+    image, time, xrs, events = make_tables()
+    xrs["flux"] = 1.2e-5
+    events["goes_class"] = ""
+    xrs["satellite"] = 15
+    write_archive(
+        tmp_path / "a",
+        image=image,
+        time=time,
+        unit="display",
+        xrs=xrs,
+        events=events,
+        xrs_scale="science",
+        attributes={"frame_tolerance_minutes": 60.0, "flux_tolerance_seconds": 3600.0},
+    )
+    archive = Archive(tmp_path / "a")
+    for scale, factor, label in (("operational", 0.7, 2), ("science", 1, 3), ("paper", 1, 3)):
+        table, *_ = labelled_frames(archive, 16, scale)
+        assert len(table) and not table["from_list"].any()
+        np.testing.assert_allclose(table["flux"], 1.2e-5 * factor, rtol=1e-5)
+        assert (table["label"] == label).all()
+    assert labelled_frames(archive, 16)[0]["label"].eq(2).all()
+
+
 def test_dark_and_nan_frames_are_counted_out(tmp_path):
     image, time, xrs, events = make_tables()
     image = image.astype(np.float32)

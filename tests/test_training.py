@@ -121,6 +121,22 @@ def test_killed_training_ends_with_the_same_weights(tmp_path):
         assert torch.equal(value, two.state_dict()[name]), name
 
 
+def test_a_training_killed_before_its_last_line_of_the_log_still_writes_it(tmp_path, monkeypatch):
+    from solarsynth.diffusion import training
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    image, label = images()
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_write_log", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(build(ARCHITECTURE, 0), image, label, settings(), tmp_path)
+    assert not (tmp_path / LOG).exists()
+    train(build(ARCHITECTURE, 0), image, label, settings(), tmp_path)
+    assert pd.read_csv(tmp_path / LOG)["images"].iloc[-1] == 240
+
+
 def test_dropout_is_part_of_the_exact_resume(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir(), parts.mkdir()

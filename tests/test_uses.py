@@ -1,5 +1,7 @@
 """Section 8: tasks, trials and their comparison, on a Sun that shines brighter before strong flares."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -228,7 +230,18 @@ def test_paired_differences_with_known_answers():
     same = paired_difference(good, good, score, 100)
     assert (same.mean, same.low, same.high) == (0, 0, 0) and same.verdict == "can't be told apart"
     assert paired_difference(good, bad, score, 4).verdict == "too few to tell"
-    assert Difference(float("nan"), 0.1, 0.2, 50).verdict == "too few to tell"
+    assert Difference(float("nan"), 0.1, 0.2, 50, 3).verdict == "too few to tell"
+    assert paired_difference(good[:1], bad[:1], score, 100).verdict == "too few to tell"
+
+
+def test_the_interval_over_few_pairs_is_not_too_narrow():
+    """Against all resamples of five pairs, whose means have the variance of a mean of five, not 4/5 of it."""
+    value = np.array([0.1, 0.4, -0.2, 0.3, 0.05])
+    found = paired_difference(list(value[:, None]), [np.zeros(1)] * 5, lambda said, index: float(said[0]), 50, 20_000)
+    every = value[np.array(list(itertools.product(range(5), repeat=5)))].mean(1)
+    scaled = value.mean() + (every - value.mean()) * np.sqrt(5 / 4)
+    assert scaled.std() == pytest.approx(value.std(ddof=1) / np.sqrt(5))
+    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(scaled, [2.5, 97.5])), abs=0.015)
 
 
 def test_the_interval_covers_what_it_says():

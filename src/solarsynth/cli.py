@@ -364,7 +364,11 @@ def sample_command(
 @click.option("--clusters", default=5, show_default=True, type=click.IntRange(2), help="K of the cluster metrics.")
 @click.option("--cluster-seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of K-means.")
 @click.option(
-    "--space", default="cevae", show_default=True, help="Of clusters and coverage; or classifier, clip, inception."
+    "--space",
+    default="cevae",
+    show_default=True,
+    type=click.Choice(("cevae", "classifier", "clip", "inception")),
+    help="Feature space of clusters and coverage.",
 )
 def evaluate_command(
     samples, reference, csv_path, json_path, profile, source, data, settings, clusters, cluster_seed, space
@@ -397,7 +401,7 @@ def evaluate_command(
         click.echo(f"solarsynth: {warning}", err=True)
     against = Reference(run, clusters, cluster_seed, space)
     values = evaluate(against, [image], scored, report=lambda what: click.echo(what, err=True))
-    if scored and run.dataset.test.any():
+    if scored:
         values += class_values(against, *scored)
     Console().print(evaluation_table(values, title=f"{samples.name}: {len(image):,} images"))
     table = as_table(values)

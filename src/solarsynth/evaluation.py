@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +15,10 @@ import numpy as np
 
 from solarsynth import CLASSES
 from solarsynth.errors import SolarsynthError
-from solarsynth.metrics.clusters import Clusters, noise_floor
+from solarsynth.metrics.clusters import Clusters, cross_fit, noise_floor
 from solarsynth.metrics.coverage import coverage
 from solarsynth.metrics.frechet import Gaussian, frechet_distance, frechet_floor
-from solarsynth.metrics.skill import class_scores, confusion, spread
+from solarsynth.metrics.skill import ClassScores, at_mix, class_scores, confusion, spread
 from solarsynth.observations.archive import to_uint8
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ SCORES = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
 # Floors that cost matrix decompositions or distances of all pairs are drawn less often, in wide spaces and large sets.
 FRECHET_DRAWS, COVERAGE_DRAWS = 20, 20
 FEW_DRAWS, WIDE, LARGE = 3, 512, 5000
+CLUSTER_SPLITS = 4  # K-means is fitted this often for the cluster metrics' floor
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,12 @@ class Value:
         Of cluster metrics the standard deviation over sets, of scores that over classifiers, of what is measured on
         all sets together the jackknife's standard error over sets; NaN if there is one only.
     low, high : float
-        What real images in sets of the same size have, 5th to 95th percentile (the extremes of few draws: see
-        the note); NaN if unknown.
+        What sets of real images have, 5th to 95th percentile (the extremes of few draws: see the note); NaN if
+        unknown.
     images : int
         On how many images it rests.
+    floor_images : int
+        How many real images such a set holds: as many, or half of the real ones if there are not enough.
     note : str
         Why it has no value, or what to know about it.
     """
@@ -71,7 +75,15 @@ class Value:
     low: float = math.nan
     high: float = math.nan
     images: int = 0
+    floor_images: int = 0
     note: str = ""
+
+    @property
+    def within(self) -> bool | None:
+        """Whether real sets span it; None where that cannot be said: no value, no floor, or one of other sets."""
+        if not (math.isfinite(self.value) and math.isfinite(self.low) and self.images == self.floor_images):
+            return None
+        return self.low <= self.value <= self.high
 
 
 def read_samples(path: Path, image_size: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -171,6 +183,7 @@ class Reference:
         self._k, self._seed = clusters, seed
         self._gaussians: dict[str, Gaussian] = {}
         self._floors: dict[tuple, np.ndarray] = {}
+        self._said: dict[str, np.ndarray] = {}
 
     @functools.cached_property
     def clusters(self) -> Clusters:
@@ -183,11 +196,15 @@ class Reference:
             self._gaussians[space] = Gaussian.of(self.run.training_features(space))
         return self._gaussians[space]
 
-    def cluster_floor(self, size: int) -> np.ndarray:
-        """Return cluster metrics (draws, 3) of real sets."""
+    @functools.cached_property
+    def _cross_fitted(self) -> list[tuple[Clusters, np.ndarray]]:
         features = self.run.training_features(self.space)
+        return cross_fit(features, CLUSTER_SPLITS, k=self._k, seed=self._seed)
+
+    def cluster_floor(self, size: int) -> np.ndarray:
+        """Return cluster metrics (draws, 3) of real sets, of a quarter of the real images against the others."""
         draws = self.run.settings.floor_draws
-        return self._floor(("clusters", size), lambda: noise_floor(self.clusters, features, size, draws))
+        return self._floor(("clusters", size), lambda: noise_floor(self._cross_fitted, draws, size))
 
     def frechet_floor(self, space: str, size: int) -> np.ndarray:
         """Return Fréchet distances (draws,) of real sets from the other real images."""
@@ -215,17 +232,28 @@ class Reference:
         return self._floors[key]
 
     @functools.cached_property
-    def held_out(self) -> list[np.ndarray]:
-        """Confusion matrices of the held-out real images, one per classifier."""
+    def held_out(self) -> tuple[np.ndarray, np.ndarray]:
+        """The held-out real images (n, H, W) and their classes (n,)."""
         data = self.run.dataset
         if not data.test.any():
             raise SolarsynthError("scores are ratios to those on held-out real images, and none are held out")
-        return self.confusions(data.image[data.test], data.label[data.test])
+        return data.image[data.test], data.label[data.test]
+
+    def predictions(self, image: np.ndarray) -> np.ndarray:
+        """Return the classes (classifiers, n) that the run's classifiers see in images (n, H, W)."""
+        digest = hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
+        if digest not in self._said:
+            seeds = range(self.run.settings.classifier_seeds)
+            self._said[digest] = np.stack([self.run.classify(image, seed) for seed in seeds])
+        return self._said[digest]
 
     def confusions(self, image: np.ndarray, label: np.ndarray) -> list[np.ndarray]:
         """Return the confusion matrices of images (n, H, W) of classes (n,), one per classifier of the run."""
-        seeds = range(self.run.settings.classifier_seeds)
-        return [confusion(label, self.run.classify(image, seed), len(CLASSES)) for seed in seeds]
+        return [confusion(label, said, len(CLASSES)) for said in self.predictions(image)]
+
+    def real_scores(self, mix: np.ndarray) -> list[ClassScores]:
+        """Return the scores of held-out real images, one per classifier, as if their classes were mixed as in `mix`."""
+        return [class_scores(at_mix(counts, mix)) for counts in self.confusions(*self.held_out)]
 
 
 def evaluate(
@@ -263,7 +291,7 @@ def evaluate(
     if scored is None:
         values += [Value(name, 1, note="the samples carry no class") for name in SCORES.values()]
     else:
-        values += _guarded(dict.fromkeys(SCORES.values(), 1), lambda: _scores(reference, *scored))
+        values += _guarded(dict.fromkeys(SCORES.values(), 1), lambda: scores(reference, *scored))
     return values
 
 
@@ -280,7 +308,7 @@ def _clusters(reference: Reference, sets: Sequence[np.ndarray]) -> list[Value]:
     measured = [astuple(reference.clusters.compare(run.features(reference.space, image))) for image in sets]
     low, high, note = span(reference.cluster_floor(size))
     return [
-        Value(name, target, float(np.mean(column)), spread(column), low[i], high[i], size, note)
+        Value(name, target, float(np.mean(column)), spread(column), low[i], high[i], size, size, note)
         for i, ((name, target), column) in enumerate(zip(CLUSTER_ROWS.items(), np.transpose(measured), strict=True))
     ]
 
@@ -297,12 +325,13 @@ def _frechet(reference: Reference, sets: Sequence[np.ndarray], space: str) -> Va
     low, high, few = span(reference.frechet_floor(space, size))
     notes = [few] if few else []
     if size < drawn.count:
-        notes.append(f"floor at {size} images, half of the real ones")
+        notes.append(f"floor: {size} real images and the other {real.count - size}, so higher than theirs would be")
     rank = int(np.linalg.matrix_rank(drawn.root))
     if rank < len(drawn.mean):
         notes.append(f"singular: {drawn.count} images span {rank} of {len(drawn.mean)} dimensions, biased upwards")
-    error = jackknife(features, lambda parts: np.array([distance(parts)]))[0]
-    return Value(FRECHET[space], 0, frechet_distance(drawn, real), error, low, high, drawn.count, "; ".join(notes))
+    found = frechet_distance(drawn, real)
+    error = jackknife(features, lambda parts: np.array([distance(parts)]), np.array([found]))[0]
+    return Value(FRECHET[space], 0, found, error, low, high, drawn.count, size, "; ".join(notes))
 
 
 def _coverage(reference: Reference, sets: Sequence[np.ndarray]) -> list[Value]:
@@ -315,49 +344,69 @@ def _coverage(reference: Reference, sets: Sequence[np.ndarray]) -> list[Value]:
     found, count = measure(features), sum(map(len, features))
     size = min(count, len(real) // 2)
     low, high, few = span(reference.coverage_floor(size))
-    error = jackknife(features, measure)
+    error = jackknife(features, measure, found)
     notes = [f"floor: {size} real images among the other {len(real) - size}", *([few] if few else [])]
     return [
-        Value(name, 1, float(found[i]), error[i], low[i], high[i], count, "; ".join(notes))
+        Value(name, 1, float(found[i]), error[i], low[i], high[i], count, size, "; ".join(notes))
         for i, name in enumerate(COVERAGE_ROWS)
     ]
 
 
-def _scores(reference: Reference, image: np.ndarray, label: np.ndarray) -> list[Value]:
-    """Macro scores as ratios to those on held-out real images, as in Table 1, over the classes that both hold."""
+def scores(reference: Reference, image: np.ndarray, label: np.ndarray) -> list[Value]:
+    """Macro scores as ratios to those on held-out real images, as in Table 1, over the classes that both hold.
+
+    The held-out images count as if their classes were mixed as the samples' are, or a perfect generator would not
+    have a ratio of 1.
+
+    Parameters
+    ----------
+    reference : Reference
+    image : ndarray of uint8, shape (n, H, W)
+    label : ndarray of int, shape (n,)
+        What was asked for.
+    """
     if len(np.unique(label)) < 2:
         raise SolarsynthError("scores need samples of two classes or more")
-    real = [class_scores(counts) for counts in reference.held_out]
-    drawn = [class_scores(counts) for counts in reference.confusions(image, label)]
-    both = ~(np.isnan(real[0].recall) | np.isnan(drawn[0].recall))
-    if both.sum() < 2:
+    occurs = np.isin(np.arange(len(CLASSES)), label) & np.isin(np.arange(len(CLASSES)), reference.held_out[1])
+    if occurs.sum() < 2:
         raise SolarsynthError("scores need two classes that both the samples and the held-out images hold")
-    left = [name for name, here in zip(CLASSES, both, strict=True) if not here]
-    low, high = _score_floor(reference, both)
+    left = [name for name, here in zip(CLASSES, occurs, strict=True) if not here]
+    here = occurs[label]
+    mix = np.bincount(label[here], minlength=len(CLASSES))
+    drawn = [class_scores(confusion(label[here], said[here], len(CLASSES))) for said in reference.predictions(image)]
+    real = reference.real_scores(mix)
+    low, high = _score_floor(reference, mix)
     values = []
     for i, (key, name) in enumerate(SCORES.items()):
         # Each classifier against itself: its own score on real images.
-        above, below = (np.array([getattr(s, key)[both].mean() for s in scores]) for scores in (drawn, real))
+        above, below = (np.array([s.macro()[key] for s in side]) for side in (drawn, real))
         ratio = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
-        note = f"ratio to real images, {above.mean():.3f} ÷ {below.mean():.3f}"
+        note = f"ratio to held-out real images in the samples' mix of classes, {above.mean():.3f} ÷ {below.mean():.3f}"
         note += f", without class {', '.join(left)}" if left else ""
         if not np.isfinite(ratio).all():
             note = "a classifier is never right on real images: train it longer (classifier_images)"
-        values.append(Value(name, 1, float(ratio.mean()), spread(ratio), low[i], high[i], len(image), note))
+        count = int(here.sum())
+        values.append(Value(name, 1, float(ratio.mean()), spread(ratio), low[i], high[i], count, count, note))
     return values
 
 
-def _score_floor(reference: Reference, both: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the ratios of resampled held-out images to all of them span, (3,) each."""
-    rng, found = np.random.default_rng(0), []
+def _score_floor(reference: Reference, mix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the ratios of real sets span, (3,) each: as many per class as in `mix`, of the held-out images.
+
+    Set and held-out images are both resampled, for neither is known better than that, and the same images go to
+    all classifiers.
+    """
+    real, label = reference.held_out
+    said, rng, found = reference.predictions(real), np.random.default_rng(0), []
+    members = {i: np.flatnonzero(label == i) for i in np.flatnonzero(mix)}
     for _ in range(max(FRECHET_DRAWS, reference.run.settings.floor_draws)):
+        chosen = np.concatenate([rng.choice(m, mix[i]) for i, m in members.items()])
+        others = np.concatenate([rng.choice(m, len(m)) for m in members.values()])
         ratios = []
-        for counts in reference.held_out:
-            again = np.stack([rng.multinomial(row.sum(), row / max(row.sum(), 1)) for row in counts])
-            drawn, real = class_scores(again), class_scores(counts)
-            ratios.append(
-                [getattr(drawn, key)[both].mean() / max(getattr(real, key)[both].mean(), 1e-9) for key in SCORES]
-            )
+        for one in said:
+            above, below = (confusion(label[index], one[index], len(CLASSES)) for index in (chosen, others))
+            above, below = class_scores(above).macro(), class_scores(at_mix(below, mix)).macro()
+            ratios.append([above[key] / max(below[key], 1e-9) for key in SCORES])
         found.append(np.mean(ratios, axis=0))
     low, high = np.percentile(found, [5, 95], axis=0)
     return low, high
@@ -371,13 +420,21 @@ def class_values(reference: Reference, image: np.ndarray, label: np.ndarray) -> 
     reference : Reference
     image : ndarray of uint8, shape (n, H, W)
     label : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    list of Value
+        Empty where there are no scores; `evaluate` says why.
     """
-    real = [class_scores(counts) for counts in reference.held_out]
-    drawn = [class_scores(counts) for counts in reference.confusions(image, label)]
+    try:
+        drawn = [class_scores(counts) for counts in reference.confusions(image, label)]
+        real = reference.real_scores(np.bincount(label, minlength=len(CLASSES)))
+    except SolarsynthError:
+        return []
     values = []
     for i, letter in enumerate(CLASSES):
         for key, name in SCORES.items():
-            found, truth = (np.array([getattr(s, key)[i] for s in scores]) for scores in (drawn, real))
+            found, truth = (np.array([getattr(s, key)[i] for s in side]) for side in (drawn, real))
             note = "no held-out real image" if np.isnan(truth).any() else f"held-out real images: {truth.mean():.3f}"
             count = int((label == i).sum())
             values.append(
@@ -394,12 +451,31 @@ def span(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
     return low, high, ""
 
 
-def jackknife(parts: Sequence[np.ndarray], measure: Callable[[Sequence[np.ndarray]], np.ndarray]) -> np.ndarray:
-    """Return the standard error of measures (k,) of all parts together, leaving out one at a time; NaN of one part."""
+def jackknife(
+    parts: Sequence[np.ndarray], measure: Callable[[Sequence[np.ndarray]], np.ndarray], found: np.ndarray
+) -> np.ndarray:
+    """Return the standard error of measures of all parts together, leaving out one at a time.
+
+    Parameters
+    ----------
+    parts : sequence of ndarray
+    measure : callable
+        Maps parts to measures (k,).
+    found : ndarray, shape (k,)
+        The measures of all parts.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+        NaN of one part, or if without one of them there is too little to measure.
+    """
     n = len(parts)
     if n < 2:
-        return np.full_like(measure(parts), np.nan)
-    without = np.array([measure([*parts[:i], *parts[i + 1 :]]) for i in range(n)])
+        return np.full_like(found, np.nan)
+    try:
+        without = np.array([measure([*parts[:i], *parts[i + 1 :]]) for i in range(n)])
+    except SolarsynthError:
+        return np.full_like(found, np.nan)
     return np.sqrt((n - 1) * without.var(0))
 
 

@@ -314,10 +314,12 @@ def labelled_frames(
     flux_tolerance = flux_tolerance or float(rules.get("flux_tolerance_seconds", 6.0))
     table, funnel = label_events(
         archive.events(),
-        archive.xrs(),
+        archive.xrs_parts(),
         frames.time,
         frame_tolerance=frame_tolerance,
         flux_tolerance=flux_tolerance,
+        scale=scale,
+        xrs_scale=archive.xrs_scale,
     )
     if table.empty:
         raise SolarsynthError(

@@ -16,8 +16,8 @@ from solarsynth.store import write_json
 
 NAME = "results.json"
 
-#: ``reproduced``: agrees within the stated spread. ``differs``: does not. ``not-comparable``: computed the
-#: same way on another source. ``missing``: not computed.
+#: ``reproduced``: a count or a size that is the paper's. ``differs``: one that is not. ``not-comparable``: computed the
+#: same way on another source, or without a published number; no page judges agreement. ``missing``: not computed.
 STATUSES = ("reproduced", "differs", "not-comparable", "missing")
 
 KEYS = (

@@ -62,6 +62,12 @@ class Page:
         return figure
 
     @property
+    def on_archive(self) -> str:
+        """On which archive, for the reasons in the ledger."""
+        the_papers = (self.run.source, self.run.data) == ("sdoml", "2011-2019")
+        return "on the paper's archive" if the_papers else "on another archive than the paper's"
+
+    @property
     def source_note(self) -> str:
         """A sentence for captions: which Sun this is."""
         return source_note(self.run)
@@ -116,8 +122,8 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
     )
     changed = {key: value for key, value in (run.overrides or {}).items() if value is not None}
     print(
-        f"profile {run.profile} · source {run.source} · {run.settings.parameterisation} · device {describe_device()} · "
-        f"seed {run.seed} · commit {commit()}"
+        f"profile {run.profile} · source {run.source} · split {run.settings.split} · {run.settings.parameterisation} · "
+        f"device {describe_device()} · seed {run.seed} · commit {commit()}"
     )
     if changed:
         print("changed: " + ", ".join(f"{key} = {value}" for key, value in changed.items()))

@@ -62,7 +62,7 @@ FUNNEL = {
     "labelled frames": 20_420,
 }
 
-#: Section 4 and Appendix B, with the parameters the described network has.
+#: Section 4 and Appendix B; the parameters are those of the code lineage's sizes, for the paper gives none.
 TRAINING = {"epochs": 500, "batch size": 12, "learning rate": 3e-4, "parameters": 23_332_737}
 
 #: Table 1: mean and ± (None where the paper gives none).

@@ -72,7 +72,7 @@ def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -
     -------
     DataFrame
         Rows are metrics with their target, the paper's value above this run's; columns the held-out real images,
-        the models, and what real sets of the same size have. The best of our values has a star where it leads by
+        the models, and what sets of real images have. The best of our values has a star where it leads by
         more than both spreads.
     """
     found = {model: {v.metric: v for v in rows} for model, rows in values.items()}
@@ -84,6 +84,8 @@ def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -
             rows[f"{name} → {some.target:g}", "paper"] = row | {
                 COLUMNS[model]: _pair(published.get(COLUMNS[model])) for model in found
             }
+        # The same for all models; one that is asked for no class has no scores.
+        some = next((m[name] for m in found.values() if math.isfinite(m[name].low)), some)
         best = _best({model: metrics[name] for model, metrics in found.items()})
         row = {"real, held out": number(truth[name]) if name in truth else ""}
         for model, metrics in found.items():

@@ -301,6 +301,8 @@ def train(
                     _save_checkpoint(folder, identity, model, ema, optimiser, step, rows, sums.tolist(), counted)
                     _write_log(folder, rows, model.score_name)
                 saved = time.perf_counter()
+    if not rank:  # a training killed between its last checkpoint and the log has only this left to do
+        _write_log(folder, rows, model.score_name)
     distributed.barrier()
     return ema
 

@@ -6,6 +6,7 @@ K-means is fitted on the reference; both sets are assigned to its centres. Writt
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -83,15 +84,42 @@ class Clusters:
         )
 
 
-def halves_floor(real: np.ndarray, draws: int, k: int = 5, seed: int = 0) -> np.ndarray:
-    """Measure one random half of the real images against the other, K-means fitted anew: the floor of large sets.
+def cross_fit(
+    real: np.ndarray, splits: int, share: float = 0.25, k: int = 5, seed: int = 0
+) -> list[tuple[Clusters, np.ndarray]]:
+    """Split real images at random: K-means of the larger part, features of the smaller, which it has not seen.
 
     Parameters
     ----------
     real : ndarray, shape (n, d)
-        Features of real images; at least 2 k.
-    draws : int
+        Features of real images.
+    splits : int
+        How often.
+    share : float
+        Of the images in the smaller part; ½ for halves.
     k : int
+    seed : int
+    """
+    rng, fitted = np.random.default_rng(seed), len(real) - max(1, round(share * len(real)))
+    orders = [rng.permutation(len(real)) for _ in range(splits)]
+    return [(Clusters(real[order[:fitted]], k, seed), real[order[fitted:]]) for order in orders]
+
+
+def noise_floor(
+    split: Sequence[tuple[Clusters, np.ndarray]], draws: int, size: int | None = None, seed: int = 0
+) -> np.ndarray:
+    """Measure real images as if they were generated: the floor of a perfect generator.
+
+    Sets of the images that K-means was fitted on would lie nearer than any new ones.
+
+    Parameters
+    ----------
+    split : sequence of (Clusters, ndarray)
+        From `cross_fit`, taken in turn.
+    draws : int
+    size : int, optional
+        Images per draw: that of the generated sets. Drawn with replacement, as independent sets would be. The
+        whole smaller part by default.
     seed : int
 
     Returns
@@ -101,30 +129,8 @@ def halves_floor(real: np.ndarray, draws: int, k: int = 5, seed: int = 0) -> np.
     """
     rng = np.random.default_rng(seed)
     found = []
-    for _ in range(draws):
-        order = rng.permutation(len(real))
-        half = len(real) // 2
-        found.append(astuple(Clusters(real[order[:half]], k, seed).compare(real[order[half:]])))
+    for i in range(draws):
+        clusters, others = split[i % len(split)]
+        chosen = others if size is None else others[rng.integers(0, len(others), size)]
+        found.append(astuple(clusters.compare(chosen)))
     return np.array(found)
-
-
-def noise_floor(clusters: Clusters, real: np.ndarray, size: int, draws: int, seed: int = 0) -> np.ndarray:
-    """Measure real images against the reference as if they were generated.
-
-    Parameters
-    ----------
-    clusters : Clusters
-    real : ndarray, shape (n, d)
-        Features of real images.
-    size : int
-        Images per draw: that of the generated sets. Drawn with replacement, as independent sets would be.
-    draws : int
-    seed : int
-
-    Returns
-    -------
-    ndarray, shape (draws, 3)
-        error, distance and std of each draw.
-    """
-    rng = np.random.default_rng(seed)
-    return np.array([astuple(clusters.compare(real[rng.integers(0, len(real), size)])) for _ in range(draws)])

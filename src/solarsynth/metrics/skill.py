@@ -46,7 +46,7 @@ class ClassScores:
 
 
 def class_scores(counts: np.ndarray) -> ClassScores:
-    """Return the scores of a confusion matrix.
+    """Return the scores of a confusion matrix, of counts or of weights.
 
     Raises
     ------
@@ -57,10 +57,26 @@ def class_scores(counts: np.ndarray) -> ClassScores:
         raise SolarsynthError("scores need at least one tested image")
     right, true, said = np.diag(counts).astype(float), counts.sum(1), counts.sum(0)
     occurs = np.where(true > 0, 1.0, np.nan)
-    recall = occurs * right / np.maximum(true, 1)
-    precision = occurs * right / np.maximum(said, 1)
-    f1 = occurs * 2 * right / np.maximum(true + said, 1)
-    return ClassScores(f1, precision, recall)
+
+    def share(of: np.ndarray, all_of: np.ndarray) -> np.ndarray:
+        return occurs * np.divide(of, all_of, out=np.zeros(len(of)), where=all_of > 0)
+
+    return ClassScores(f1=share(2 * right, true + said), precision=share(right, said), recall=share(right, true))
+
+
+def at_mix(counts: np.ndarray, mix: np.ndarray) -> np.ndarray:
+    """Return a confusion matrix as if its classes were as common as in another set: (n_classes, n_classes) of float.
+
+    The same classifier on the same kind of images has another precision, and another F1, where classes are
+    common that were rare.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (n_classes, n_classes)
+    mix : ndarray of int, shape (n_classes,)
+        Images per class of the other set.
+    """
+    return counts / np.maximum(counts.sum(1, keepdims=True), 1) * np.asarray(mix)[:, None]
 
 
 def spread(values: np.ndarray) -> float:

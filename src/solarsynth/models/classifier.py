@@ -57,7 +57,7 @@ class ClassifierConfig:
 
 
 def starts_pretrained(config: ClassifierConfig, wanted: str) -> bool:
-    """Say whether a network starts from timm's ImageNet weights.
+    """Say whether a network starts from timm's ImageNet weights, and fetch them if that is allowed.
 
     Parameters
     ----------
@@ -71,22 +71,36 @@ def starts_pretrained(config: ClassifierConfig, wanted: str) -> bool:
     SolarsynthError
         With ``always``, if it cannot.
     """
-    from huggingface_hub import try_to_load_from_cache
-
     if wanted == "never":
         return False
     name = ARCHITECTURES[config.size]
-    # Asked of the cache alone: without a network timm would try for a minute.
-    here = isinstance(try_to_load_from_cache(f"timm/{name}.fb_in1k", "model.safetensors"), str)
-    here = here or os.environ.get("SOLARSYNTH_WEIGHTS") == "download"
-    if wanted == "always" and config.depth != DEPTH:
-        raise SolarsynthError(f"the weights of {name} are those of {DEPTH} blocks; set classifier_depth to {DEPTH}")
-    if wanted == "always" and not here:
+    if config.depth != DEPTH:
+        if wanted == "auto":
+            return False
         raise SolarsynthError(
-            f"the weights of {name} are not in timm's cache; set classifier_pretrained to auto or never, or fetch "
-            "them with SOLARSYNTH_WEIGHTS=download"
+            f"the weights of {name} are those of {DEPTH} blocks, not {config.depth}; set classifier_depth and "
+            f"trial_depth to {DEPTH}, or classifier_pretrained to auto"
         )
-    return here and config.depth == DEPTH
+    failure = _fetch(f"timm/{name}.fb_in1k")
+    if failure and wanted == "always":
+        raise SolarsynthError(f"the weights of {name} are {failure}; set classifier_pretrained to auto or never")
+    return not failure
+
+
+def _fetch(repository: str) -> str:
+    """Return why a repository's weights are not on this machine, "" if they are; fetch them if that is allowed."""
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+    # Asked of the cache first: without a network timm would try for a minute.
+    if isinstance(try_to_load_from_cache(repository, "model.safetensors"), str):
+        return ""
+    if os.environ.get("SOLARSYNTH_WEIGHTS") != "download":
+        return "not in timm's cache, and SOLARSYNTH_WEIGHTS=download, which fetches them, is not set"
+    try:
+        hf_hub_download(repository, "model.safetensors")
+    except Exception as error:  # whatever the network or the hub says
+        return f"not to be fetched ({type(error).__name__})"
+    return ""
 
 
 class Classifier(nn.Module):

@@ -1,7 +1,7 @@
 """Build archives from the network: the paper's (SDOMLv2, GOES, HEK) and the quick-look one.
 
-What is downloaded stays in a folder of its own, so that a build that was interrupted goes on, and another
-build with other settings downloads nothing twice.
+What was made of the downloads stays in a folder of its own, so that a build that was interrupted goes on, and another
+build downloads nothing twice unless it wants frames of another size.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """SDOMLv2 on S3 (Galvez et al. 2019): its index once, then only the chunks that hold wanted frames.
 
-The store is 766 GB for the nine years; a labelled set touches a few thousand of its 50,000 chunks and keeps
+The store is 766 GB for the nine years; a labelled set touches up to 20,000 of its 50,000 chunks and keeps
 64 px of 512. A build lies in a folder of parts, one per year and group of chunks, and goes on from there.
 """
 
