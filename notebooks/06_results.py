@@ -54,6 +54,7 @@ from solarsynth.metrics import separation
 
 this = page.begin("06_results", globals(), own=("nearest", "neighbours", "clusters_k", "clusters_seed", "space"))
 run = this.run
+real_images = Reference(run, clusters_k, clusters_seed, space)
 print(this.source_note)
 
 # %% [markdown]
@@ -166,7 +167,7 @@ purity.round(3)
 # the network FID means; without those weights the ceVAE's and the classifier's space stand in.
 
 # %% tags=["hide-input", "remove-stderr"]
-real_images, found = Reference(run, clusters_k, clusters_seed, space), {}
+found = {}
 for name in (BASELINE, *MODELS):
     pooled = None if name == BASELINE else tuple(np.concatenate(parts) for parts in zip(*alike[name], strict=True))
     found[name] = evaluate(

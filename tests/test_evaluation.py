@@ -307,6 +307,11 @@ def test_classifiers_start_from_published_weights_where_they_are(tmp_path, monke
     assert found["head.weight"].shape == (5, 192)
 
 
+def test_a_misspelt_space_is_noticed_at_once(run):
+    with pytest.raises(SolarsynthError, match="no feature space 'cevea'; did you mean 'cevae'"):
+        Reference(run, space="cevea")
+
+
 def test_every_class_is_trained_on_as_often(run):
     entry = run.classifier_entry()
     assert entry.manifest["params"]["training"]["condition_dropout"] == 0

@@ -117,4 +117,4 @@ def test_claims_of_a_run_that_computed_nothing_and_of_one_that_did():
     entries["skill-8.2"] |= {"ours": {"TSS": 0.41, "HSS": 0.22}, "floor": {"TSS, persistence": 0.5}}
     entries["table-1"] |= {"ours": {"F1": {"discrete": 0.71}}}
     found = claims(entries)["this run"]
-    assert found.iloc[-1] == "TSS 0.41, HSS 0.22; TSS, persistence 0.50" and found.iloc[0] == "discrete 0.71"
+    assert found.iloc[-1] == "TSS 0.41; HSS 0.22; TSS, persistence 0.5" and found.iloc[0] == "discrete 0.71"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solarsynth import CLASSES
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, nearest
 from solarsynth.metrics.clusters import Clusters, cross_fit, noise_floor
 from solarsynth.metrics.coverage import coverage
 from solarsynth.metrics.frechet import Gaussian, frechet_distance, frechet_floor
@@ -179,6 +179,8 @@ class Reference:
     """
 
     def __init__(self, run: Run, clusters: int = 5, seed: int = 0, space: str = "cevae") -> None:
+        if space not in FRECHET:
+            raise SolarsynthError(f"no feature space {space!r}{nearest(space, FRECHET)}")
         self.run, self.space = run, space
         self._k, self._seed = clusters, seed
         self._gaussians: dict[str, Gaussian] = {}
