@@ -166,7 +166,7 @@ purity.round(3)
 # The ceVAE is this run's, trained on its own images, so *the distance from the real sets* is what compares with the paper. A Fréchet distance is called FID only with
 # the network FID means; without those weights the ceVAE's and the classifier's space stand in.
 
-# %% tags=["hide-input", "remove-stderr"]
+# %% tags=["hide-input", "remove-stderr", "wide-table"]
 found = {}
 for name in (BASELINE, *MODELS):
     pooled = None if name == BASELINE else tuple(np.concatenate(parts) for parts in zip(*alike[name], strict=True))

@@ -40,6 +40,7 @@ SCORES = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
 # Floors that cost matrix decompositions or distances of all pairs are drawn less often, in wide spaces and large sets.
 FRECHET_DRAWS, COVERAGE_DRAWS = 20, 20
 FEW_DRAWS, WIDE, LARGE = 3, 512, 5000
+FEW_HELD_OUT = 5  # fewer images of a class than this are named with the scores
 CLUSTER_SPLITS = 4  # K-means is fitted this often for the cluster metrics' floor
 
 
@@ -373,6 +374,8 @@ def scores(reference: Reference, image: np.ndarray, label: np.ndarray) -> list[V
     if occurs.sum() < 2:
         raise SolarsynthError("scores need two classes that both the samples and the held-out images hold")
     left = [name for name, here in zip(CLASSES, occurs, strict=True) if not here]
+    counts = np.bincount(reference.held_out[1], minlength=len(CLASSES))
+    few = [f"{n} of class {name}" for name, n in zip(CLASSES, counts, strict=True) if 0 < n < FEW_HELD_OUT]
     here = occurs[label]
     mix = np.bincount(label[here], minlength=len(CLASSES))
     drawn = [class_scores(confusion(label[here], said[here], len(CLASSES))) for said in reference.predictions(image)]
@@ -385,6 +388,7 @@ def scores(reference: Reference, image: np.ndarray, label: np.ndarray) -> list[V
         ratio = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
         note = f"ratio to held-out real images in the samples' mix of classes, {above.mean():.3f} ÷ {below.mean():.3f}"
         note += f", without class {', '.join(left)}" if left else ""
+        note += f"; only {', '.join(few)} held out" if few else ""
         if not np.isfinite(ratio).all():
             note = "a classifier is never right on real images: train it longer (classifier_images)"
         count = int(here.sum())

@@ -92,7 +92,7 @@ def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -
             value = metrics[name]
             row[COLUMNS[model]] = shown(value) + (" *" if model == best else "")
         row["real sets"] = f"{number(some.low)} to {number(some.high)}" if math.isfinite(some.low) else ""
-        measured = f"this run, N = {some.images:,}" if some.images else "this run"
+        measured = f"ours, N = {some.images:,}" if some.images else "ours"
         rows[f"{name} → {some.target:g}", measured] = row
     return pd.DataFrame(rows).T.fillna("")
 
