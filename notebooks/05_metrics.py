@@ -99,7 +99,7 @@ floor = {n: noise_floor(split, draws, n) for n in sizes}
 truth = np.array(astuple(clusters.compare(held_out))) if len(held_out) else np.full(3, np.nan)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "figure-floor", "caption": "Cluster metrics of sets of real training images against the size of the set; the dot is the held-out part."}, "image": {"alt": "Three panels: cluster error falls with the size of the set, distance and std narrow towards one"}}
-this.figure(figures.cluster_floor(floor, {"held out": truth[None]}, max(len(held_out), 1)), "figure-floor")
+this.figure(figures.cluster_floor(floor, {"held out": (max(len(held_out), 1), truth[None])}), "figure-floor")
 
 # %% tags=["hide-input"]
 size = run.settings.set_size

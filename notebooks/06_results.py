@@ -178,26 +178,33 @@ truth = {v.metric: v.value for v in evaluate(real_images, [tested[0]], tested)} 
 tables.table_1(found, truth)
 
 # %% tags=["hide-input"]
-notes = dict.fromkeys(f"{v.metric}: {v.note}" for values in found.values() for v in values if v.note)
-print("\n".join(notes))
+notes = {}
+for model, values in found.items():
+    for v in values:
+        if v.note:
+            notes.setdefault((v.metric, v.note), []).append(model)
+for (metric, note), models in notes.items():
+    whose = "" if len(models) == len(found) else f" ({', '.join(models)})"
+    print(f"{metric}{whose}: {note}")
 
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-clusters", "caption": "Cluster metrics of the generated sets (dots, spread over sets) against real sets of the same size (grey)."}, "image": {"alt": "Three panels comparing generated sets with the range of real sets"}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-clusters", "caption": "Cluster metrics of the generated sets and of all held-out images (dots, spread over sets) against real sets by their size (grey)."}, "image": {"alt": "Three panels comparing generated sets with the range of real sets"}}
 def clustered(sets):
     return np.array([astuple(real_images.clusters.compare(run.features(space, image))) for image in sets])
 
 
 measured = {name: clustered(sets_of) for name, sets_of in drawn.items()}
 floors = {n: real_images.cluster_floor(n) for n in sorted({20, 50, 100, 200, 500, 1000, s.set_size})}
-held_out = {"held out": clustered([tested[0]])} if len(tested[0]) else {}
-this.figure(figures.cluster_floor(floors, measured | held_out, s.set_size))
+shown = {name: (s.set_size, values) for name, values in measured.items()}
+shown |= {"held out": (len(tested[0]), clustered([tested[0]]))} if len(tested[0]) else {}
+this.figure(figures.cluster_floor(floors, shown))
+
+# %% [markdown]
+# Within what real sets of that number span, or outside; a dash where there is no value, or no floor at that number:
 
 # %% tags=["hide-input"]
-for model, values in found.items():
-    for v in values:
-        if v.within is not None:
-            verdict = "within" if v.within else "outside"
-            print(f"{model}, {v.metric}: {v.value:.3g}, {verdict} what real sets span ({v.low:.3g} to {v.high:.3g})")
+said = {True: "within", False: "outside", None: "–"}
+pd.DataFrame({model: {v.metric: said[v.within] for v in values} for model, values in found.items()})
 
 # %% tags=["hide-cell"]
 shape = (s.set_size, s.image_size, s.image_size)

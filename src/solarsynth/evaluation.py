@@ -386,7 +386,7 @@ def scores(reference: Reference, image: np.ndarray, label: np.ndarray) -> list[V
         # Each classifier against itself: its own score on real images.
         above, below = (np.array([s.macro()[key] for s in side]) for side in (drawn, real))
         ratio = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
-        note = f"ratio to held-out real images in the samples' mix of classes, {above.mean():.3f} ÷ {below.mean():.3f}"
+        note = f"{above.mean():.3f}, held-out real images in the same mix of classes {below.mean():.3f}"
         note += f", without class {', '.join(left)}" if left else ""
         note += f"; only {', '.join(few)} held out" if few else ""
         if not np.isfinite(ratio).all():

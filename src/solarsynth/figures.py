@@ -667,7 +667,7 @@ def reverse_process(strips: dict[str, Sequence[tuple[int, np.ndarray]]]) -> Figu
 
 
 @_styled
-def cluster_floor(floor: dict[int, np.ndarray], ours: dict[str, np.ndarray], set_size: int) -> Figure:
+def cluster_floor(floor: dict[int, np.ndarray], ours: dict[str, tuple[int, np.ndarray]]) -> Figure:
     """Cluster metrics of real sets against their size, and of generated sets.
 
     Parameters
@@ -675,22 +675,23 @@ def cluster_floor(floor: dict[int, np.ndarray], ours: dict[str, np.ndarray], set
     floor : dict
         Per set size, an array (draws, 3) of error, distance and std of real sets.
     ours : dict
-        Per name, an array (sets, 3) of generated sets; may be empty.
-    set_size : int
-        Size of the generated sets.
+        Per name, images in a set and an array (sets, 3) of such sets; may be empty.
     """
+    from solarsynth.metrics.skill import spread
+
     figure, axes = plt.subplots(1, 3, figsize=(10, 2.9), layout="constrained")
     sizes = sorted(floor)
     for i, (ax, name, target) in enumerate(zip(axes, ("error", "distance", "std"), (0, 1, 1), strict=True)):
         low, middle, high = np.array([np.percentile(floor[n][:, i], [5, 50, 95]) for n in sizes]).T
         ax.fill_between(sizes, low, high, color="0.85", label="real, 5 to 95 %")
         ax.plot(sizes, middle, color="0.45", label="real, median")
-        ax.axhline(target, color="0.2", lw=0.8, ls=":", label="target")
-        for (label, values), colour in zip(ours.items(), sns.color_palette("colorblind"), strict=False):
+        if target:  # 0 lies on no logarithmic axis
+            ax.axhline(target, color="0.2", lw=0.8, ls=":", label="target")
+        for (label, (size, values)), colour in zip(ours.items(), sns.color_palette("colorblind"), strict=False):
             ax.errorbar(
-                set_size,
+                size,
                 values[:, i].mean(),
-                values[:, i].std(),
+                np.nan_to_num(spread(values[:, i])),
                 fmt="o",
                 color=colour,
                 capsize=3,
