@@ -5,7 +5,7 @@ import pytest
 
 from solarsynth.errors import SolarsynthError
 from solarsynth.metrics.embedding import energy_distance, energy_floor, linear_probe
-from solarsynth.metrics.frechet import frechet_distance, frechet_floor
+from solarsynth.metrics.frechet import Gaussian, frechet_distance, frechet_floor
 
 rng = np.random.default_rng(0)
 
@@ -53,6 +53,18 @@ def test_the_floor_falls_with_the_size_of_the_set():
     assert frechet_floor(real, 200, 5).mean() < frechet_floor(real, 20, 5).mean()
     with pytest.raises(SolarsynthError, match="needs at least 402 real ones, not 400"):
         frechet_floor(real, 400, 2)
+
+
+@pytest.mark.parametrize("n, m, d", [(300, 100, 12), (60, 20, 64)])
+def test_without_some_is_the_summary_of_the_others(n, m, d):
+    real = rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) + 3
+    found, expected = Gaussian.of(real).without(Gaussian.of(real[:m])), Gaussian.of(real[m:])
+    np.testing.assert_allclose(found.mean, expected.mean)
+    np.testing.assert_allclose(found.root.T @ found.root, np.cov(real[m:].T), atol=1e-9 * np.cov(real.T).max())
+    other = rng.normal(size=(50, d))
+    assert frechet_distance(found, other) == pytest.approx(frechet_distance(real[m:], other), rel=1e-6)
+    with pytest.raises(SolarsynthError, match="two images in each set, not 1"):
+        Gaussian.of(real).without(Gaussian.of(real[1:]))
 
 
 def test_the_floor_is_that_of_independent_sets():

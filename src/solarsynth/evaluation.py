@@ -185,7 +185,6 @@ class Reference:
         self.run, self.space = run, space
         self._k, self._seed = clusters, seed
         self._gaussians: dict[str, Gaussian] = {}
-        self._floors: dict[tuple, np.ndarray] = {}
         self._said: dict[str, np.ndarray] = {}
 
     @functools.cached_property
@@ -207,13 +206,16 @@ class Reference:
     def cluster_floor(self, size: int) -> np.ndarray:
         """Return cluster metrics (draws, 3) of real sets, of a quarter of the real images against the others."""
         draws = self.run.settings.floor_draws
-        return self._floor(("clusters", size), lambda: noise_floor(self._cross_fitted, draws, size))
+        params = {"metric": "clusters", "size": size, "draws": draws, "k": self._k, "seed": self._seed}
+        params["splits"] = CLUSTER_SPLITS
+        return self.run.floor(self.space, params, lambda: noise_floor(self._cross_fitted, draws, size))
 
     def frechet_floor(self, space: str, size: int) -> np.ndarray:
         """Return Fréchet distances (draws,) of real sets from the other real images."""
         features = self.run.training_features(space)
         draws = min(FRECHET_DRAWS if features.shape[1] <= WIDE else FEW_DRAWS, self.run.settings.floor_draws)
-        return self._floor((space, size), lambda: frechet_floor(features, size, draws))
+        params = {"metric": "frechet", "size": size, "draws": draws}
+        return self.run.floor(space, params, lambda: frechet_floor(features, size, draws))
 
     def coverage_floor(self, size: int) -> np.ndarray:
         """Return precision, recall, density and coverage (draws, 4) of real sets among the other real images."""
@@ -227,12 +229,7 @@ class Reference:
                 found.append(astuple(coverage(features[order[size:]], features[order[:size]])))
             return np.array(found)
 
-        return self._floor(("coverage", size), draw)
-
-    def _floor(self, key: tuple, compute: Callable[[], np.ndarray]) -> np.ndarray:
-        if key not in self._floors:
-            self._floors[key] = compute()
-        return self._floors[key]
+        return self.run.floor(self.space, {"metric": "coverage", "size": size, "draws": draws}, draw)
 
     @functools.cached_property
     def held_out(self) -> tuple[np.ndarray, np.ndarray]:

@@ -637,6 +637,26 @@ class Run:
         """Return the features of the training images, the reference of all comparisons."""
         return self.features(name, self.dataset.image[~self.dataset.test])
 
+    def floor(self, space: str, params: dict[str, Any], compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return what sets of the training images reach by a metric; kept in the store.
+
+        Parameters
+        ----------
+        space : str
+            Feature space.
+        params : dict
+            The metric and all that its values depend on but data set and space.
+        compute : callable
+            Returns the values (draws, ...).
+        """
+
+        def make(folder: Path) -> None:
+            np.save(folder / "floor.npy", compute())
+
+        upstream = {"dataset": self.dataset_key, "network": self.space(space).key}
+        entry = self.store.make("floor", make, params={"space": space} | params, upstream=upstream)
+        return np.load(entry.path / "floor.npy", allow_pickle=False)
+
     def tsne(self, name: str, chosen: np.ndarray) -> np.ndarray:
         """Return the t-SNE map (m, 2) of the training images with the indices `chosen` (m,); kept in the store."""
         from solarsynth.metrics.separation import tsne
