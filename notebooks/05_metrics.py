@@ -140,7 +140,7 @@ pd.DataFrame(
 # F1, precision and recall come from a classifier trained on real images and tested on generated ones. Table 1 prints their *ratio*
 # to the same classifier's macro scores on real images: 0.55, 0.57 and 0.54 in the paper's text, 0.546, 0.578 and 0.544 by its Table D.1;
 # {doc}`d_class_scores` has them per class. Precision and F1 depend on how common a class is, and generated sets hold all classes alike: the held-out real
-# images therefore count in the samples' mix of classes, or a perfect generator would have a ratio of 1.5, not of 1.
+# images therefore count in the samples' mix of classes, or a perfect generator's ratios would lie above 1.
 
 # %% tags=["hide-cell"]
 assert np.isfinite(reference).all()
