@@ -367,6 +367,15 @@ def test_a_perfect_generator_has_the_scores_of_real_images_in_any_mix():
     assert not any(v.within for v in values)
 
 
+def test_a_classifier_that_is_never_right_gives_no_floor():
+    run = Told([20] * 5, 1)
+    run.classify = lambda image, seed=0: np.full(len(image), 0)
+    image, label = run.draw([0, 10, 10, 10, 10], 1)
+    assert all(
+        math.isnan(v.value) and math.isnan(v.low) and v.within is None for v in scores(Reference(run), image, label)
+    )
+
+
 def test_scores_in_another_mix_are_weighted_ones():
     from sklearn.metrics import precision_recall_fscore_support
 

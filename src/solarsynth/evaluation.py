@@ -409,9 +409,10 @@ def _score_floor(reference: Reference, mix: np.ndarray) -> tuple[np.ndarray, np.
         for one in said:
             above, below = (confusion(label[index], one[index], len(CLASSES)) for index in (chosen, others))
             above, below = class_scores(above).macro(), class_scores(at_mix(below, mix)).macro()
-            ratios.append([above[key] / max(below[key], 1e-9) for key in SCORES])
+            ratios.append([above[key] / below[key] if below[key] else math.nan for key in SCORES])
         found.append(np.mean(ratios, axis=0))
-    low, high = np.percentile(found, [5, 95], axis=0)
+    known = [ratios for ratios in found if np.isfinite(ratios).all()]
+    low, high = np.percentile(known, [5, 95], axis=0) if known else np.full((2, len(SCORES)), math.nan)
     return low, high
 
 
