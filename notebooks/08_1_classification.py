@@ -146,6 +146,8 @@ for name in tested:
         interval = f"{found.low:+.3f} to {found.high:+.3f}"
         rows.append((name, count, rival, claimed, f"{found.mean:+.3f}", interval, found.verdict))
 differences = pd.DataFrame(rows, columns=columns).set_index("class").rename_axis(None)
+if tested and not any(np.nan_to_num(v).any() for row in side_by_side.values() for v in row.values()):
+    print("no trial recognises a rare class: trained this short, classifiers say the common ones (trial_epochs)")
 differences
 
 # %% [markdown]
