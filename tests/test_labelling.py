@@ -120,23 +120,21 @@ def test_set_of_an_archive(small_archive):
     assert funnel["with a sound image"] == len(table) and about["frame_tolerance_seconds"] == 3600
 
 
+def archive_of(folder, image, time, xrs, events, flux_tolerance=60.0, xrs_scale="operational"):
+    """An hourly archive of tables as from `make_tables`."""
+    attributes = {"frame_tolerance_minutes": 60.0, "flux_tolerance_seconds": flux_tolerance}
+    tables = {"xrs": xrs, "events": events, "xrs_scale": xrs_scale}
+    write_archive(folder, image=image, time=time, unit="display", attributes=attributes, **tables)
+    return Archive(folder)
+
+
 def test_a_set_is_labelled_on_the_scale_that_is_asked_for(tmp_path):
     """Flux on the science scale, events without a class: 1.2e-5 W/m² there is a C8.4 on the operational one."""
     image, time, xrs, events = make_tables()
     xrs["flux"] = 1.2e-5
     events["goes_class"] = ""
     xrs["satellite"] = 15
-    write_archive(
-        tmp_path / "a",
-        image=image,
-        time=time,
-        unit="display",
-        xrs=xrs,
-        events=events,
-        xrs_scale="science",
-        attributes={"frame_tolerance_minutes": 60.0, "flux_tolerance_seconds": 3600.0},
-    )
-    archive = Archive(tmp_path / "a")
+    archive = archive_of(tmp_path / "a", image, time, xrs, events, flux_tolerance=3600.0, xrs_scale="science")
     for scale, factor, label in (("operational", 0.7, 2), ("science", 1, 3), ("paper", 1, 3)):
         table, *_ = labelled_frames(archive, 16, scale)
         assert len(table) and not table["from_list"].any()
@@ -151,16 +149,7 @@ def test_dark_and_nan_frames_are_counted_out(tmp_path):
     table, _ = label_events(events, xrs, time, frame_tolerance=3600, flux_tolerance=60)
     image[table["frame"].iloc[0]] = np.nan
     image[table["frame"].iloc[1]] = 0
-    write_archive(
-        tmp_path / "a",
-        image=image,
-        time=time,
-        unit="display",
-        xrs=xrs,
-        events=events,
-        attributes={"frame_tolerance_minutes": 60.0, "flux_tolerance_seconds": 60.0},
-    )
-    left, frames, funnel, _ = labelled_frames(Archive(tmp_path / "a"), 16)
+    left, frames, funnel, _ = labelled_frames(archive_of(tmp_path / "a", image, time, xrs, events), 16)
     assert funnel["with a sound image"] == funnel["labelled frames"] - 2 == len(left) == len(frames)
 
 

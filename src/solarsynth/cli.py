@@ -364,11 +364,7 @@ def sample_command(
 @click.option("--clusters", default=5, show_default=True, type=click.IntRange(2), help="K of the cluster metrics.")
 @click.option("--cluster-seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of K-means.")
 @click.option(
-    "--space",
-    default="cevae",
-    show_default=True,
-    type=click.Choice(("cevae", "classifier", "clip", "inception")),
-    help="Feature space of clusters and coverage.",
+    "--space", default="cevae", show_default=True, help="Of clusters and coverage; or classifier, clip, inception."
 )
 def evaluate_command(
     samples, reference, csv_path, json_path, profile, source, data, settings, clusters, cluster_seed, space
@@ -394,12 +390,12 @@ def evaluate_command(
     if reference:
         source, data = "archive", str(reference)
     run = Run(profile, source, data, overrides=_parse(settings))
+    against = Reference(run, clusters, cluster_seed, space)
     image, label = read_samples(samples, run.settings.image_size)
     scored = None if label is None else (image[label >= 0], label[label >= 0])
     warning = range_warning(image, run.dataset.image)
     if warning:
         click.echo(f"solarsynth: {warning}", err=True)
-    against = Reference(run, clusters, cluster_seed, space)
     values = evaluate(against, [image], scored, report=lambda what: click.echo(what, err=True))
     if scored:
         values += class_values(against, *scored)

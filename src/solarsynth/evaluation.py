@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import math
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +17,9 @@ from solarsynth.errors import SolarsynthError, nearest
 from solarsynth.metrics.clusters import Clusters, cross_fit, noise_floor
 from solarsynth.metrics.coverage import coverage
 from solarsynth.metrics.frechet import Gaussian, frechet_distance, frechet_floor
-from solarsynth.metrics.skill import ClassScores, at_mix, class_scores, confusion, spread
+from solarsynth.metrics.skill import FEWEST, ClassScores, at_mix, class_scores, confusion, spread
 from solarsynth.observations.archive import to_uint8
+from solarsynth.store import array_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,6 @@ SCORES = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
 # Floors that cost matrix decompositions or distances of all pairs are drawn less often, in wide spaces and large sets.
 FRECHET_DRAWS, COVERAGE_DRAWS = 20, 20
 FEW_DRAWS, WIDE, LARGE = 3, 512, 5000
-FEW_HELD_OUT = 5  # fewer images of a class than this are named with the scores
 CLUSTER_SPLITS = 4  # K-means is fitted this often for the cluster metrics' floor
 
 
@@ -241,11 +240,11 @@ class Reference:
 
     def predictions(self, image: np.ndarray) -> np.ndarray:
         """Return the classes (classifiers, n) that the run's classifiers see in images (n, H, W)."""
-        digest = hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
-        if digest not in self._said:
+        key = array_key(image)
+        if key not in self._said:
             seeds = range(self.run.settings.classifier_seeds)
-            self._said[digest] = np.stack([self.run.classify(image, seed) for seed in seeds])
-        return self._said[digest]
+            self._said[key] = np.stack([self.run.classify(image, seed) for seed in seeds])
+        return self._said[key]
 
     def confusions(self, image: np.ndarray, label: np.ndarray) -> list[np.ndarray]:
         """Return the confusion matrices of images (n, H, W) of classes (n,), one per classifier of the run."""
@@ -372,7 +371,7 @@ def scores(reference: Reference, image: np.ndarray, label: np.ndarray) -> list[V
         raise SolarsynthError("scores need two classes that both the samples and the held-out images hold")
     left = [name for name, here in zip(CLASSES, occurs, strict=True) if not here]
     counts = np.bincount(reference.held_out[1], minlength=len(CLASSES))
-    few = [f"{n} of class {name}" for name, n in zip(CLASSES, counts, strict=True) if 0 < n < FEW_HELD_OUT]
+    few = [f"{n} of class {name}" for name, n in zip(CLASSES, counts, strict=True) if 0 < n < FEWEST]
     here = occurs[label]
     mix = np.bincount(label[here], minlength=len(CLASSES))
     drawn = [class_scores(confusion(label[here], said[here], len(CLASSES))) for said in reference.predictions(image)]

@@ -24,7 +24,7 @@ from solarsynth import CLASSES
 from solarsynth.errors import SolarsynthError, nearest
 from solarsynth.labelled import LabelledSet
 from solarsynth.profiles import Profile, load_profile
-from solarsynth.store import Entry, Store
+from solarsynth.store import Entry, Store, array_key
 
 # What reads observations loads pandas and zarr; training from a labelled set in one file must not need them.
 if TYPE_CHECKING:
@@ -623,12 +623,11 @@ class Run:
     def features(self, name: str, image: np.ndarray) -> np.ndarray:
         """Return features (n, d) float32 of images (n, H, W) uint8; kept in the store, whoever made the images."""
         space = self.space(name)
-        digest = hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()[:16]
 
         def make(folder: Path) -> None:
             np.save(folder / "features.npy", space.embed(image))
 
-        upstream = {"network": space.key, "images": digest}
+        upstream = {"network": space.key, "images": array_key(image)}
         params = {"space": name}
         entry = self.store.make("features", make, params=params, upstream=upstream, device=describe_device())
         return np.load(entry.path / "features.npy", allow_pickle=False)

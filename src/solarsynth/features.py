@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from solarsynth import paths
 from solarsynth.errors import SolarsynthError
 from solarsynth.generator import device, embed_images, in_batches, read_model, to_unit
 
@@ -69,11 +70,9 @@ def clip() -> Space:
         If the weights are neither in timm's cache nor to be fetched.
     """
     import timm
-    from huggingface_hub import try_to_load_from_cache
     from PIL import Image
 
-    found = try_to_load_from_cache(f"timm/{CLIP}", "model.safetensors")
-    if not isinstance(found, str) and os.environ.get("SOLARSYNTH_WEIGHTS") != "download":
+    if not paths.in_timm_cache(CLIP) and not paths.may_fetch():
         raise WeightsMissing("weights not available: CLIP ViT-B/32 is not in timm's cache")
     try:
         model = timm.create_model(CLIP, pretrained=True).to(device()).eval()
@@ -105,7 +104,7 @@ def inception() -> Space:
     from cleanfid.resize import build_resizer
 
     folder = Path(os.environ.get("SOLARSYNTH_INCEPTION") or tempfile.gettempdir())
-    fetch = os.environ.get("SOLARSYNTH_WEIGHTS") == "download"
+    fetch = paths.may_fetch()
     if not (folder / INCEPTION_FILE).is_file() and not fetch:
         raise WeightsMissing(f"weights not available: clean-fid's {INCEPTION_FILE} is not on this machine")
     try:

@@ -52,3 +52,23 @@ def real() -> Path | None:
     """Return the folder of real frames the tests use (``$SOLARSYNTH_REAL``, ``../shared/real``), if there."""
     folder = Path(os.environ.get("SOLARSYNTH_REAL") or root().parent / "shared" / "real")
     return folder if (folder / "frames-64.npz").is_file() else None
+
+
+def may_fetch() -> bool:
+    """Return whether ``SOLARSYNTH_WEIGHTS=download`` allows downloads."""
+    return os.environ.get("SOLARSYNTH_WEIGHTS") == "download"
+
+
+def repository_of(name: str) -> str:
+    """Return where on the Hugging Face hub timm takes a model's weights from; not always under the model's name."""
+    import timm
+
+    return timm.get_pretrained_cfg(name).hf_hub_id
+
+
+def in_timm_cache(name: str) -> bool:
+    """Return whether timm's weights of a model are on this machine: without a network timm would try for a minute."""
+    from huggingface_hub import try_to_load_from_cache
+
+    files = ("model.safetensors", "pytorch_model.bin")  # timm asks for them in this order
+    return any(isinstance(try_to_load_from_cache(repository_of(name), file), str) for file in files)

@@ -23,6 +23,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from solarsynth import paths
@@ -63,6 +64,14 @@ def stage_key(stage: str, stage_version: int, params: Mapping[str, Any], upstrea
     """Return the key of a result: 16 hex digits over its stage, version, parameters and upstream keys."""
     text = json.dumps([stage, stage_version, dict(params), dict(upstream)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def array_key(*arrays: np.ndarray) -> str:
+    """Return 16 hexadecimal digits that stand for arrays: for their shapes and all of their values."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
 
 
 class Store:

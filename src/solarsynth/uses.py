@@ -7,7 +7,6 @@ test images. Each is a stage of the store, so one more seed costs one more train
 from __future__ import annotations
 
 import functools
-import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -18,8 +17,9 @@ import numpy as np
 
 from solarsynth import CLASSES
 from solarsynth.errors import SolarsynthError, nearest
-from solarsynth.metrics.skill import Forecast
+from solarsynth.metrics.skill import FEWEST, Forecast
 from solarsynth.observations.times import DAY
+from solarsynth.store import array_key
 
 if TYPE_CHECKING:
     from solarsynth.experiments import Run
@@ -29,9 +29,6 @@ RARE = ("A", "M", "X")  # Sect. 8.1 adds images to these
 STRONG = 3  # class M and above is a yes, Sect. 8.2
 VALIDATION = 0.25  # share of the days that are not tested
 STRONG_WEIGHTS = (0.1, 0.9)  # of no and yes in the cross-entropy, Sect. 8.2
-
-# On fewer test images no difference is judged.
-FEWEST = 5
 
 # Sets of synthetic images begin here, so that they are none of Section 6's.
 FIRST_SEED = 8000
@@ -228,9 +225,7 @@ class Uses:
         label = np.concatenate([task.label[task.train], label]).astype(np.int64)
         held_out = {"test": task.image[task.test], "validation": task.image[task.validation]}
         # The images themselves are the key: whatever changes how they are drawn, moved or split, changes it.
-        digest = hashlib.sha256()
-        for array in (image, label, *held_out.values()):
-            digest.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+        upstream = {"data": array_key(image, label, *held_out.values())}
         classes, weights = (2, STRONG_WEIGHTS) if task.name == "days" else (len(CLASSES), None)
         pretrained = run.trial_classifier(classes)["pretrained"]
         params = {
@@ -247,7 +242,6 @@ class Uses:
             for left in folder.glob("*.safetensors"):
                 left.unlink()
 
-        upstream = {"data": digest.hexdigest()[:16]}
         entry = run.store.make("trial", make, params=params, upstream=upstream, device=describe_device())
         with np.load(entry.path / "said.npz", allow_pickle=False) as file:
             return {name: file[name] for name in ("test", "validation")}

@@ -8,6 +8,9 @@ import numpy as np
 
 from solarsynth.errors import SolarsynthError
 
+#: Fewer test images of a class say too little: no difference is judged on them, and scores that hold them say so.
+FEWEST = 5
+
 
 def confusion(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
     """Return counts (n_classes, n_classes) of int: rows are what is true, columns what was said.

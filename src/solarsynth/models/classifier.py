@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from solarsynth import paths
 from solarsynth.errors import SolarsynthError
 
 #: What timm calls the sizes of DeiT.
@@ -81,23 +81,22 @@ def starts_pretrained(config: ClassifierConfig, wanted: str) -> bool:
             f"the weights of {name} are those of {DEPTH} blocks, not {config.depth}; set classifier_depth and "
             f"trial_depth to {DEPTH}, or classifier_pretrained to auto"
         )
-    failure = _fetch(f"timm/{name}.fb_in1k")
+    failure = _fetch(name)
     if failure and wanted == "always":
         raise SolarsynthError(f"the weights of {name} are {failure}; set classifier_pretrained to auto or never")
     return not failure
 
 
-def _fetch(repository: str) -> str:
-    """Return why a repository's weights are not on this machine, "" if they are; fetch them if that is allowed."""
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+def _fetch(name: str) -> str:
+    """Return why a model's weights are not on this machine, "" if they are; fetch them if that is allowed."""
+    from huggingface_hub import hf_hub_download
 
-    # Asked of the cache first: without a network timm would try for a minute.
-    if isinstance(try_to_load_from_cache(repository, "model.safetensors"), str):
+    if paths.in_timm_cache(name):
         return ""
-    if os.environ.get("SOLARSYNTH_WEIGHTS") != "download":
+    if not paths.may_fetch():
         return "not in timm's cache, and SOLARSYNTH_WEIGHTS=download, which fetches them, is not set"
     try:
-        hf_hub_download(repository, "model.safetensors")
+        hf_hub_download(paths.repository_of(name), "model.safetensors")
     except Exception as error:  # whatever the network or the hub says
         return f"not to be fetched ({type(error).__name__})"
     return ""
