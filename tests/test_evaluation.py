@@ -32,7 +32,7 @@ from solarsynth.experiments import Run
 from solarsynth.metrics import separation
 from solarsynth.metrics.skill import class_scores, confusion
 from solarsynth.models.classifier import Classifier, ClassifierConfig, starts_pretrained
-from solarsynth.tables import evaluation_table, table_1, table_d
+from solarsynth.tables import evaluation_table, number, table_1, table_d
 
 TINY = {
     "image_size": 16,
@@ -511,6 +511,12 @@ def test_table_1_marks_a_best_value_only_beyond_the_spreads():
     )
     near = far | {"continuous": rows(0.88, 0.05)}
     assert "*" not in "".join(map(str, table_1(near, {"Cluster distance": 1.02}).to_numpy().ravel()))
+
+
+def test_numbers_as_they_are_written():
+    third = np.full(3, 1 / 3) + np.array([0, 1e-17, 6e-17])
+    assert number(1 / 3, float(third.std(ddof=1))) == "0.333 ± 0" and number(0.5, 0.123) == "0.5 ± 0.12"
+    assert number(2.0, math.nan) == "2" and number(math.nan, 1.0) == "–"
 
 
 def test_tables_by_hand():

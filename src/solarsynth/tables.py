@@ -48,6 +48,7 @@ def number(value: float, error: float = math.nan) -> str:
     """Write a value with its spread, or a dash."""
     if not math.isfinite(value):
         return "–"
+    error = 0.0 if error <= 1e-12 * abs(value) else error  # equal values, but for rounding
     return f"{value:.3g}" + (f" ± {error:.2g}" if math.isfinite(error) else "")
 
 
