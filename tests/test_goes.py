@@ -1,6 +1,10 @@
 """GOES flux: real files as the archives serve them, sunpy's client against a local server, the joining."""
 
+import asyncio
+import os
 import shutil
+import signal
+import time
 
 import numpy as np
 import pandas as pd
@@ -164,6 +168,9 @@ class TestSunpysClient:
                     "".join(f'<a href="{n}">{n}</a>' for n in links).encode(), headers={"Content-Type": "text/html"}
                 )
             if name in names:
+                if state.pop("interrupt", False):
+                    os.kill(os.getpid(), signal.SIGINT)  # as Ctrl+C in the middle of a file
+                    time.sleep(0.5)
                 if state["html"] > 0:
                     state["html"] -= 1
                     return Answer(
@@ -201,6 +208,34 @@ class TestSunpysClient:
             goes.fetch_month(2014, 1, tmp_path, satellites=(15,), tries=2, pause=0.01)
         state["html"] = 0
         assert len(goes.fetch_month(2014, 1, tmp_path, satellites=(15,), pause=0.01)) == 1
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_a_fetch_leaves_no_handler_and_no_open_loop(self, noaa, tmp_path):
+        before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+        opened = []
+        policy = asyncio.get_event_loop_policy()
+        make = policy.new_event_loop
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(policy, "new_event_loop", lambda: opened.append(make()) or opened[-1])
+            goes.fetch_month(2013, 11, tmp_path, satellites=(15,))
+        assert opened and all(loop.is_closed() for loop in opened)
+        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_an_interrupt_ends_the_fetch_and_the_next_goes_on(self, noaa, tmp_path):
+        _, state = noaa
+        state["interrupt"] = True
+        with pytest.raises(KeyboardInterrupt):
+            goes.fetch_month(2013, 11, tmp_path, satellites=(15,))
+        assert not list(tmp_path.rglob(".complete"))
+        assert len(goes.fetch_month(2013, 11, tmp_path, satellites=(15,))) == 1
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_a_fetch_inside_a_running_loop(self, noaa, tmp_path):
+        async def kernel():
+            return goes.fetch_month(2013, 11, tmp_path, satellites=(15,))
+
+        assert len(asyncio.run(kernel())) == 1
 
     @pytest.mark.filterwarnings("ignore")
     def test_a_month_without_files(self, noaa, tmp_path):

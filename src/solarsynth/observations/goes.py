@@ -274,7 +274,7 @@ def fetch_month(
             if attempt:
                 time.sleep(pause * 2 ** (attempt - 1))
             target.mkdir(parents=True, exist_ok=True)
-            Fido.fetch(answer, path=str(target / "{file}"), progress=False, overwrite=False, max_conn=2)
+            Fido.fetch(answer, path=str(target / "{file}"), downloader=_downloader(max_conn=2))
             missing = [name for name in names if not _reads(target / name)]
         if missing:
             raise SolarsynthError(
@@ -285,6 +285,36 @@ def fetch_month(
             web.save(done, "\n".join(sorted(names)).encode())
         found += [target / name for name in sorted(names)]
     return found
+
+
+def _downloader(max_conn: int):
+    """Return parfive's downloader, made to close its event loop and to obey Ctrl+C.
+
+    parfive's own leaves the loop open after the download, and with it handlers that swallow SIGINT and SIGTERM until
+    the loop is collected; and it takes an interrupted download for a finished one.
+    """
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    import parfive
+
+    class Downloader(parfive.Downloader):
+        def download(self):
+            async def whole():
+                try:
+                    return await self.run_download()
+                finally:
+                    if asyncio.current_task().cancelling():
+                        raise asyncio.CancelledError
+
+            try:
+                asyncio.get_running_loop()
+            except RuntimeError:
+                return asyncio.run(whole())
+            with ThreadPoolExecutor(1) as pool:  # a notebook's kernel runs a loop of its own
+                return pool.submit(asyncio.run, whole()).result()
+
+    return Downloader(max_conn=max_conn, progress=False, overwrite=False)
 
 
 def _reads(path: Path) -> bool:
