@@ -84,7 +84,6 @@ def s3(tmp_path):
         yield address, image
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_the_papers_data_set_end_to_end(s3, noaa, store_folder, monkeypatch):
     address, image = s3
     with serving(hek) as server:
@@ -110,7 +109,6 @@ def test_the_papers_data_set_end_to_end(s3, noaa, store_folder, monkeypatch):
     assert archive.xrs_scale == "science" and len(archive.xrs()) > 40_000
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_quick_look_archive_end_to_end(noaa, tmp_path):
     def pictures(path, headers):
         name = path.rsplit("/", 1)[-1]

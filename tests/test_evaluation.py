@@ -138,7 +138,7 @@ def stand_in(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.mark.filterwarnings("ignore")  # torch.jit and clean-fid's use of scipy
+@pytest.mark.filterwarnings("ignore:.torch.jit", "ignore:The `disp` argument")  # clean-fid's
 def test_the_inception_path_equals_clean_fid_on_png_files(run, stand_in, tmp_path):
     from cleanfid import fid
     from cleanfid.inception_torchscript import InceptionV3W
@@ -181,7 +181,7 @@ def put_weights(folder, monkeypatch, repository, network):
     return file
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore:.torch.jit", "ignore:The `disp` argument")
 def test_the_clip_path(run, tmp_path, monkeypatch):
     """Random weights where timm looks for its own, read by timm: preprocessing and shape are CLIP's."""
     import timm
@@ -204,7 +204,7 @@ def test_the_clip_path(run, tmp_path, monkeypatch):
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore:.torch.jit", "ignore:The `disp` argument")
 @pytest.mark.parametrize("name, size", [("inception", 2048), ("clip", 512)])
 def test_the_true_weights_where_they_are(name, size):
     """Two Suns lie nearer to each other than to noise."""

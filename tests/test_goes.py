@@ -184,7 +184,6 @@ class TestSunpysClient:
             monkeypatch.setattr(XRSClient, "pattern_new", XRSClient.pattern_new.replace(noaas, server.url))
             yield server, state
 
-    @pytest.mark.filterwarnings("ignore")
     def test_a_month(self, noaa, tmp_path):
         server, _ = noaa
         paths = goes.fetch_month(2013, 11, tmp_path, satellites=(15,))
@@ -193,14 +192,12 @@ class TestSunpysClient:
         assert goes.fetch_month(2013, 11, tmp_path, satellites=(15,)) == paths
         assert len(server.asked) == asked, "a complete month is not asked for again"
 
-    @pytest.mark.filterwarnings("ignore")
     def test_a_web_page_saved_as_data_is_fetched_again(self, noaa, tmp_path):
         _, state = noaa
         state["html"] = 1
         paths = goes.fetch_month(2014, 1, tmp_path, satellites=(15,), pause=0.01)
         assert len(paths) == 1 and len(goes.read_file(paths[0])[0]) == 41_182
 
-    @pytest.mark.filterwarnings("ignore")
     def test_web_pages_for_ever(self, noaa, tmp_path):
         _, state = noaa
         state["html"] = 1000
@@ -209,7 +206,6 @@ class TestSunpysClient:
         state["html"] = 0
         assert len(goes.fetch_month(2014, 1, tmp_path, satellites=(15,), pause=0.01)) == 1
 
-    @pytest.mark.filterwarnings("ignore")
     def test_a_fetch_leaves_no_handler_and_no_open_loop(self, noaa, tmp_path):
         before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
         opened = []
@@ -221,7 +217,6 @@ class TestSunpysClient:
         assert opened and all(loop.is_closed() for loop in opened)
         assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
-    @pytest.mark.filterwarnings("ignore")
     def test_an_interrupt_ends_the_fetch_and_the_next_goes_on(self, noaa, tmp_path):
         _, state = noaa
         state["interrupt"] = True
@@ -230,13 +225,11 @@ class TestSunpysClient:
         assert not list(tmp_path.rglob(".complete"))
         assert len(goes.fetch_month(2013, 11, tmp_path, satellites=(15,))) == 1
 
-    @pytest.mark.filterwarnings("ignore")
     def test_a_fetch_inside_a_running_loop(self, noaa, tmp_path):
         async def kernel():
             return goes.fetch_month(2013, 11, tmp_path, satellites=(15,))
 
         assert len(asyncio.run(kernel())) == 1
 
-    @pytest.mark.filterwarnings("ignore")
     def test_a_month_without_files(self, noaa, tmp_path):
         assert goes.fetch_month(2013, 12, tmp_path, satellites=(15,)) == []
