@@ -93,7 +93,7 @@ try:
     said, failed = run_all(uses, task, plan, lambda n, t: print(f"trial {n} of {len(plan)}: {t}", file=sys.stderr))
     for reason, which in failed.items():
         print(f"{len(which)} trials could not be run: {reason}")
-    print(f"{len(said)} trials; amounts per class {amounts} (three of the paper's six, 50, 200 and 500, scaled)")
+    print(f"{len(said)} trials; amounts per class {amounts} (the paper: 50, 100, 200, 300, 400, 500)")
 except SolarsynthError as error:
     why = str(error)
 print(f"not computed: {why}" if why else "computed")
@@ -152,7 +152,7 @@ columns = ["set-up", "TSS", "HSS", "Brier", "days flagged"]
 pd.DataFrame(rows, columns=columns).set_index("set-up").rename_axis(None).round(3) if rows else why
 
 # %% [markdown]
-# The paper's error bars span six amounts of added images, 50 to 500 per class. The same here over three amounts, means over seeds first:
+# The paper's error bars span six amounts of added images, 50 to 500 per class. The same here over ours, means over seeds first:
 
 # %% tags=["hide-input"]
 for scenario in ("classical", "synthetic") if not why else ():
@@ -181,6 +181,7 @@ this.figure(figures.reliability(shown) if not why else figures.not_computed(why)
 # ## Did synthetic images help?
 #
 # Paired differences between trials of the same seed on the same test days, at every amount, with 95 % bootstrap intervals over days and seeds.
+# Of twenty such intervals one leaves zero out by chance: a single *helped* or *hurt* among many is no finding.
 
 # %% tags=["hide-input"]
 compared = []

@@ -88,6 +88,19 @@ def test_the_class_task_keeps_the_natural_counts(run):
     assert np.bincount(task.label[task.train], minlength=5).tolist() == list(run.dataset.counts(test=False).values())
 
 
+@pytest.mark.parametrize(
+    "scale, classes, days",
+    [
+        (1.0, (200, 400, 600), (50, 100, 200, 300, 400, 500)),  # Sects. 8.1 and 8.2
+        (0.05, (10, 20, 30), (2, 5, 10, 15, 20, 25)),
+        (0.01, (2, 4, 6), (1, 2, 3, 4, 5)),  # 50 and 100 are one image each
+    ],
+)
+def test_amounts_are_the_papers_scaled(run, scale, classes, days):
+    uses = Uses(run.variant(usage_scale=scale))
+    assert uses.amounts(uses.classes) == classes and uses.amounts(uses.days("paper")) == days
+
+
 @pytest.mark.parametrize("name", ["classes", "days"])
 def test_added_images_are_as_many_as_asked_for_and_disjoint(run, name):
     uses = Uses(run)

@@ -162,15 +162,19 @@ def figure_10(skill: dict[str, np.ndarray], baselines: dict[str, float], label: 
     label : str
         Name of the score.
     """
-    figure, ax = plt.subplots(figsize=(0.85 * len(skill) + 2.6, 3.2), layout="constrained")
+    figure, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
+    added, named = {"none": "nothing added", "classical": "classical copies", "synthetic": "synthetic images"}, set()
     for i, (name, values) in enumerate(skill.items()):
-        colour = SCENARIO_COLOURS[name.split()[0]]
+        scenario = name.split()[0]
+        colour = SCENARIO_COLOURS[scenario]
         ax.plot(np.full(len(values), i), values, "o", color=colour, alpha=0.6, ms=5)
-        ax.plot([i - 0.25, i + 0.25], [np.nanmean(values)] * 2, color=colour, lw=3)
+        legend = None if scenario in named else added[scenario]
+        ax.plot([i - 0.3, i + 0.3], [np.nanmean(values)] * 2, color=colour, lw=3, label=legend)
+        named.add(scenario)
     for (name, value), style in zip(baselines.items(), ("--", ":", "-."), strict=False):
         ax.axhline(value, color="0.4", ls=style, lw=1.2, label=name)
-    ax.set(xticks=range(len(skill)), ylabel=label)
-    ax.set_xticklabels([name.replace(" ", "\n") for name in skill], fontsize=8)
+    ax.set(xticks=range(len(skill)), xlabel="images added per rare class", ylabel=label)
+    ax.set_xticklabels([name.split()[-1].replace("none", "0") for name in skill])
     ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 

@@ -203,8 +203,9 @@ class Uses:
     def amounts(self, task: Task) -> tuple[int, ...]:
         """Return the amounts per rare class: 200, 400, 600 (8.1) or 50 to 500 (8.2), scaled by the profile."""
         scale = self.run.settings.usage_scale
-        published = (200, 400, 600) if task.name == "classes" else (50, 200, 500)
-        return tuple(max(1, round(scale * amount)) for amount in published)
+        published = (200, 400, 600) if task.name == "classes" else (50, 100, 200, 300, 400, 500)
+        # Scaled down far enough, two may become one.
+        return tuple(dict.fromkeys(max(1, round(scale * amount)) for amount in published))
 
     # --- trials
 
