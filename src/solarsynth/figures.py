@@ -163,14 +163,13 @@ def figure_10(skill: dict[str, np.ndarray], baselines: dict[str, float], label: 
         Name of the score.
     """
     figure, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
-    added, named = {"none": "nothing added", "classical": "classical copies", "synthetic": "synthetic images"}, set()
+    legend = {"none": "nothing added", "classical": "classical copies", "synthetic": "synthetic images"}
     for i, (name, values) in enumerate(skill.items()):
         scenario = name.split()[0]
         colour = SCENARIO_COLOURS[scenario]
         ax.plot(np.full(len(values), i), values, "o", color=colour, alpha=0.6, ms=5)
-        legend = None if scenario in named else added[scenario]
-        ax.plot([i - 0.3, i + 0.3], [np.nanmean(values)] * 2, color=colour, lw=3, label=legend)
-        named.add(scenario)
+        # The first set-up of a scenario takes its line of the legend.
+        ax.plot([i - 0.3, i + 0.3], [np.nanmean(values)] * 2, color=colour, lw=3, label=legend.pop(scenario, None))
     for (name, value), style in zip(baselines.items(), ("--", ":", "-."), strict=False):
         ax.axhline(value, color="0.4", ls=style, lw=1.2, label=name)
     ax.set(xticks=range(len(skill)), xlabel="images added per rare class", ylabel=label)
