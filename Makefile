@@ -1,4 +1,4 @@
-# Two commands: `make book` and `make test`. Both set up .venv first if it is not there or out of date.
+# Two commands: `make book` and `make test`. Both set up .venv first if it is missing or out of date.
 PROFILE ?= laptop
 SOURCE  ?= simulated
 DATA    ?=
@@ -18,7 +18,7 @@ env: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
-	  || { echo "make: $(PYTHON) is no Python 3.11 to 3.13; choose one with PYTHON=python3.11"; exit 1; }
+	  || { echo "make: $(PYTHON) is not Python 3.11 to 3.13; choose one with PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=24"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"

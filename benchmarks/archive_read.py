@@ -1,7 +1,7 @@
-"""Read 500 scattered frames of a 512 px store over HTTP: chunk by chunk, many at a time, against one by one.
+"""Read 500 scattered frames of a 512 px store over HTTP, chunk by chunk, many at a time, and compare with one by one.
 
-Ends with one JSON line: ``ratio``, ``frames_per_second``. The store lies in a real S3 server on this machine,
-behind a proxy that adds the delay of a distant one to every answer; both ways read the same frames.
+The last line is JSON: ``ratio``, ``frames_per_second``. A real S3 server on this machine serves the store, and a proxy
+delays every answer as a distant server would. Both ways read the same frames.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from servers import in_front_of, s3_server, upload
 
 from solarsynth.observations.sdoml import Remote, downsample, read_frames, read_index
-from solarsynth.observations.times import MINUTE, format_times
+from solarsynth.times import MINUTE, format_times
 
 
 def make_store(folder: Path, frames: int) -> None:
-    """A year in SDOMLv2's layout; frames are smooth, so that they compress about as real ones do."""
+    """Write a year in SDOMLv2's layout; its frames are smooth, so that they compress about as well as real ones."""
     rng = np.random.default_rng(0)
     array = zarr.open_group(str(folder), mode="w", zarr_format=2).create_array(
         "2012/171A",
@@ -48,7 +48,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=500, help="scattered frames to read")
     parser.add_argument("--stored", type=int, default=1500, help="frames in the store")
     parser.add_argument("--delay", type=float, default=0.05, help="seconds added to every answer")
-    parser.add_argument("--sample", type=int, default=50, help="frames read one by one (scaled up)")
+    parser.add_argument(
+        "--sample", type=int, default=50, help="frames read one by one; their time is scaled to all frames"
+    )
     given = parser.parse_args()
     rng = np.random.default_rng(1)
     rows = np.sort(rng.choice(given.stored, given.frames, replace=False))

@@ -1,7 +1,7 @@
 """Label 107,709 events against nine years of 2 s flux (1.4e8 rows) and 730,867 frame times.
 
-Ends with one JSON line: ``seconds``, ``peak_gib``, ``events``, ``matched``. The flux is written first, as an
-archive's ``xrs`` would be, and read back in parts; writing is not timed. ``--years`` makes it smaller.
+The last line is JSON: ``seconds``, ``peak_gib``, ``events``, ``matched``. The flux is first written as the ``xrs`` of
+an archive and then read in parts; only the labelling is timed. ``--years`` makes it smaller.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from solarsynth.labelling import label_events
-from solarsynth.observations.archive import Archive, write_archive
-from solarsynth.observations.times import DAY, MINUTE, parse_times
+from solarsynth.dataset.labelling import label_events
+from solarsynth.observations.archive import Archive
+from solarsynth.observations.writing import write_archive
+from solarsynth.times import DAY, MINUTE, SECOND, parse_times
 
-EVENTS, FRAMES, CADENCE_MS = 107_709, 730_867, 2_048
+EVENTS, FRAMES, CADENCE = 107_709, 730_867, 2_048  # the cadence in milliseconds
 
 
 def tables(years: float, seed: int = 0):
-    """Events, frame times and, month by month, the flux."""
+    """Return events, frame times, and a function that gives the flux month by month."""
     rng = np.random.default_rng(seed)
     start = int(parse_times(["2011-01-01"])[0])
     end = start + int(years * 365.25 * DAY)
@@ -38,7 +39,7 @@ def tables(years: float, seed: int = 0):
 
     def flux():
         for first in range(start, end, 30 * DAY):
-            t = np.arange(first, min(first + 30 * DAY, end), CADENCE_MS)
+            t = np.arange(first, min(first + 30 * DAY, end), CADENCE)
             yield pd.DataFrame({"time": t, "flux": (10 ** rng.uniform(-8, -4, len(t))).astype(np.float32)})
 
     return events, frames, flux
@@ -59,14 +60,16 @@ def main() -> None:
     years = parser.parse_args().years
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "archive"
-        # In a process of its own, so that its memory does not count.
+        # A process of its own writes the flux, so that its memory is not measured.
         writer = multiprocessing.get_context("spawn").Process(target=prepare, args=(path, years))
         writer.start()
         writer.join()
         events, frames, _ = tables(years)
         archive = Archive(path)
         started = time.perf_counter()
-        table, funnel = label_events(events, archive.xrs_parts(), frames, frame_tolerance=420, flux_tolerance=6)
+        table, funnel = label_events(
+            events, archive.xrs_parts(), frames, frame_tolerance=7 * MINUTE, flux_tolerance=6 * SECOND
+        )
         seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from solarsynth.diffusion.denoiser import Denoiser
+from solarsynth.diffusion.parameterisations import Denoiser
 from solarsynth.models.unet import SelfAttention
 
 BATCH = 12
@@ -86,7 +86,7 @@ class PlainTraining:
 
 @torch.no_grad()
 def plain_sampling_step(denoiser: Denoiser, x: Tensor, t: int, label: Tensor, w: float) -> Tensor:
-    """One ancestral step, the two branches of guidance one after the other."""
+    """One ancestral step, the two terms of guidance one after the other."""
     schedule = denoiser.schedule
     step = torch.full((len(x),), t, device=x.device)
     conditional = denoiser.eps(x, step, label)

@@ -1,8 +1,8 @@
 """Guided images of the paper's U-Net: our fast sampler against a plain ancestral one, side by side in one process.
 
 Ends with one JSON line: ``device``, ``ratio``, ``images_per_second``, ``reference_images_per_second``,
-``seconds_per_1000``, ``tflops``, ``peak_share``, ``peak_gib``. The reference takes 999 steps, of which so many are run
-as a timing needs (``reference_steps``); all of its steps cost the same. ``step_ratio`` compares single steps.
+``seconds_per_1000``, ``tflops``, ``peak_share``, ``peak_gib``. The reference takes 999 steps. All of its steps cost the
+same, so only ``reference_steps`` of them are run. ``step_ratio`` compares single steps.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import torch
 from reference import BATCH, plain, plain_sampling_step
 from train_step import PAPER, flops_per_image, matmul_flops, resident
 
-from solarsynth.generator import Generator, build, device
-from solarsynth.profiles import load_profile
+from solarsynth.devices import device
+from solarsynth.diffusion.sampling import Sampling
+from solarsynth.generator import Generator
+from solarsynth.networks import build
 
 
 def main() -> None:
@@ -32,7 +34,8 @@ def main() -> None:
     given = parser.parse_args()
     denoiser = build(PAPER, seed=0).to(device()).eval()
     about = {"architecture": PAPER, "classes_seen": dict.fromkeys("ABCMX", 1), "unit": "DN/s"}
-    generator = Generator(denoiser, about, load_profile("paper"), None)
+    sampling = Sampling("dpm-solver++", given.steps, guidance=given.guidance)
+    generator = Generator(denoiser, about, sampling)
     reference = plain(denoiser)
     label = np.resize(np.arange(5), given.images)
     reference_steps = 20 if cuda else 1
@@ -41,13 +44,13 @@ def main() -> None:
     before = resident()
     for number in range(given.rounds + 1):
         started = time.perf_counter()
-        generator.draw(label, guidance=given.guidance, steps=given.steps, sampler="dpm-solver++", seed=number)
+        generator.draw(label, seed=number, sampling=sampling)
         ours.append(len(label) / (time.perf_counter() - started))
         x = torch.randn(shape, device=device())
-        asked = torch.zeros(len(x), 1, device=device())
+        condition = torch.zeros(len(x), 1, device=device())
         started = time.perf_counter()
         for t in range(999, 999 - reference_steps, -1):
-            x = plain_sampling_step(reference, x, t, asked, given.guidance)
+            x = plain_sampling_step(reference, x, t, condition, given.guidance)
         x.sum().item()
         theirs.append(len(x) * reference_steps / 999 / (time.perf_counter() - started))
         print(f"round {number}: ours {ours[-1]:.4g}, reference {theirs[-1]:.4g} images/s", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Render frames of the simulated Sun at 64 px; ends with one JSON line (``frames_per_second``)."""
+"""Render frames of the simulated Sun at 64 px; the last line is JSON (``frames_per_second``)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import time
 
 import numpy as np
 
-from solarsynth.observations.simulated import emerge, flare, render
-from solarsynth.observations.times import parse_times
+from solarsynth.observations.simulated.cycle import emerge
+from solarsynth.observations.simulated.flaring import flare
+from solarsynth.observations.simulated.rendering import render
+from solarsynth.times import parse_times
 
 
 def main() -> None:

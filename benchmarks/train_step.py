@@ -23,8 +23,9 @@ import torch
 from reference import BATCH, PlainTraining, plain
 from torch.utils.flop_counter import FlopCounterMode
 
+from solarsynth.devices import device
 from solarsynth.diffusion.training import TrainingConfig, train
-from solarsynth.generator import build, device
+from solarsynth.networks import build
 
 PAPER = {
     "kind": "discrete",
@@ -43,13 +44,13 @@ PAPER = {
 
 
 def examples() -> tuple[np.ndarray, np.ndarray]:
-    """Return images and labels that nobody looks at."""
+    """Return random images and labels."""
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (2048, 64, 64)).astype(np.uint8), rng.integers(0, 5, (2048, 1))
 
 
 def our_seconds(steps: int, batch: int, compiled: bool) -> float:
-    """Train so many steps from scratch and return the seconds between its reports: without start and end."""
+    """Train from scratch and return the seconds of `steps` optimiser steps, without start and end."""
     image, label = examples()
     config = TrainingConfig(train_images=batch * (steps + 2), batch_size=batch, checkpoint_every=1e9, log_every=10**9)
     model = build(PAPER, seed=0)
@@ -73,7 +74,7 @@ def our_seconds(steps: int, batch: int, compiled: bool) -> float:
 
 
 def reference_seconds(steps: int) -> float:
-    """The same for the plain loop."""
+    """Return the seconds of `steps` steps of the plain loop."""
     plainly = PlainTraining(plain(build(PAPER, seed=0)).to(device()), *examples())
     for _ in range(2):
         plainly.step()

@@ -14,9 +14,9 @@
 # # 2 · The data set
 #
 # The paper needs frames of the Sun that each show a flare of a known class. It finds them in three steps
-# ({cite:t}`ramunno2024`, Sect. 2.4): a list of events says *when* something flared, the X-ray flux says *how strongly*,
-# and the first frame after the peak shows *what it looked like*. This page repeats the three steps, counts what is
-# lost at each, and draws what remains.
+# ({cite:t}`ramunno2024`, Sect. 2.4): a list of events gives the *time* of each flare, the X-ray flux gives its *strength*, and
+# the first frame after the peak gives the *picture*. This page repeats the three steps, counts how many events are lost at
+# each, and draws the frames that remain.
 #
 # | Paper | Here |
 # | --- | --- |
@@ -39,48 +39,52 @@ block_days: float = None  # length of a block in days
 import numpy as np
 import pandas as pd
 
-from solarsynth import CLASSES, figures, labelling, page, paper, tables
-from solarsynth.observations.times import to_datetime
+from solarsynth import CLASSES, figures, stages, tables
+from solarsynth.book import page, records
+from solarsynth.dataset import labelling
+from solarsynth.flares import class_of_flux
+from solarsynth.times import DAY, to_datetime
 
 this = page.begin("02_dataset", globals())
-run = this.run
+lab = this.lab
 print(this.source_note)
 
 # %% [markdown]
 # ## From events to images
 #
 # A GOES class is the peak of the 1–8 Å X-ray flux on a logarithmic scale: A below $10^{-7}\,\mathrm{W\,m^{-2}}$, then B, C, M
-# and, from $10^{-4}$, X. Where the event list gives a class we take it; else we take the first good X-ray sample
-# after the peak, since the flux falls more slowly than it rose. The frame must *follow* the peak within a tolerance: 7 minutes
-# in the paper, where frames come every 6. Several events on one frame become one image with the highest class.
+# and, from $10^{-4}$, X. Where the event list gives a class, that class is used. Otherwise the first good X-ray sample after
+# the peak is used, because the flux falls more slowly than it rose. The frame must *follow* the peak within a tolerance: 7
+# minutes in the paper, where frames come every 6. Several events on one frame become one image with the highest class.
 
 # %% tags=["hide-output", "remove-stderr"]
-print(run.dataset_entry)
-labelled = run.dataset
+print(lab.entry(stages.DATASET))
+labelled = stages.labelled_set(lab)
 
 # %% [markdown]
 # (funnel)=
-# What is left after each step:
+# These counts remain after each step:
 
-# %% tags=["hide-input"]
+# %%
 tables.funnel(labelled.funnel)
 
 # %% [markdown]
-# The paper's counts are for nine years of the full SDOMLv2 archive and HEK's whole list; ours are for this
-# run's archive. They are set side by side to show where each step bites, not to agree.
+# The paper's counts are for nine years of the full SDOMLv2 archive and the whole list of HEK. Ours are for the archive of this
+# run. Compare which step loses most; the numbers themselves cannot agree.
 #
 # ## Two scales of flux
 #
-# NOAA's reprocessed *science* flux of GOES 8 to 15 lacks the factor 0.7 that the *operational* classes in the lists contain: an
-# X1.0 of the lists is an X1.43 there. The paper takes 15,696 classes from lists and 35,678 from science flux, so it mixes both. Here one scale
-# holds for a whole set (`scale`), and this is what choosing the other would change, event by event:
+# The *operational* classes in the lists contain a factor of 0.7 that NOAA's reprocessed *science* flux of GOES 8 to 15 does
+# not: an X1.0 of the lists is an X1.43 on the science scale. The paper takes 15,696 classes from lists and 35,678 from science
+# flux, so it mixes both scales. Here one scale holds for a whole set (`scale`). The matrix counts the events by their class on
+# either scale; events off the diagonal change class with the scale.
 
-# %% tags=["hide-input"]
-archive = run.archive()
+# %%
+archive = stages.archive(lab)
 confusion = labelling.scale_confusion(
     archive.events(),
     archive.xrs_parts,
-    flux_tolerance=labelled.about["flux_tolerance_seconds"],
+    flux_tolerance=labelled.about["flux_tolerance"],
     xrs_scale=archive.xrs_scale,
 )
 moved = 1 - np.trace(confusion.to_numpy()) / max(confusion.to_numpy().sum(), 1)
@@ -90,62 +94,58 @@ confusion
 # %% [markdown]
 # ## Classes
 #
-# A label says as much about the phase of the solar cycle as about the flare: near the minimum every flux lies in A, near
-# the maximum the background alone is B or C. Class A is therefore *the quiet Sun*, and X is rare everywhere.
+# A label depends on the phase of the solar cycle as much as on the flare. Near the minimum the flux stays in class A; near the
+# maximum the background alone is B or C. Class A is therefore *the quiet Sun*, and class X is rare everywhere.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-1", "caption": "Images per flare class (the paper's Fig. 1), training and held-out part. The paper labels 20,420 images; the shares are ours."}, "image": {"alt": "Bar chart of the number of images in the classes A, B, C, M and X"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-1", "caption": "Images per flare class (the paper's Fig. 1), training and held-out part. The paper labels 20,420 images; the shares are ours."}, "image": {"alt": "Bar chart of the number of images in the classes A, B, C, M and X"}}
 parts = {"training": labelled.counts(test=False), "held out": labelled.counts(test=True)}
 this.figure(figures.figure_1(parts), "figure-1")
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-flux", "caption": "X-ray flux over the archive's period and the labelled peaks, coloured by class. Dotted lines bound the classes."}, "image": {"alt": "X-ray flux against time on a logarithmic axis with coloured dots at labelled flares"}}
-daily = pd.concat(p["flux"].groupby(p["time"] // 86_400_000).max() for p in archive.xrs_parts()).groupby(level=0).max()
-daily = daily.loc[labelled.frame_time[0] // 86_400_000 - 1 : labelled.frame_time[-1] // 86_400_000]
-this.figure(figures.x_ray_and_frames(to_datetime(daily.index.to_numpy() * 86_400_000), daily.to_numpy(), labelled))
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-flux", "caption": "X-ray flux over the archive's period and the labelled peaks, coloured by class. Dotted lines bound the classes."}, "image": {"alt": "X-ray flux against time on a logarithmic axis with coloured dots at labelled flares"}}
+daily = (
+    pd.concat(part["flux"].groupby(part["time"] // DAY).max() for part in archive.xrs_parts()).groupby(level=0).max()
+)
+daily = daily.loc[labelled.frame_time[0] // DAY - 1 : labelled.frame_time[-1] // DAY]
+this.figure(figures.x_ray_and_frames(to_datetime(daily.index.to_numpy() * DAY), daily.to_numpy(), labelled))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-frames", "caption": "Labelled frames of each class, drawn at random, with their dates; north is up, west is right."}, "image": {"alt": "Grid of full-disk Suns in 171 Å, a row per flare class"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-frames", "caption": "Labelled frames of each class, drawn at random, with their dates; north is up, west is right."}, "image": {"alt": "Grid of full-disk Suns in 171 Å, a row per flare class"}}
 this.figure(figures.real_frames(labelled), "figure-frames")
 
 # %% [markdown]
 # ## How late the images are
 #
-# The frame follows the peak by up to the tolerance (Sect. 2.5 and Appendix A of the paper): the flare may have faded by then.
-# Dashed lines mark the medians.
+# The frame may follow the peak by up to the tolerance (Sect. 2.5 and Appendix A of the paper). By then the flare may have
+# faded. Dashed lines mark the medians.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-a-1", "caption": "Delay of the image behind the peak of its flare, per class (the paper's Fig. A.1)."}, "image": {"alt": "Histograms of the delay in minutes, one per class"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-a-1", "caption": "Delay of the image behind the peak of its flare, per class (the paper's Fig. A.1)."}, "image": {"alt": "Histograms of the delay in minutes, one per class"}}
 this.figure(figures.figure_a_1(labelled))
 
 # %% [markdown]
 # ## Training and test
 #
-# Neighbouring frames are nearly the same picture. A random split, which the paper presumably used, lets the test images peep
-# into training; a *blocked* split keeps whole blocks of days (27: one rotation of the Sun) on one side. This run's split:
+# Neighbouring frames are nearly the same picture. A random split, which the paper presumably used, puts neighbours of the test
+# images into the training part: information leaks. A *blocked* split keeps whole blocks of days (27 days are one rotation of
+# the Sun) on one side. The split of this run:
 
-# %% tags=["hide-input"]
-print(f"split: {labelled.about['split']}, {len(set(labelled.block))} blocks of {run.settings.block_days:g} days")
+# %%
+print(f"split: {labelled.about['split']}, {len(set(labelled.block))} blocks of {lab.settings.block_days:g} days")
 pd.DataFrame(parts).T[list(CLASSES)]
 
 # %% tags=["hide-cell"]
-assert labelled.image.shape[1:] == (run.settings.image_size,) * 2
-assert (labelled.delay >= 0).all() and labelled.delay.max() <= labelled.about["frame_tolerance_seconds"]
-assert (labelling.class_of_flux(labelled.flux) == labelled.label).all()
+assert labelled.image.shape[1:] == (lab.settings.image_size,) * 2
+assert (labelled.delay >= 0).all() and labelled.delay.max() <= labelled.about["frame_tolerance"]
+assert (class_of_flux(labelled.flux) == labelled.label).all()
 if labelled.about["split"] == "blocked":
     assert not set(labelled.block[labelled.test]) & set(labelled.block[~labelled.test])
-
-other = f"computed as in Sect. 2.4, {this.on_archive}"
-this.record("funnel", status="not-comparable", why=other, published=paper.FUNNEL, ours=labelled.funnel)
-this.record("figure-1", status="not-comparable", why=other, ours=labelled.counts())
-median = {
-    name: round(float(pd.Series(labelled.delay[labelled.label == i]).median() / 60), 1)
-    for i, name in enumerate(CLASSES)
-    if labelled.counts()[name]
-}
-this.record("figure-a.1", status="not-comparable", why=other, ours={"median delay / min": median})
+records.funnel(this, labelled.funnel)
+records.figure_1(this, labelled.counts())
+records.figure_a_1(this, labelled.label, labelled.delay)
 
 # %% [markdown]
 # ## Takeaways
 #
 # - Each step loses events: in HEK's whole list most detections have no class of their own, and several share a frame.
-# - The set is as unbalanced as the Sun. That imbalance is the paper's reason to draw synthetic flares.
-# - A split at random leaks; every page's first line of output says which split it used.
+# - The classes are as unbalanced as on the Sun. That imbalance is the paper's reason to generate synthetic flares.
+# - A random split leaks. The first line of output on every page names the split that was used.
 #
 # **Next:** {doc}`02_simulated_sun`, the Sun that needs no data.

@@ -9,15 +9,17 @@
 #     language: python
 #     name: python3
 # ---
+
 # %% [markdown]
 # # 2 · The simulated Sun
 #
-# Every page of this book also runs without data and without a network, on a Sun that a program draws. It is a model, not
-# noise with labels: regions emerge with the activity cycle ({cite:t}`hathaway1994`), in two belts that drift towards the equator
-# ({cite:t}`hathaway2011`), tilted ({cite:t}`stenflo2012`), and turn with the Sun ({cite:t}`snodgrass1990`); they flare with a tapered power law
-# ({cite:t}`sakurai2022`); X-ray flux, events and frames all follow from them. Class proportions come out as they do because of that, not because they are drawn.
+# Every page of this book also runs without data and without a network, on a Sun that a program simulates. The simulation is a
+# physical model, not noise with labels. Regions emerge with the activity cycle ({cite:t}`hathaway1994`), in two belts that
+# drift towards the equator ({cite:t}`hathaway2011`). They are tilted ({cite:t}`stenflo2012`) and rotate with the Sun
+# ({cite:t}`snodgrass1990`). Their flares follow a tapered power law ({cite:t}`sakurai2022`). X-ray flux, events, frames and the
+# proportions of the classes all result from these laws; no proportion is set by hand.
 #
-# This page shows it beside the frames of this run, with the physics both should share.
+# This page compares the simulated Sun with the frames of this run, in the physics that both should share.
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "smoke"  # smoke, laptop, gpu, paper, or the path of a YAML file
@@ -29,104 +31,115 @@ simulated_images: int = None  # labelled images the simulated archive is made fo
 # %% tags=["hide-input"]
 import numpy as np
 
-from solarsynth import figures, labelling, page
-from solarsynth.experiments import Run
+from solarsynth import figures, flares, stages
+from solarsynth.book import page
+from solarsynth.dataset import labelling
 from solarsynth.metrics import physics
-from solarsynth.observations.archive import normalise, to_uint8
-from solarsynth.observations.simulated import DISK_RADIUS
-from solarsynth.observations.times import to_datetime
+from solarsynth.pixels import DISK_RADIUS, normalise, to_uint8
+from solarsynth.times import to_datetime
 
 this = page.begin("02_simulated_sun", globals())
-run = this.run
+lab = this.lab
 print(this.source_note)
 
+# %% [markdown]
+# A run on another source shows its own archive beside the simulated one. The radius of the disk is given as a share of the
+# image's side: it differs between calibrated frames and browse images.
+
 # %% tags=["hide-output", "remove-stderr"]
-simulated = run if run.source == "simulated" else Run(run.settings, "simulated")
-print(simulated.simulated_entry)
-suns = {"simulated": simulated.archive()}
-radius = {"simulated": DISK_RADIUS}
-if run.source != "simulated":
-    suns["this run"] = run.archive()
-    radius["this run"] = DISK_RADIUS if suns["this run"].unit == "DN/s" else 0.425  # the limb of browse images
+simulated = lab if lab.source == "simulated" else lab.variant(source="simulated")
+print(stages.archive_entry(simulated))
+suns = {"simulated": stages.archive(simulated)}
+if lab.source != "simulated":
+    suns["this run"] = stages.archive(lab)
+radius = {name: DISK_RADIUS[archive.unit] for name, archive in suns.items()}
 
 # %% [markdown]
 # ## Side by side
+#
+# Up to 400 frames, evenly spaced over the archive, are read here. Frames with missing or empty pixels are left out.
 
-# %% tags=["hide-input"]
-frames, image, picture = {}, {}, {}
+# %%
+image = {}
 for name, archive in suns.items():
-    frames[name] = archive.frames()
-    at = np.linspace(0, len(frames[name]) - 1, min(400, len(frames[name]))).astype(int)
-    raw = archive.read(frames[name], at).astype(np.float32)
-    sound = np.isfinite(raw).all(axis=(1, 2)) & (raw.max(axis=(1, 2)) > 0)
-    image[name] = raw[sound]
-    picture[name] = to_uint8(normalise(raw[sound], archive.unit))
-    print(f"{name}: {len(frames[name]):,} frames, {labelling.period(frames[name].time)}, {archive.unit}")
+    frames = archive.frames()
+    chosen = np.linspace(0, len(frames) - 1, min(400, len(frames))).astype(int)
+    raw = archive.read(frames, chosen).astype(np.float32)
+    image[name] = raw[np.isfinite(raw).all(axis=(1, 2)) & (raw.max(axis=(1, 2)) > 0)]
+    print(f"{name}: {len(frames):,} frames, {labelling.period(frames.time)}, {archive.unit}")
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-suns", "caption": "Frames of the simulated Sun, from the first to the last, and, where this run has them, of its own archive."}, "image": {"alt": "Rows of full-disk Suns in 171 Å, simulated and of this run"}}
-shown = {name: p[np.linspace(0, len(p) - 1, 7).astype(int)] for name, p in picture.items()}
-figures.suns_side_by_side(shown)
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-suns", "caption": "Frames of the simulated Sun, from the first to the last, and, where this run has them, of its own archive."}, "image": {"alt": "Rows of full-disk Suns in 171 Å, simulated and of this run"}}
+shown = {name: raw[np.linspace(0, len(raw) - 1, 7).astype(int)] for name, raw in image.items()}
+figures.suns_side_by_side({name: to_uint8(normalise(raw, suns[name].unit)) for name, raw in shown.items()})
 
 # %% [markdown]
 # ## The disk and its limb
 #
-# In an optically thin line the limb is bright, since the line of sight passes through more corona there, and beyond it the light
-# falls off with the scale height. Brightness is given relative to the middle of the disk; display intensity saturates, DN/s do not.
+# In an optically thin line the limb is bright, because the line of sight passes through more corona there. Beyond the limb the
+# brightness falls off with the scale height. It is given here relative to the inner half of the disk. Display intensity
+# saturates; DN/s do not.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-radial", "caption": "Mean brightness in rings around the centre, relative to the inner half of the disk."}, "image": {"alt": "Curves of brightness against distance from the centre: flat, a rise at one solar radius, then a steep fall"}}
+# %%
 edges = np.linspace(0, 1.24, 32)
 middle = (edges[1:] + edges[:-1]) / 2
 radial = {}
-for name, frames_ in image.items():
-    profile_ = physics.radial_profile(frames_, radius[name] * frames_.shape[-1], edges)
-    radial[name] = (middle, profile_ / np.nanmean(profile_[middle < 0.5]))
+for name, raw in image.items():
+    brightness = physics.radial_profile(raw, radius[name] * raw.shape[-1], edges)
+    radial[name] = (middle, brightness / np.nanmean(brightness[middle < 0.5]))
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-radial", "caption": "Mean brightness in rings around the centre, relative to the inner half of the disk."}, "image": {"alt": "Curves of brightness against distance from the centre: flat, a rise at one solar radius, then a steep fall"}}
 figures.shared_physics(radial, "distance from the centre / solar radii", "brightness")
 
 # %% [markdown]
 # ## Two belts
 #
-# Active regions lie in two belts. A band's value says how often its pixels are among the brightest twentieth of the disk.
+# Active regions lie in two belts. For each band of latitude the curve shows how often a pixel is among the brightest twentieth
+# of the disk, relative to the average.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-belts", "caption": "How often a band of latitude is among the brightest twentieth of the disk; 1 is the average."}, "image": {"alt": "Curves against latitude with a maximum on each side of the equator"}}
+# %%
 edges = np.linspace(-60, 60, 25)
+middle = (edges[1:] + edges[:-1]) / 2
 belts = {
-    name: ((edges[1:] + edges[:-1]) / 2, physics.latitude_activity(f, radius[name] * f.shape[-1], edges))
-    for name, f in image.items()
+    name: (middle, physics.latitude_activity(raw, radius[name] * raw.shape[-1], edges)) for name, raw in image.items()
 }
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-belts", "caption": "How often a band of latitude is among the brightest twentieth of the disk; 1 is the average."}, "image": {"alt": "Curves against latitude with a maximum on each side of the equator"}}
 figures.shared_physics(belts, "latitude / °", "bright pixels, relative")
 
 # %% [markdown]
 # ## The butterfly
 #
-# Over a cycle the belts drift towards the equator (Spörer's law). The simulated period is nine years, as the paper's.
+# Over a cycle the belts drift towards the equator (Spörer's law). The simulated period is nine years, as long as the paper's.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-butterfly", "caption": "Latitude of listed flares against time."}, "image": {"alt": "Scatter of flare latitudes against time, two wings closing towards the equator"}}
+# %%
 wings = {}
 for name, archive in suns.items():
     events = archive.events()
     located = events["location"].str.len() > 0 if "location" in events else np.zeros(len(events), bool)
     latitude, _ = physics.parse_locations(events.loc[located, "location"] if located.any() else [])
     wings[name] = (to_datetime(events.loc[located, "peak"].to_numpy()), latitude)
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-butterfly", "caption": "Latitude of listed flares against time."}, "image": {"alt": "Scatter of flare latitudes against time, two wings closing towards the equator"}}
 figures.butterfly(wings)
 
 # %% [markdown]
 # ## Flare sizes
 #
-# Peak fluxes follow a power law that tapers off at the strongest. The slope is fitted by maximum likelihood between C2 and X1, where lists
-# are nearly complete; what is put into the simulation is 1.9, for the flare alone, while a class also contains the
-# background, which steepens what is fitted.
+# Peak fluxes follow a power law that tapers off at the strongest flares. The slope is fitted by maximum likelihood between C2
+# and X1, where lists are nearly complete. The simulation uses a slope of 1.9 for the flare alone. A class also contains the
+# background, which makes the fitted slope steeper.
 
-# %% tags=["hide-input"]
+# %%
 low, high = 2e-6, 1e-4
 sizes, slopes = {}, {}
 for name, archive in suns.items():
-    flux = labelling.flux_of_class(archive.events()["goes_class"])
+    flux = flares.flux_of_class(archive.events()["goes_class"])
     sizes[name] = flux[np.isfinite(flux)]
     inside = ((sizes[name] >= low) & (sizes[name] <= high)).sum()
     slopes[name] = physics.power_law_slope(sizes[name], low, high) if inside >= 10 else (np.nan, np.nan)
     print(f"{name}: slope {slopes[name][0]:.2f} ± {slopes[name][1]:.2f} from {inside:,} flares between C2 and X1")
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-sizes", "caption": "Cumulative number of listed flares against peak flux, with the fitted power laws (dashed)."}, "image": {"alt": "Falling staircase curves on logarithmic axes with dashed fitted lines"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-sizes", "caption": "Cumulative number of listed flares against peak flux, with the fitted power laws (dashed)."}, "image": {"alt": "Falling staircase curves on logarithmic axes with dashed fitted lines"}}
 figures.flare_sizes(sizes, slopes, low, high)
 
 # %% tags=["hide-cell"]
@@ -137,8 +150,9 @@ assert np.nanmax(b) > 1.2 and b[[0, -1]].max() < 1
 # %% [markdown]
 # ## Takeaways
 #
-# - The simulated Sun has a disk, a bright limb, two drifting belts and a power law of flares, by the same laws as the real one.
-# - It is simpler than the real one: no filaments, no sheared arcades, no memory of old fields. Results on it show that a method
-#   runs, not that it works on the Sun.
+# - The simulated Sun has a disk, a bright limb, two drifting belts and a power law of flares, from the same laws as the real
+#   Sun.
+# - It is simpler than the real Sun: it has no filaments, no sheared arcades and no remnants of old fields. Results on it show
+#   that a method runs, not that it works on the Sun.
 #
 # **Next:** {doc}`03_background`, what a diffusion model is.

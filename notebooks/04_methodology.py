@@ -11,17 +11,18 @@
 # ---
 
 # %% [markdown]
-# # 4 · Methodology: three ways to ask for a flare
+# # 4 · Methodology: one network, three conditions
 #
-# The paper trains one network three times. Asked with the class of a flare it is the *discrete* model, with its X-ray flux the
-# *continuous* one, with the class and an autoencoder's embedding the *embedding* model. This page builds the network, the three
-# ways to ask it, the autoencoder (ceVAE) and the prior that draws embeddings, and trains all of them with one loop.
+# The paper trains one network three times, each time with another condition. The *discrete* model gets the class of the
+# flare, the *continuous* model its X-ray flux, and the *embedding* model the class and an autoencoder's embedding of
+# the image. This page first trains a small diffusion model in plain sight. Then it builds the paper's network, the
+# three conditions, the autoencoder (ceVAE) and the prior that draws embeddings, and trains them all with the same loop.
 #
 # | Paper | Here |
 # | --- | --- |
 # | Fig. B.1, architecture | {numref}`figure-b-1`, drawn from the module itself |
-# | Fig. 2, labels and embeddings | {numref}`figure-2`, with the sizes the modules report |
-# | Sect. 4, the ceVAE and the prior | {numref}`figure-reconstructions`, {numref}`figure-prior` |
+# | Fig. 2, labels and embeddings | {numref}`figure-2`, with the sizes that the modules report |
+# | Sect. 4, the ceVAE and the prior | {eq}`eq-cevae`, {numref}`figure-reconstructions`, {numref}`figure-prior` |
 # | Sect. 4, training: 500 epochs, batch 12, AdamW, PSNR | {numref}`figure-training` |
 
 # %% tags=["parameters", "hide-input"]
@@ -39,235 +40,338 @@ learning_rate: float = None  # of AdamW; 3e-4 in the paper
 # %% tags=["hide-input"]
 import numpy as np
 import pandas as pd
+import torch
 
-from solarsynth import CLASSES, figures, page, paper, tables
-from solarsynth.diffusion.conditioning import DiscreteLabel
-from solarsynth.diffusion.denoiser import Denoiser
-from solarsynth.diffusion.schedule import Schedule
-from solarsynth.experiments import MODELS, progress_line
-from solarsynth.generator import masked_and_restored
-from solarsynth.metrics.embedding import energy_distance, energy_floor, linear_probe
-from solarsynth.models.unet import UNet, UNetConfig, count_parameters
+from solarsynth import figures, networks, stages, tables
+from solarsynth.book import page, paper, records
+from solarsynth.devices import device
+from solarsynth.evaluation.prior import prior_check, prior_verdict
+from solarsynth.flares import CLASSES
+from solarsynth.kinds import MODELS
+from solarsynth.metrics.embedding import linear_probe
+from solarsynth.models.cevae import hide
+from solarsynth.models.unet import UNet, UNetConfig, count_parameters, time_embedding
+from solarsynth.pixels import to_unit
 
 this = page.begin("04_methodology", globals())
-run, s = this.run, this.run.settings
 print(this.source_note)
 
 # %% [markdown]
-# ## The U-Net
+# ## A training loop
 #
-# The network halves the image three times, thinks, and doubles it back, with a self-attention block after every halving and
-# doubling (Appendix B). Time step and condition enter as one vector that is added in each stage. The
-# paper gives a sketch without sizes; those of the code lineage it comes from lead to this count:
+# A diffusion model can be trained in seconds if the images are small enough. Here an image has two pixels and belongs
+# to one of two classes. In each class the pixels are Gaussian with known means and standard deviations, so that the
+# result can be checked. The library provides the pieces.
 
-# %% tags=["hide-input"]
-reference = UNet(UNetConfig(), DiscreteLabel(len(CLASSES), UNetConfig().time_width))
-blocks = {name: count_parameters(module) for name, module in reference.named_children()}
-tables.parameters_by_block(blocks)
+# %%
+from torch import nn
+
+from solarsynth.diffusion.conditioning import DiscreteLabel, drop, null_like
+from solarsynth.diffusion.ema import EMA
+from solarsynth.diffusion.parameterisations import Eps, Preconditioned
+from solarsynth.diffusion.samplers import NoiseStreams, ancestral, image_seeds
+from solarsynth.diffusion.schedule import Schedule
 
 # %% [markdown]
-# A profile may make the network narrower (`base_width`), let it work on blocks of pixels (`patch`) and leave out the two
-# attention blocks that see most pixels (`attention: inner`; the paper leaves out two at 128 px, and does not say which). All models of this run are trained here,
-# or taken from the store:
+# Any module can be the network if it takes a noisy image, a time step and a condition, and returns an image. In this
+# one the three are mapped to vectors of the same length and added up. The paper's network treats time step and
+# condition in the same way.
 
-# %% tags=["hide-output", "remove-stderr"]
-small = {
-    "ceVAE": run.cevae_entry(report=progress_line("ceVAE: training")),
-    "prior": run.prior_entry(report=progress_line("prior: training")),
-}
-entries = {name: run.model_entry(name, report=progress_line(f"{name}: training")) for name in MODELS} | small
+
+# %%
+class SmallNetwork(nn.Module):
+    def __init__(self, width=64):
+        super().__init__()
+        self.condition = DiscreteLabel(2, width)  # a vector per class, zeros if unconditional
+        self.time, self.enter = nn.Linear(width, width), nn.Linear(2, width)
+        self.leave = nn.Sequential(
+            nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2)
+        )
+
+    def forward(self, x_t, t, condition):
+        time = self.time(time_embedding(t, self.time.in_features))
+        return self.leave(self.enter(x_t) + time + self.condition(condition))
+
+
+torch.manual_seed(0)
+small = Eps(SmallNetwork(), Schedule(100, 1e-3, 0.1), shape=(2,))
+
+# %% [markdown]
+# The loop draws a batch, drops one condition in ten, adds noise, and lowers the loss of Eq. 5 ({eq}`eq-loss`). AdamW
+# changes the weights at a falling learning rate. Samples come from an exponential moving average (EMA) of the weights,
+# which fluctuates less.
+
+# %%
+true_mean = torch.tensor([[-0.6, -0.4], [0.5, 0.3]])  # class, pixel
+true_std = torch.tensor([[0.10, 0.20], [0.25, 0.15]])
+random, n_updates = torch.Generator().manual_seed(0), 600
+optimiser, average = torch.optim.AdamW(small.parameters(), lr=8e-3), EMA(small, decay=0.99, start=100)
+falling = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, total_iters=n_updates)
+for update in range(1, n_updates + 1):
+    label = torch.randint(0, 2, (256,), generator=random)
+    x_0 = true_mean[label] + true_std[label] * torch.randn(256, 2, generator=random)
+    condition = drop(label[:, None].float(), torch.rand(256, generator=random) < 0.1)
+    t, eps = small.draw(x_0.shape, random)
+    loss = (small.network(small.schedule.add_noise(x_0, t, eps), t, condition) - eps).square().mean()  # Eq. 5
+    loss.backward()
+    optimiser.step(), falling.step(), optimiser.zero_grad()
+    average.update(small, update)
+
+# %% [markdown]
+# Has it learnt the two distributions? We draw 500 images of each class with the paper's sampler and compare.
+
+# %%
+wanted = torch.arange(2).repeat_interleave(500)[:, None].float()
+noise = NoiseStreams(image_seeds(0, len(wanted)), (2,))
+drawn = ancestral(average.average, noise.draw(), wanted, 0.0, 99, noise).view(2, 500, 2)
+learnt = {"mean": drawn.mean(1), "standard deviation": drawn.std(1)}
+rows = {}
+for name, truth in {"mean": true_mean, "standard deviation": true_std}.items():
+    assert (learnt[name] - truth).abs().max() < 0.06
+    rows |= {f"{name}, true": truth.flatten(), f"{name}, learnt": learnt[name].flatten()}
+pd.DataFrame(rows, index=[f"class {i}, pixel {j}" for i in (1, 2) for j in (1, 2)]).astype(float).round(2)
+
+# %% [markdown]
+# The library's loop, `solarsynth.diffusion.training.train`, does the same. In addition it counts its length in images,
+# logs, writes checkpoints, continues exactly where it was stopped, and runs on one device or many.
+#
+# ## The U-Net
+#
+# The paper's network is a U-Net. Its encoder halves the resolution three times; the decoder restores it. A
+# self-attention block follows each halving and each doubling (Appendix B). Time step and condition enter as one vector,
+# which is added at every resolution. The paper gives a sketch without sizes. With the sizes of the code that it builds
+# on, the network has this many parameters:
+
+# %%
+of_the_paper = UNet(UNetConfig(), DiscreteLabel(len(CLASSES), UNetConfig().time_width))
+blocks = {name: count_parameters(module) for name, module in of_the_paper.named_children()}
+tables.parameters_by_block(blocks)
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-b-1", "caption": "Architecture of the U-Net at the paper's size (Fig. B.1): channels × height × width of each block's output, as the module reports them."}, "image": {"alt": "Diagram of a U-shaped network: three stages down, a bottleneck, three stages up, skip connections between them"}}
+this.figure(figures.figure_b_1(Eps(of_the_paper, Schedule())), "figure-b-1")
+
+# %% [markdown]
+# A profile can make the network cheaper in three ways. It can be narrower (`base_width`). It can work on blocks of
+# pixels (`patch`). And it can leave out the two attention blocks at the highest resolution (`attention: inner`). The
+# paper leaves out two attention blocks at 128 px and does not say which.
+#
+# ## The run's models
+#
+# The next cell takes each model of this run from the store, or trains it now if the store does not hold it.
+
+# %% tags=["remove-stderr"]
+lab, settings = this.lab, this.lab.settings
+entries = {name: lab.entry(stages.MODEL, model=name) for name in MODELS}
+entries |= {"ceVAE": lab.entry(stages.CEVAE), "prior": lab.entry(stages.PRIOR)}
 for name, entry in entries.items():
     print(f"{name}: {entry}")
-generators = {name: run.generator(name) for name in MODELS}
-cevae = run.cevae()
 
-# %% tags=["hide-input"]
-network = generators["discrete"].denoiser.network
+# %%
+generators = {name: stages.generator(lab, name) for name in MODELS}
+denoiser, cevae = generators["discrete"].denoiser, stages.cevae(lab)
 print(
-    f"{count_parameters(network):,} parameters, base width {s.base_width}, patch {s.patch}, "
-    f"attention {s.attention}, {s.parameterisation}"
+    f"{count_parameters(denoiser.network):,} parameters, base width {settings.base_width}, patch {settings.patch}, "
+    f"attention {settings.attention}, {settings.parameterisation}"
 )
-
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-b-1", "caption": "Architecture of the U-Net at the paper's size (Fig. B.1): channels × height × width of each block's output, as the module reports them."}, "image": {"alt": "Diagram of a U-shaped network: three stages down, a bottleneck, three stages up, skip connections between them"}}
-this.figure(figures.figure_b_1(Denoiser(reference, Schedule())), "figure-b-1")
 
 # %% [markdown]
 # ## Three conditions, one interface
 #
-# | model | asked with | becomes |
+# | model | condition | becomes |
 # | --- | --- | --- |
-# | discrete | the class, A to X | an embedding per class |
-# | continuous | the flux in W/m² | its standardised logarithm through two linear layers with a SiLU between them |
-# | embedding | the class and z, 512 numbers of the ceVAE | both concatenated, through a linear layer |
+# | discrete | the class, A to X | one learnt vector per class |
+# | continuous | the flux in W/m² | its standardised logarithm, through two linear layers with a SiLU between them |
+# | embedding | the class, and z: 512 numbers of the ceVAE | the class's vector and z, concatenated, through a linear layer |
 #
-# Each result is a vector as long as the time embedding and is added to it; a condition that is dropped adds nothing. Trainer
-# and sampler handle rows of numbers, and a row of NaN asks for nothing: they never learn which model they hold. While training
-# a tenth of the conditions is dropped, so that one network knows both sides of Eq. 6 ({eq}`eq-guidance`).
+# The result is always a vector as long as the time embedding, and is added to it. A condition of NaN means
+# *unconditional*, and gives zeros. The training loop and the sampler only see rows of numbers; which model they work
+# with makes no difference to them. In training a tenth of the conditions is dropped, so that one network learns both
+# terms of Eq. 6 ({eq}`eq-guidance`).
 #
-# Who asks the continuous model for *an M flare* has to choose a flux. We draw it from the fluxes of the class's training
-# images, and `solarsynth sample M2.5 4 --model continuous` asks for one exactly.
+# The continuous model takes a flux, so a class must first be turned into one. We draw it from the fluxes of the class's
+# training images. A flux can also be given exactly, as in `solarsynth sample M2.5 4 --model continuous`.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-2", "caption": "The embedding model (the paper's Fig. 2): in training z comes from the image, in sampling from the prior."}, "image": {"alt": "Diagram: image to encoder to z, class to embedding, both joined, added to the time embedding and given to the U-Net"}}
+# %%
+drawable = stages.drawable_classes(lab)
+strongest = np.array([CLASSES.index(drawable[-1])] * 2)  # two images of the strongest class in the training set
+for name, generator in generators.items():
+    values = generator.conditions(strongest, image_seeds(seed, 2))
+    module = generator.denoiser.network.condition
+    assert module(values).shape == (2, generator.denoiser.network.config.time_width)
+    assert (module(null_like(values)) == 0).all()  # unconditional
+    first_values = ", ".join(f"{value:.3g}" for value in values[0, :3].tolist())
+    print(f"{name}: conditions of shape {tuple(values.shape)}, the first one {first_values} ...")
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-2", "caption": "The embedding model (the paper's Fig. 2). In training, z comes from the image; in sampling, from the prior."}, "image": {"alt": "Diagram: image to encoder to z, class to embedding, both joined, added to the time embedding and given to the U-Net"}}
 condition = generators["embedding"].denoiser.network.condition
 sizes = {
     "image_size": cevae.config.image_size,
     "classes": condition.embedding.num_embeddings,
     "latent": cevae.config.latent,
-    "time": network.config.time_width,
+    "time": denoiser.network.config.time_width,
 }
 this.figure(figures.figure_2(sizes), "figure-2")
 
 # %% [markdown]
 # ## The ceVAE
 #
-# An autoencoder that also learns to restore what a square hides ({cite:t}`zimmerer2018`), with the loss
+# The ceVAE is an autoencoder that also learns to restore a hidden square of the image ({cite:t}`zimmerer2018`). Its
+# loss is
 #
 # $$
-# L = \tfrac12\left(0.01\,\mathrm{KL} + \lVert \hat x - x\rVert_1\right) + \tfrac12\,\lVert \hat x_\text{masked} - x\rVert_1 .
+# L = \tfrac12\left(0.01\,\mathrm{KL} + \lVert \hat x - x\rVert_1\right) + \tfrac12\,\lVert \hat x_\text{masked} - x\rVert_1 ,
 # $$ (eq-cevae)
 #
-# Its latent space is where the paper measures clusters, and decoding $z \sim N(0, I)$ is the paper's baseline. The paper uses one pretrained on
-# SDO data; no published version has 512 dimensions at 64 px, so it is trained here, on the same training images.
+# where KL is the Kullback–Leibler divergence of the encoder's Gaussian from the standard normal distribution, $\hat x$
+# the reconstruction and $\hat x_\text{masked}$ the reconstruction of the masked image. The paper measures clusters in
+# its latent space, and decodes $z \sim N(0, I)$ as its baseline. The paper's ceVAE was pretrained on SDO data. No
+# published one has 512 dimensions at 64 px, so we train one on the same training images.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-reconstructions", "caption": "Held-out images (top), the ceVAE's reconstructions, the same images with a square hidden, and restored."}, "image": {"alt": "Four rows of full-disk Suns: original, reconstructed, with a square missing, restored"}}
-labelled = run.dataset
-part = ~labelled.test
-some = labelled.image[labelled.test][:: max(1, int(labelled.test.sum()) // 6)][:6]
-this.figure(figures.reconstructions(masked_and_restored(cevae, some, seed=seed)))
+# %%
+labelled = stages.labelled_set(lab)
+held_out = stages.held_out_images(lab)
+some = held_out.image[:: max(1, len(held_out) // 6)][:6]
+with torch.no_grad():
+    x = to_unit(torch.from_numpy(some))[:, None].to(device())
+    square, eps = (drawn.to(device()) for drawn in cevae.draw(x.shape, torch.Generator().manual_seed(seed)))
+    mu, log_variance = cevae.encode(x)
+    kl = (mu**2 + log_variance.exp() - 1 - log_variance).sum(1) / 2
+    reconstructed = cevae.decode(mu + (log_variance / 2).exp() * eps)
+    restored = cevae.decode(cevae.encode(hide(x, square))[0])
+    l1, l1_masked = ((image - x).abs().sum((1, 2, 3)) for image in (reconstructed, restored))
+    loss = 0.5 * (0.01 * kl + l1) + 0.5 * l1_masked
+    torch.testing.assert_close(loss / x[0].numel(), cevae(x, None, square, eps)[0])  # the library's is per pixel
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-reconstructions", "caption": "Held-out images (top), the ceVAE's reconstructions, the same images with a square hidden, and restored."}, "image": {"alt": "Four rows of full-disk Suns: original, reconstructed, with a square missing, restored"}}
+this.figure(figures.reconstructions(networks.masked_and_restored(cevae, some, seed=seed)))
 
 # %% [markdown]
 # ## The prior
 #
-# To draw an embedding for a class, a small diffusion in the space of the embeddings predicts the clean $z_0$ from a noisy one,
-# its step and the class (after {cite:t}`ramesh2022`); it is trained by the same loop and sampled by the same sampler. Two checks: for each
-# class the energy distance between drawn and real embeddings, beside the distance among real ones, and a linear probe that was
-# fitted on real embeddings and has to tell the class of drawn ones.
+# To sample the embedding model, an embedding of the class is needed. A small diffusion model in the space of the
+# embeddings draws it: its network estimates the clean $z_0$ from a noisy one, its time step and the class (after
+# {cite:t}`ramesh2022`). It is trained by the same loop and sampled by the same sampler.
+#
+# Two checks follow. The first is the energy distance of each class's drawn embeddings from the real ones, compared with
+# the distances among real ones. Its mean is 0 for two sets from the same distribution, so it can be negative. The
+# second is a linear probe: a linear classifier that is fitted on real embeddings and has to tell the class of drawn
+# ones.
 
-# %% tags=["hide-input"]
-z, z_label = run.feature_space(labelled.image[part]), labelled.label[part]
-z_test, z_test_label = run.feature_space(labelled.image[labelled.test]), labelled.label[labelled.test]
-per_class, rows = 100, []
-asked = np.repeat([CLASSES.index(name) for name in run.classes_to_draw()], per_class)
-drawn = generators["embedding"].embeddings(asked, np.arange(len(asked)) + 10_000 * (seed + 1))
-for name in run.classes_to_draw():
-    i = CLASSES.index(name)
-    real = z[z_label == i]
-    size = min(per_class, len(real) // 2)
-    enough = size >= 2
-    floor = energy_floor(real, size, s.floor_draws) if enough else np.array([np.nan])
-    rows.append(
-        {
-            "class": name,
-            "real": len(real),
-            "distance": energy_distance(drawn[asked == i], real) if len(real) > 1 else np.nan,
-            "floor low": np.percentile(floor, 5),
-            "floor high": np.percentile(floor, 95),
-            "no class": energy_distance(z, real) if len(real) > 1 else np.nan,
-        }
-    )
-prior_check = pd.DataFrame(rows).set_index("class").rename_axis(None)
-probe = linear_probe(z, z_label, {"held-out real": (z_test, z_test_label), "drawn": (drawn, asked)})
+# %%
+z, z_label = stages.training_features(lab, "cevae"), labelled.label[~labelled.test]
+z_held_out = stages.features(lab, "cevae", held_out)
+drawn_label = np.repeat([CLASSES.index(name) for name in drawable], 100)
+drawn = generators["embedding"].embeddings(drawn_label, np.arange(len(drawn_label)) + 10_000 * (seed + 1))
+check = prior_check(drawn, drawn_label, z, z_label, draws=settings.floor_draws)
+probe = linear_probe(z, z_label, {"held-out real": (z_held_out, held_out.label), "drawn": (drawn, drawn_label)})
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-prior", "caption": "Energy distance of drawn embeddings from the real ones of their class; grey: real embeddings among themselves; crosses: what ignoring the class would cost."}, "image": {"alt": "Per class a dot, a grey bar and a cross on a common scale of distance"}}
-this.figure(figures.embedding_distances(prior_check))
-
-# %% tags=["hide-input"]
-for name, row in prior_check.iterrows():
-    if np.isnan(row["floor high"]):
-        verdict = "too few real embeddings for a floor"
-    else:
-        verdict = "within what real ones span" if row["distance"] <= row["floor high"] else "farther than real ones are"
-    closer = "closer" if row["distance"] < row["no class"] else "no closer"
-    print(f"{name}: {verdict}, and {closer} than embeddings of all classes together")
+for name, row in check.iterrows():
+    print(f"{name}: {prior_verdict(row)}")
 print(f"balanced accuracy of the linear probe: {', '.join(f'{name} {value:.2f}' for name, value in probe.items())}")
-prior_check.round(3)
+check.round(3)
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-prior", "caption": "Energy distance of drawn embeddings from the real ones of their class. Grey: the distance of real embeddings from the others of their class. Crosses: the distance of the embeddings of all classes together, which a prior that ignores the class would have."}, "image": {"alt": "Per class a dot, a grey bar and a cross on a common scale of distance"}}
+this.figure(figures.embedding_distances(check))
 
 # %% [markdown]
-# ## Two ways to say the same
+# ## Two parameterisations
 #
-# The paper's network predicts the noise, Eq. 5 ({eq}`eq-loss`). That is easy where the noise is strong and hard where the image
-# takes shape, and takes millions of images to learn. With `parameterisation: preconditioned` the network predicts
-# what the best linear denoiser of each pixel misses, scaled to the same size at every noise level ({cite:t}`karras2022`): with
-# $\sigma^2 = (1-\bar\alpha_t)/\bar\alpha_t$, the mean $m$ and the spread $s$ of each pixel over the training images, and $y = x_t/\sqrt{\bar\alpha_t} - m$,
+# The paper's network estimates the noise, Eq. 5 ({eq}`eq-loss`). That is easy at high noise levels and hard at the low
+# ones, at which the image takes shape, and takes millions of images to learn. With `parameterisation: preconditioned`
+# the network estimates what the best linear denoiser of each pixel misses, scaled to the same size at every noise level
+# ({cite:t}`karras2022`). With the noise level $\sigma^2 = (1-\bar\alpha_t)/\bar\alpha_t$, the mean $m$ and the standard
+# deviation $s$ of each pixel over the training images, and $y = x_t/\sqrt{\bar\alpha_t} - m$,
 #
 # $$
-# \hat x_0 = m + \frac{s^2}{\sigma^2+s^2}\,y + \frac{\sigma s}{\sqrt{\sigma^2+s^2}}\;F_\theta\!\left(\frac{y}{\sqrt{\sigma^2+s^2}},\, t\right) .
+# \hat x_0 = m + \frac{s^2}{\sigma^2+s^2}\,y +
+# \frac{\sigma s}{\sqrt{\sigma^2+s^2}}\;F_\theta\!\left(\frac{y}{\sqrt{\sigma^2+s^2}},\, t\right) .
 # $$ (eq-precondition)
 #
-# It is the same model on the same schedule, and $\epsilon_\theta$ follows from $\hat x_0$; training draws its
-# noise levels and weighs its loss to match, and is shorter. The first line of output of every page names which one it used.
-#
+# This is the same model on the same schedule, because $\epsilon_\theta$ follows from $\hat x_0$. Its training draws the
+# noise levels and weights the loss accordingly, and is shorter. The first line that each page prints names the
+# parameterisation of the run.
+
+# %%
+x_0 = to_unit(torch.from_numpy(labelled.image[~labelled.test]))[:, None].to(device())
+m, s = x_0.mean(0), x_0.std(0, correction=0).clamp(min=0.03)  # the dark sky is not worth learning
+c = torch.from_numpy(z_label).float()[:, None].to(device())
+network, schedule = denoiser.network, denoiser.schedule
+preconditioned = Preconditioned(network, schedule, denoiser.shape).to(device())
+preconditioned.fit(x_0, c)
+
+# %% [markdown]
+# The formula, for four noisy training images and with the network of this run:
+
+# %%
+t, eps = preconditioned.draw(x_0[:4].shape, torch.Generator().manual_seed(seed))
+t, eps = t.to(device()), eps.to(device())
+x_t = schedule.add_noise(x_0[:4], t, eps)
+alpha_bar, sigma = (schedule.at(name, t, x_t) for name in ("alpha_bar", "sigma"))
+y, total = x_t / alpha_bar.sqrt() - m, (sigma**2 + s**2).sqrt()
+with torch.no_grad():
+    x_0_estimate = m + s**2 / total**2 * y + sigma * s / total * network(y / total, t, c[:4])
+    torch.testing.assert_close(x_0_estimate, preconditioned.x_0(x_t, t, c[:4]), atol=1e-4, rtol=1e-4)
+
+# %% [markdown]
 # ## Training
 #
-# With `finetune_images` above 0 the continuous and the embedding model start from the discrete model's weights, all but the
-# condition's, and train that long: the price of three models for little more than that of one. At 0 each is trained from scratch, as in the paper.
+# If `finetune_images` is above 0, the continuous and the embedding model start from the discrete model's weights, all
+# but the condition's, and train for that many images. The three models then cost little more than one. With 0 each is
+# trained from scratch, as in the paper.
 
-# %% tags=["hide-input"]
+# %%
 logs = {name: pd.read_csv(entry.path / "training.csv") for name, entry in entries.items()}
-rows = []
+rows = {}
 for name, entry in entries.items():
     images = int(logs[name]["images"].iloc[-1])
-    rows.append(
-        {
-            "model": name,
-            "images": f"{images:,}",
-            "passes over the set": f"{images / int(part.sum()):.1f}",
-            "seconds": f"{entry.manifest['seconds']:.0f}",
-            "device": entry.manifest["device"],
-            "final PSNR / dB": "" if name == "prior" else f"{logs[name]['psnr'].tail(10).mean():.1f}",
-        }
-    )
+    rows[name] = {
+        "images": f"{images:,}",
+        "passes over the set": f"{images / len(z):.1f}",
+        "seconds": f"{entry.manifest['seconds']:.0f}",
+        "device": entry.manifest["device"],
+        "final PSNR / dB": "" if name == "prior" else f"{logs[name]['psnr'].tail(10).mean():.1f}",
+    }
 print(f"the paper: {500 * paper.FUNNEL['labelled frames']:,} images, 500 passes, for each of its three models")
-pd.DataFrame(rows).set_index("model").rename_axis(None)
+pd.DataFrame.from_dict(rows, orient="index")
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-training", "caption": "Loss and peak signal-to-noise ratio of the predicted image while training; faint: every entry of the log, bold: running mean. The ceVAE's loss is another one and has its own figure."}, "image": {"alt": "Curves against the number of images seen, one per model: the loss falls, the PSNR rises"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-training", "caption": "Loss and peak signal-to-noise ratio of the estimated image during training; faint: every entry of the log, bold: running mean. The ceVAE has another loss, and a figure of its own."}, "image": {"alt": "Curves against the number of images seen, one per model: the loss falls, the PSNR rises"}}
 this.figure(figures.training_curves({name: logs[name] for name in MODELS}), "figure-training")
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-training-cevae", "caption": "The same for the ceVAE."}, "image": {"alt": "Loss and PSNR of the ceVAE against the number of images seen"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-training-cevae", "caption": "Loss and peak signal-to-noise ratio of the ceVAE during training."}, "image": {"alt": "Loss and PSNR of the ceVAE against the number of images seen"}}
 this.figure(figures.training_curves({"ceVAE": logs["ceVAE"]}))
 
 # %% [markdown]
 # ## From noise to Sun
 #
-# One sample of the strongest class the models have seen, on its way back, from the same noise for all three:
+# The three models now draw one image each of the strongest class in the training set, with `dpm-solver++` in few steps.
+# All three start from the same noise.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-reverse", "caption": "The reverse process: noise on the left, a Sun nobody took on the right."}, "image": {"alt": "Three rows of images from noise to a full-disk Sun"}}
-strongest = run.classes_to_draw()[-1]
+# %%
+n = min(15, max(settings.sampling_steps, 7))
 strips = {
-    f"{name}: {strongest}": generator.trace(strongest, min(15, max(s.sampling_steps, 7)), seed=seed)
+    f"{name}: {drawable[-1]}": generator.trace(drawable[-1], seed=seed, sampler="dpm-solver++", steps=n)
     for name, generator in generators.items()
 }
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-reverse", "caption": "The reverse process: noise on the left, a Sun that was never observed on the right."}, "image": {"alt": "Three rows of images from noise to a full-disk Sun"}}
 this.figure(figures.reverse_process(strips))
 
 # %% tags=["hide-cell"]
-assert count_parameters(reference) == sum(blocks.values())
 assert all(np.isfinite(log.to_numpy()).all() for log in logs.values())
 assert all(np.isfinite(x).all() for strip in strips.values() for _, x in strip)
 assert np.isfinite(drawn).all() and all(0 <= value <= 1 for value in probe.values())
-
-ours = count_parameters(reference)
-this.record(
-    "figure-b.1",
-    status="not-comparable",
-    why="drawn from the module; the paper's sketch has no sizes, those of its code lineage lead to this count",
-    ours={"parameters": ours, "this run": count_parameters(network)},
-)
-this.record(
-    "figure-2",
-    status="reproduced" if cevae.config.latent == 512 else "differs",
-    why="the sketch is drawn from the trained modules: class embedding and z concatenated, one linear layer, added to t"
-    + ("" if cevae.config.latent == 512 else f"; this profile's z has {cevae.config.latent} dimensions"),
-    published={"latent": 512},
-    ours=sizes,
-)
+records.figure_b_1(this, count_parameters(of_the_paper), count_parameters(denoiser.network))
+records.figure_2(this, sizes)
 
 # %% [markdown]
 # ## Takeaways
 #
-# - At the paper's size the network has 23,332,737 parameters; smaller ones differ by a few numbers in one small configuration.
-# - Class, flux or embedding: one interface, one loop, one sampler.
-# - Whether the prior's embeddings are those of the class asked for stands in {numref}`figure-prior`, with what real ones differ; a probe that tells drawn
-#   classes apart better than real ones says that the prior exaggerates them.
-# - Preconditioning makes a laptop enough for recognisable Suns; the paper's own way is a profile away.
+# - A diffusion model is trained by a loop of a few lines: draw a batch, add noise, estimate it, lower the squared
+#   error.
+# - At the paper's size the network has 23,332,737 parameters.
+# - Class, flux or embedding: one interface, one training loop, one sampler.
+# - {numref}`figure-prior` shows whether the prior draws embeddings of the class that was asked for. If the linear
+#   probe recognises the classes of drawn embeddings better than those of real ones, the prior exaggerates the classes.
+# - Preconditioning makes a laptop enough for recognisable Suns. The paper's own parameterisation is one setting away.
 #
 # **Next:** {doc}`04_sampling`, how few steps are enough.

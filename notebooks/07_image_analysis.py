@@ -13,9 +13,10 @@
 # %% [markdown]
 # # 7 · Image analysis: where on the Sun the samples vary
 #
-# For each class the paper shows how much every pixel varies, over real and over generated images ({cite:t}`ramunno2024`, Sect. 7), and reads
-# three things from these maps: active regions are never in exactly the same place as in the training set, never at the poles, and
-# generated A images hardly vary although real ones do. This page draws the maps and gives each of them a number.
+# For each class the paper shows how much every pixel varies, over real and over generated images ({cite:t}`ramunno2024`, Sect.
+# 7). It concludes three things from these maps. Active regions are never in exactly the same place as in the training set. They
+# are never at the poles. Generated A images hardly vary, although real ones do. This page draws the maps and gives a number to
+# each of these statements.
 #
 # | Paper | Here |
 # | --- | --- |
@@ -33,62 +34,59 @@ map_images: int = None  # images drawn per class
 import numpy as np
 import pandas as pd
 
-from solarsynth import CLASSES, figures, page
-from solarsynth.experiments import progress_line
+from solarsynth import CLASSES, figures, stages
+from solarsynth.book import page, records
 from solarsynth.metrics import physics
-from solarsynth.observations.simulated import DISK_RADIUS
+from solarsynth.pixels import DISK_RADIUS
 
 this = page.begin("07_image_analysis", globals())
-run = this.run
+lab, s = this.lab, this.lab.settings
 print(this.source_note)
 
+# %% [markdown]
+# The discrete model draws `map_images` images of every class that has at least two training images.
+
 # %% tags=["hide-output", "remove-stderr"]
-print(run.model_entry("discrete", report=progress_line("training")))
-labelled, s = run.dataset, run.settings
-drawable = [name for name in run.classes_to_draw() if labelled.counts(test=False)[name] > 1]
-drawn, drawn_label = run.samples({name: s.map_images for name in drawable}, seed=2000 + seed)
+print(lab.entry(stages.MODEL, model="discrete"))
+training, unit = stages.training_images(lab), stages.labelled_set(lab).unit
+drawable = [name for name in stages.drawable_classes(lab) if (training.label == CLASSES.index(name)).sum() > 1]
+drawn = stages.sample_set(lab, dict.fromkeys(drawable, s.map_images), seed=2000 + seed)
 
 # %% [markdown]
 # ## The maps
 #
-# One scale per class, shared by its two maps. A map of few images is noisy: of a class with five training images the
-# map shows five Suns.
+# The two maps of a class share one scale. A map of few images is noisy: with five training images, five single Suns are visible
+# in it.
 
-# %% tags=["hide-input"]
-radius = s.image_size * (DISK_RADIUS if labelled.unit == "DN/s" else 0.425)
-maps, rows = {}, []
-for name in drawable:
-    real = labelled.image[(labelled.label == CLASSES.index(name)) & ~labelled.test]
-    generated = drawn[drawn_label == CLASSES.index(name)]
-    maps[name] = physics.std_map(real), physics.std_map(generated)
-    size = min(len(generated), len(real) // 2)
-    floor = physics.agreement_floor(real, radius, size, s.floor_draws) if size >= 2 else np.array([np.nan])
-    rows.append(
-        {
-            "class": name,
-            "real": len(real),
-            "drawn": len(generated),
-            "agreement": physics.map_agreement(*maps[name], radius),
-            "floor, 5 %": np.percentile(floor, 5),
-            "floor, 95 %": np.percentile(floor, 95),
-            "beyond 60°, real": physics.polar_share(maps[name][0], radius),
-            "beyond 60°, drawn": physics.polar_share(maps[name][1], radius),
-            "mean spread, real": maps[name][0].mean(),
-            "mean spread, drawn": maps[name][1].mean(),
-        }
-    )
-table = pd.DataFrame(rows).set_index("class").rename_axis(None)
+# %%
+by_class = {name: [one.image[one.label == CLASSES.index(name)] for one in (training, drawn)] for name in drawable}
+maps = {name: (physics.std_map(real), physics.std_map(generated)) for name, (real, generated) in by_class.items()}
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "figure-4", "caption": "Standard deviation of each pixel over real training images (top) and samples (bottom), per class, in units of the 8-bit range (the paper's Fig. 4)."}, "image": {"alt": "Two rows of full-disk maps, a column per class: bright where images vary"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-4", "caption": "Standard deviation of each pixel over real training images (top) and samples (bottom), per class, in units of the 8-bit range (the paper's Fig. 4)."}, "image": {"alt": "Two rows of full-disk maps, a column per class: bright where images vary"}}
 this.figure(figures.figure_4(maps), "figure-4")
 
 # %% [markdown]
+# Bright belts in the upper row are the latitudes at which active regions occur. A good generator shows the same belts.
+#
 # (maps)=
-# *Agreement* is the correlation of the two maps over the inner nine tenths of the disk. Its floor is the agreement of as many real images (at most half of them)
-# with the other real ones: a generator cannot be told from the Sun once it lies there. The last columns say how much of the disk's variance lies
-# beyond 60° of latitude, where no active region should be, and how much an average pixel varies.
+# *Agreement* is the correlation of the two maps over the inner nine tenths of the disk. Its floor is the agreement of as many
+# real images (at most half of them) with the other real images. A generator whose agreement lies within the floor cannot be
+# distinguished from the Sun by this number. The last columns give the share of the disk's variance beyond 60° of latitude,
+# where no active region should be, and the standard deviation of an average pixel.
 
-# %% tags=["hide-input"]
+# %%
+radius = s.image_size * DISK_RADIUS[unit]  # of the disk, in pixels
+rows = {}
+for name, (real, generated) in by_class.items():
+    size = min(len(generated), len(real) // 2)
+    floor = physics.agreement_floor(real, radius, size, s.floor_draws) if size >= 2 else [np.nan]
+    rows[name] = {"real": len(real), "drawn": len(generated)}
+    rows[name] |= {"agreement": physics.map_agreement(*maps[name], radius)}
+    rows[name] |= {f"floor, {q} %": np.percentile(floor, q) for q in (5, 95)}
+    both = dict(zip(("real", "drawn"), maps[name], strict=True))
+    rows[name] |= {f"beyond 60°, {title}": physics.polar_share(one, radius) for title, one in both.items()}
+    rows[name] |= {f"mean std, {title}": one.mean() for title, one in both.items()}
+table = pd.DataFrame.from_dict(rows, orient="index")
 table.round(3)
 
 # %% tags=["hide-input"]
@@ -104,23 +102,13 @@ for name, row in table.iterrows():
 # %% tags=["hide-cell"]
 assert table["agreement"].between(-1, 1).all()
 assert table[["beyond 60°, real", "beyond 60°, drawn"]].stack().between(0, 1).all()
-
-this.record(
-    "figure-4",
-    status="not-comparable",
-    why=f"the paper shows maps without numbers; ours are {this.on_archive}, with the agreement's real-against-real floor",
-    ours={"agreement": {name: round(float(v), 3) for name, v in table["agreement"].items()}},
-    floor={
-        name: [round(float(row["floor, 5 %"]), 3), round(float(row["floor, 95 %"]), 3)]
-        for name, row in table.iterrows()
-        if np.isfinite(row["floor, 5 %"])
-    },
-)
+records.figure_4(this, table)
 
 # %% [markdown]
 # ## Takeaways
 #
-# - A map says where samples vary, a number how well that agrees with the Sun, and its floor what that number is worth.
-# - A class without at least two training images has no map and is left out by rule.
+# - A map shows where samples vary. The agreement says how well that matches the Sun, and its floor says how to judge the
+#   agreement.
+# - A class with fewer than two training images has no map and is left out.
 #
 # **Next:** {doc}`08_1_classification`, whether synthetic flares help a classifier.

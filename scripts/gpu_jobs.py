@@ -1,4 +1,4 @@
-"""One step of ``gpu_jobs.sh``. Needs torch, timm, numpy, pyyaml, filelock and safetensors only: no zarr, no click."""
+"""One step of ``gpu_jobs.sh``. It runs where torch, timm, numpy, attrs, pyyaml, filelock, tqdm and safetensors are."""
 
 from __future__ import annotations
 
@@ -6,39 +6,43 @@ import json
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from solarsynth import stages
 from solarsynth.errors import SolarsynthError
-from solarsynth.experiments import MODELS, Run, progress_line, set_seeds
+from solarsynth.files import write_text
+from solarsynth.kinds import MODELS
 from solarsynth.store import Entry
 
 OUT = Path(os.environ.get("OUT", "gpu-results"))
+PART = 15_000_000  # bytes of one part of a file of weights
 
 
-def run() -> Run:
-    """Return the run that the environment describes."""
+def open_lab() -> stages.Lab:
+    """Return the lab that the environment describes."""
     import yaml
 
     data = os.environ.get("DATA", "gpu-set.npz")
     if not Path(data).is_file():
         raise SolarsynthError(
-            f"{data} is not there; make it where zarr is: solarsynth dataset --profile gpu --out {data}"
+            f"{data} is not there; make it where zarr is installed: solarsynth dataset --profile gpu --out {data}"
         )
     settings = dict(pair.split("=", 1) for pair in os.environ.get("SETTINGS", "").split())
-    overrides = {key: yaml.safe_load(value) for key, value in settings.items()}
-    return Run(os.environ.get("PROFILE", "gpu"), "labelled", data, overrides=overrides)
+    overrides = {name: yaml.safe_load(value) for name, value in settings.items()}
+    compiled = os.environ.get("COMPILE", "") == "1"
+    return stages.Lab(os.environ.get("PROFILE", "gpu"), "labelled", data, overrides=overrides, compiled=compiled)
 
 
-def networks(this: Run, report: Callable | None = None) -> Iterator[tuple[str, Entry]]:
-    """Yield the name and the entry of every network, trained where it was not."""
+def networks(lab: stages.Lab) -> Iterator[tuple[str, Entry]]:
+    """Yield the name and the entry of every network, trained if the store does not hold it."""
     for name in ("cevae", "prior", *MODELS):
-        yield name, this.entry(name, report, compiled=os.environ.get("COMPILE", "") == "1")
-    for seed in range(this.settings.classifier_seeds):
-        yield f"classifier-{seed}", this.classifier_entry(seed, report)
+        stage, ask = stages.network_stage(name)
+        yield name, lab.entry(stage, **ask)
+    for seed in range(lab.settings.classifier_seeds):
+        yield f"classifier-{seed}", lab.entry(stages.CLASSIFIER, seed=seed)
 
 
 def info() -> None:
@@ -49,21 +53,13 @@ def info() -> None:
     about = {"torch": torch.__version__, "device": torch.cuda.get_device_name() if cuda else "cpu"}
     if cuda:
         about["memory_gib"] = round(torch.cuda.get_device_properties(0).total_memory / 2**30, 1)
-    (OUT / "device.json").write_text(json.dumps(about) + "\n")
+    write_text(OUT / "device.json", json.dumps(about) + "\n")
     print(about)
 
 
 def train() -> None:
     """Train every network and keep its curve and its manifest."""
-    this = run()
-    last = [0.0]
-
-    def report(progress) -> None:
-        if time.monotonic() - last[0] > 10 or progress.images >= progress.total:
-            last[0] = time.monotonic()
-            print(progress, flush=True)
-
-    for name, entry in networks(this, report):
+    for name, entry in networks(open_lab()):
         print(f"{name}: {entry}", flush=True)
         shutil.copy(entry.path / "training.csv", OUT / f"{name}-training.csv")
         shutil.copy(entry.path / "manifest.json", OUT / f"{name}-manifest.json")
@@ -71,19 +67,18 @@ def train() -> None:
 
 def sample() -> None:
     """Draw pictures of every class and the sets of Section 6; finished ones are found again."""
-    this = run()
-    s = this.settings
+    lab = open_lab()
+    s = lab.settings
     for model in MODELS:
-        image, label = this.samples({name: 8 for name in this.classes_to_draw()}, seed=0, model=model)
-        np.savez_compressed(OUT / f"{model}-gallery.npz", image=image, label=label)
+        drawn = stages.sample_set(lab, dict.fromkeys(stages.drawable_classes(lab), 8), seed=0, model=model)
+        np.savez_compressed(OUT / f"{model}-gallery.npz", image=drawn.image, label=drawn.label)
     lines = []
+    plan = ((stages.proportional_counts(lab, s.set_size), 1000), (stages.uniform_counts(lab, s.set_size), 2000))
     for model in MODELS:
-        for counts, first in ((this.proportional_counts(s.set_size), 1000), (this.uniform_counts(s.set_size), 2000)):
-            for seed in set_seeds(s.sets, first=first):
-                entry = this.samples_entry(counts, seed=seed, model=model, report=progress_line(f"{model}, set {seed}"))
-                with np.load(entry.path / "samples.npz", allow_pickle=False) as file:
-                    lines.append(json.dumps({"key": entry.key} | json.loads(str(file["settings"]))))
-                (OUT / "sets.jsonl").write_text("\n".join(lines) + "\n")
+        for counts, first in plan:
+            for seed in stages.set_seeds(s.sets, first=first):
+                lines.append(json.dumps(stages.describe_samples(lab, counts, seed=seed, model=model)))
+                write_text(OUT / "sets.jsonl", "\n".join(lines) + "\n")
 
 
 def weights() -> None:
@@ -91,11 +86,11 @@ def weights() -> None:
     import torch
     from safetensors.torch import load_file, save
 
-    for name, entry in networks(run()):
+    for name, entry in networks(open_lab()):
         full = load_file(entry.path / "model.safetensors")
         data = save({key: value.half() if value.dtype == torch.float32 else value for key, value in full.items()})
-        for number, first in enumerate(range(0, len(data), 15_000_000)):
-            (OUT / f"{name}-half.safetensors.{number:03d}").write_bytes(data[first : first + 15_000_000])
+        for number, first in enumerate(range(0, len(data), PART)):
+            (OUT / f"{name}-half.safetensors.{number:03d}").write_bytes(data[first : first + PART])
 
 
 STEPS = {"info": info, "train": train, "sample": sample, "weights": weights}

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Everything a GPU should do for us, in slices under ten minutes that resume.
+# All work that a GPU speeds up, in slices of less than ten minutes that can be continued.
 #
 #   OUT=results scripts/gpu_jobs.sh [STEP ...]     steps: info bench train sample weights  (all by default)
 #
-# A slice ends after SECONDS_LIMIT (default 540) and exits with 75; run the same again and it goes on where it was, until
-# it exits with 0. It needs torch, timm, numpy, pyyaml, filelock and safetensors, and DATA, the labelled set in one file,
-# made where zarr is:
+# A slice ends after SECONDS_LIMIT (default 540) and exits with 75. Run the same command again and it goes on where it
+# was; it exits with 0 when all is done. It needs torch, timm, numpy, attrs, pyyaml, filelock, tqdm and safetensors. It
+# also needs DATA, the labelled set in one file, which is made on a machine with the whole environment:
 #
 #   solarsynth dataset --profile gpu --out gpu-set.npz
 #
 # Weights larger than 15 MB come in parts: cat discrete-half.safetensors.* > discrete-half.safetensors joins them.
 #
-# PROFILE (default gpu), SETTINGS ("train_images=200000 base_width=32"), COMPILE=1; small files go to OUT.
+# PROFILE (default gpu), SETTINGS ("train_images=200000 base_width=32") and COMPILE=1 choose the run; the results, all
+# small files, go to OUT.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export OUT=${OUT:-gpu-results} PROFILE=${PROFILE:-gpu} DATA=${DATA:-gpu-set.npz}
@@ -22,7 +23,7 @@ PYTHON=${PYTHON:-python3}
 END=$((SECONDS + ${SECONDS_LIMIT:-540}))
 mkdir -p "$OUT"
 
-limited() { # run a command for what is left of the slice; 124 and 130 say that the slice is over
+limited() { # run a command for the rest of the slice; exits with 124 or 130 if the slice is over
   local left=$((END - SECONDS))
   [ "$left" -gt 5 ] || return 124
   timeout --signal=INT --kill-after=20 "$left" "$@" 2>&1 | tee -a "$OUT/jobs.log"

@@ -1,4 +1,4 @@
-"""What several tests share: a store of their own, small archives, and the real frames where they are."""
+"""What several tests share: stores, small archives, and the real frames where they are."""
 
 from __future__ import annotations
 
@@ -7,18 +7,34 @@ import os
 # Tests run many small networks; one thread each keeps them from waiting on one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from solarsynth import paths
-from solarsynth.observations.archive import write_archive
-from solarsynth.observations.times import parse_times
+from solarsynth.observations.writing import write_archive
+from solarsynth.times import HOUR, MINUTE, parse_times
+
+
+@pytest.fixture(scope="session")
+def session_store(tmp_path_factory):
+    """The store of the whole session: what one test trains, the others find under the same key."""
+    return tmp_path_factory.mktemp("store")
 
 
 @pytest.fixture
-def store_folder(tmp_path, monkeypatch):
-    """A store and a run folder of this test's own."""
+def store_folder(session_store, tmp_path, monkeypatch):
+    """The session's store, and a run folder of this test's own."""
+    monkeypatch.setenv("SOLARSYNTH_ARTIFACTS", str(session_store))
+    monkeypatch.setenv("SOLARSYNTH_RUN", str(tmp_path / "run"))
+    return session_store
+
+
+@pytest.fixture
+def fresh_store(tmp_path, monkeypatch):
+    """An empty store and a run folder, both of this test's own."""
     monkeypatch.setenv("SOLARSYNTH_ARTIFACTS", str(tmp_path / "artifacts"))
     monkeypatch.setenv("SOLARSYNTH_RUN", str(tmp_path / "run"))
     return tmp_path / "artifacts"
@@ -34,19 +50,19 @@ def real_folder():
 
 
 def make_tables(n_hours: int = 48, seed: int = 0):
-    """Hourly frames, one-minute flux and a few events over two days of 2012."""
+    """Return hourly frames, one-minute flux and a few events over two days of 2012."""
     rng = np.random.default_rng(seed)
     first = parse_times(["2012-03-01T00:00:00Z"])[0]
-    time = first + np.arange(n_hours) * 3_600_000
+    time = first + np.arange(n_hours) * HOUR
     image = rng.integers(0, 256, (n_hours, 16, 16)).astype(np.uint8)
-    minutes = first + np.arange(n_hours * 60) * 60_000
+    minutes = first + np.arange(n_hours * 60) * MINUTE
     xrs = pd.DataFrame({"time": minutes, "flux": 10 ** rng.uniform(-8, -4, len(minutes))})
-    peak = np.sort(rng.integers(first, time[-1] - 3_600_000, 30))
+    peak = np.sort(rng.integers(first, time[-1] - HOUR, 30))
     events = pd.DataFrame(
         {
             "peak": peak,
-            "start": peak - 60_000,
-            "end": peak + 60_000,
+            "start": peak - MINUTE,
+            "end": peak + MINUTE,
             "goes_class": rng.choice(["", "B2.0", "C3.3", "M1.0", "X2.1"], 30),
             "method": "SWPC",
         }
@@ -54,11 +70,11 @@ def make_tables(n_hours: int = 48, seed: int = 0):
     return image, time, xrs, events
 
 
-@pytest.fixture
-def small_archive(tmp_path):
-    """A sound archive of 48 frames of 16 px."""
+@pytest.fixture(scope="session")
+def shared_archive(tmp_path_factory):
+    """A sound archive of 48 frames of 16 px that no test may change."""
     image, time, xrs, events = make_tables()
-    path = tmp_path / "small"
+    path = tmp_path_factory.mktemp("archives") / "small"
     write_archive(
         path,
         image=image,
@@ -69,3 +85,9 @@ def small_archive(tmp_path):
         attributes={"source": "archive", "frame_tolerance_minutes": 60.0, "flux_tolerance_seconds": 60.0},
     )
     return path
+
+
+@pytest.fixture
+def small_archive(shared_archive, tmp_path):
+    """A copy of the shared archive that the test may damage."""
+    return shutil.copytree(shared_archive, tmp_path / "small")

@@ -1,4 +1,4 @@
-"""Real servers on this machine for the tests: HTTP with faults on request, and S3 behind it."""
+"""Real servers on this machine for the tests: HTTP with faults on demand, and S3."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Answer:
-    """What a test wants a server to say."""
+    """An answer that a test wants a server to give."""
 
     def __init__(self, body=b"", status=200, headers=None, cut=None):
         self.body, self.status, self.headers = body, status, dict(headers or {})
-        self.cut = cut  # send so many bytes of the body, then break the connection off
+        self.cut = cut  # number of bytes of the body after which the connection breaks off
 
 
 class Server:
-    """An HTTP server whose answers a function gives; it keeps the paths it was asked for."""
+    """An HTTP server whose answers a function gives; it keeps the paths of the requests."""
 
     def __init__(self, answer):
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
-                owner.asked.append(self.path)
-                said = answer(self.path, self.headers)
-                body = said.body
-                self.send_response(said.status)
-                for name, value in said.headers.items():
+                owner.requests.append(self.path)
+                reply = answer(self.path, self.headers)
+                body = reply.body
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 if self.command == "HEAD":
                     return
-                if said.cut is not None:
-                    self.wfile.write(body[: said.cut])
+                if reply.cut is not None:
+                    self.wfile.write(body[: reply.cut])
                     self.wfile.flush()
                     self.close_connection = True
                     self.connection.close()
@@ -130,13 +130,13 @@ def in_front_of(target, fault):
                 request.add_header(name, headers[name])
         try:
             with urllib.request.urlopen(request, timeout=20) as real:
-                said = Answer(real.read(), real.status, {"Content-Type": real.headers.get("Content-Type", "")})
+                reply = Answer(real.read(), real.status, {"Content-Type": real.headers.get("Content-Type", "")})
         except urllib.error.HTTPError as error:
-            said = Answer(error.read(), error.code)
+            reply = Answer(error.read(), error.code)
         instead = fault(path, nth)
         if callable(instead):
-            return instead(said)
-        return instead or said
+            return instead(reply)
+        return instead or reply
 
     with serving(answer) as server:
         yield server

@@ -1,5 +1,6 @@
 import gzip
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,12 @@ import zarr
 from conftest import make_tables
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.observations.archive import Archive, write_archive
+from solarsynth.observations.archive import Archive
+from solarsynth.observations.chunks import read_chunk
 from solarsynth.observations.importing import import_archive
-from solarsynth.observations.times import NO_TIME, format_times
+from solarsynth.observations.inspection import inspect
+from solarsynth.observations.writing import tolerances, write_archive
+from solarsynth.times import DAY, HOUR, MINUTE, NO_TIME, SECOND, format_times
 
 
 @pytest.fixture
@@ -57,8 +61,8 @@ def test_the_layout_is_sdomls(files):
     assert attributes["T_OBS"][0].endswith("Z") and attributes["PIXLUNIT"][0] == "display"
 
 
-def test_reading_is_in_the_order_asked_for(small_archive):
-    archive = Archive(small_archive)
+def test_frames_are_read_in_the_order_of_the_indices(shared_archive):
+    archive = Archive(shared_archive)
     frames = archive.frames()
     whole = archive.read(frames, np.arange(len(frames)))
     index = np.array([40, 3, 3, 17])
@@ -79,7 +83,7 @@ def test_faults_are_sorted_dropped_and_counted(tmp_path):
 
 def test_several_years(tmp_path):
     image, time, xrs, events = make_tables()
-    time = time + np.int64(306) * 86_400_000 + np.where(np.arange(48) > 20, np.int64(400) * 86_400_000, 0)
+    time = time + np.int64(306) * DAY + np.where(np.arange(48) > 20, np.int64(400) * DAY, 0)
     write_archive(tmp_path / "a", image=image, time=time, unit="display", xrs=xrs, events=events, attributes={})
     archive = Archive(tmp_path / "a")
     assert len(archive.years) == 2
@@ -168,7 +172,7 @@ def test_an_archive_is_not_overwritten(files):
 
 def test_killed_while_writing_leaves_no_archive(files, monkeypatch):
     folder, *_ = files
-    monkeypatch.setattr("solarsynth.observations.archive._column", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("solarsynth.observations.writing._column", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run(folder)
     assert not list(folder.glob("archive*"))
@@ -215,8 +219,6 @@ def test_unknown_unit(small_archive):
 
 @pytest.mark.parametrize("part", ["xrs", "events"])
 def test_without_flux_or_events(small_archive, part):
-    import shutil
-
     shutil.rmtree(small_archive / part)
     with pytest.raises(SolarsynthError, match=f"no '{part}' in it"):
         getattr(Archive(small_archive), part)()
@@ -232,8 +234,6 @@ def test_bad_flux_samples_are_not_used(tmp_path):
 
 
 def test_a_chunk_equals_what_zarr_reads_and_a_cut_one_is_noticed(small_archive):
-    from solarsynth.observations.archive import read_chunk
-
     array = Archive(small_archive).array(2012)
     for number in range(array.nchunks):
         assert np.array_equal(read_chunk(array, number), array.blocks[number])
@@ -246,3 +246,61 @@ def test_a_chunk_equals_what_zarr_reads_and_a_cut_one_is_noticed(small_archive):
     file.unlink()
     with pytest.raises(FileNotFoundError):
         read_chunk(array, 1)
+
+
+def test_tolerances_are_stored_in_the_papers_units_and_read_in_milliseconds(tmp_path):
+    image, time, xrs, events = make_tables()
+    attributes = tolerances(90 * SECOND, 2_048)
+    assert attributes == {"frame_tolerance_minutes": 1.5, "flux_tolerance_seconds": 2.048}
+    for name, given, expected in (("a", attributes, (90_000, 2_048)), ("b", {}, (420_000, 6_000))):
+        write_archive(tmp_path / name, image=image, time=time, unit="display", xrs=xrs, events=events, attributes=given)
+        archive = Archive(tmp_path / name)
+        assert (archive.frame_tolerance, archive.flux_tolerance) == expected
+        assert isinstance(archive.frame_tolerance, int) and isinstance(archive.flux_tolerance, int)
+
+
+def test_inspection_of_a_sound_archive(shared_archive):
+    found = inspect(Archive(shared_archive))
+    assert found.counts["frames stored"] == found.counts["frames usable"] == 48
+    assert found.counts["good X-ray samples"] == 48 * 60 and found.counts["events"] == 30
+    assert found.cadence == HOUR and not found.gaps and not found.damages
+    assert sum(found.classes.values()) == 30
+
+
+def test_inspection_finds_gaps_faulty_frames_and_damage(tmp_path):
+    image, time, xrs, events = make_tables()
+    image = image.astype(np.float32)
+    image[3], image[20] = np.nan, 0
+    time = np.where(np.arange(48) > 30, time + 15 * HOUR, time)
+    time = np.where(np.arange(48) > 40, time + 20 * HOUR, time)
+    path = tmp_path / "a"
+    write_archive(path, image=image, time=time, unit="DN/s", xrs=xrs, events=events, attributes={})
+    found = inspect(Archive(path))
+    assert found.counts["frames with NaN"] == found.counts["frames all dark"] == 1
+    assert found.gaps == [(time[40], time[41]), (time[30], time[31])]
+    (path / "2012" / "171A" / "2.0.0").unlink()
+    damaged = path / "2012" / "171A" / "1.0.0"
+    damaged.write_bytes(damaged.read_bytes()[:50])
+    (path / "events" / "fl_goescls" / "0").write_bytes(b"no blosc at all")
+    (path / "xrs" / "flux" / "0").write_bytes(b"no blosc at all")
+    found = inspect(Archive(path))
+    assert len(found.damages) == 4 and found.counts["events"] == found.counts["good X-ray samples"] == 0
+    for part in ("chunk 1 of 2012/171A cannot be decoded", "1 of 4 chunks", "events cannot be", "xrs cannot be"):
+        assert any(part in damage for damage in found.damages), part
+
+
+def test_inspection_of_a_single_frame(tmp_path):
+    image, time, xrs, events = make_tables()
+    write_archive(
+        tmp_path / "a", image=image[:1], time=time[:1], unit="display", xrs=xrs, events=events[:0], attributes={}
+    )
+    found = inspect(Archive(tmp_path / "a"))
+    assert np.isnan(found.cadence) and not found.gaps and found.classes == {}
+
+
+def test_imported_tolerances(files):
+    folder, *_ = files
+    run(folder, tolerance_minutes=60)
+    archive = Archive(folder / "archive")
+    assert archive.frame_tolerance == HOUR
+    assert archive.flux_tolerance == MINUTE  # the cadence of the flux

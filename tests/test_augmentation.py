@@ -1,4 +1,4 @@
-"""Moved images against torchvision's functions and by hand."""
+"""Moved images against torchvision's functions, and by hand."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def ours(flip=(1.0, 1.0), degrees=0.0, shift=(0.0, 0.0), shear=0.0):
     return move(IMAGE, affine(tensor(flip), tensor(degrees), tensor(shift), tensor(shear)))
 
 
-def test_nothing_moves_nothing():
+def test_an_augmentation_of_zero_changes_nothing():
     torch.testing.assert_close(ours(), IMAGE, atol=1e-3, rtol=0)
     image = rng.integers(0, 256, (5, 32, 32)).astype(np.uint8)
     assert np.array_equal(augment(image, Augmentation(), seed=1), image)
@@ -55,8 +55,8 @@ def test_copies_depend_on_seed_and_number_only():
     assert augment(image[:0], FORECAST, seed=0).shape == (0, 32, 32)
 
 
-def test_a_disk_stays_a_disk_and_keeps_its_light():
-    """What the forecast's augmentation does to a centred disk: nothing."""
+def test_a_centred_disk_hardly_changes():
+    """Flips and rotations map a disk onto itself, but for the pixels of its edge."""
     y, x = np.mgrid[:64, :64] - 31.5
     disk = np.repeat(((x**2 + y**2 < 25**2) * 200).astype(np.uint8)[None], 20, axis=0)
     moved = augment(disk, FORECAST, seed=0)

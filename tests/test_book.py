@@ -1,5 +1,6 @@
 """The book builds from what is committed, without a warning, and a run writes only into its own folder."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,8 +10,9 @@ import pytest
 import yaml
 
 from solarsynth import paths
+from solarsynth.book.publish import build_book, publish
+from solarsynth.book.reproduce import reproduce
 from solarsynth.errors import SolarsynthError
-from solarsynth.reproduce import build_book, publish, reproduce
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +40,6 @@ def test_pages_are_light(built):
 
 
 def test_every_picture_has_words(built):
-    import re
-
     for page in built.rglob("*.html"):
         for tag in re.findall(r"<img [^>]*>", page.read_text()):
             assert re.search(r'alt="[^"]{5,}"', tag), f"{page.name}: {tag}"
@@ -52,8 +52,6 @@ def test_equations_need_no_network(built):
 
 
 def _sources(html):
-    import re
-
     return re.findall(r'<img [^>]*src="([^"]+)"', html)
 
 
@@ -72,6 +70,11 @@ def test_the_plain_command_builds_the_published_book(tmp_path):
     assert (copy / "book" / "_build" / "html" / "index.html").is_file()
 
 
+def only_two_pages(monkeypatch):
+    for module in ("publish", "reproduce"):
+        monkeypatch.setattr(f"solarsynth.book.{module}.PAGES", ("09_conclusions", "02_dataset"))
+
+
 def test_a_failing_notebook_is_named_and_nothing_is_published(tmp_path, store_folder, monkeypatch):
     house = tmp_path / "house"
     for name in ("params", "notebooks", "book"):
@@ -79,7 +82,7 @@ def test_a_failing_notebook_is_named_and_nothing_is_published(tmp_path, store_fo
     notebook = house / "notebooks" / "09_conclusions.ipynb"
     notebook.write_text(notebook.read_text().replace("this = page.begin(", "raise ValueError('broken') #"))
     monkeypatch.setenv("SOLARSYNTH_ROOT", str(house))
-    monkeypatch.setattr("solarsynth.reproduce.PAGES", ("09_conclusions", "d_class_scores"))
+    only_two_pages(monkeypatch)
     before = (house / "book" / "results.json").read_bytes()
     with pytest.raises(SolarsynthError, match="1 of 2 notebooks failed: 09_conclusions: ValueError: broken"):
         reproduce(profile="smoke", publish_it=True, build=False)
@@ -107,7 +110,7 @@ def test_publishing_replaces_everything_at_once(tmp_path, monkeypatch):
 def test_published_chapters_name_no_folder_of_the_machine(tmp_path):
     import nbformat
 
-    from solarsynth.reproduce import _tidy
+    from solarsynth.book.reproduce import _tidy
 
     given = {"profile": "/a/b/laptop-custom.yml", "source": "quicklook", "data": "2012-01-01/2012-02-01"}
     source = "# Parameters\n" + "\n".join(f'{name} = "{value}"' for name, value in given.items())
@@ -134,9 +137,19 @@ def test_published_chapters_name_no_folder_of_the_machine(tmp_path):
 
 def test_one_page_runs_without_a_book_and_the_last_one_builds_it(tmp_path, store_folder, monkeypatch):
     built = []
-    monkeypatch.setattr("solarsynth.reproduce.PAGES", ("09_conclusions", "d_class_scores"))
-    monkeypatch.setattr("solarsynth.reproduce.build_book", built.append)
+    only_two_pages(monkeypatch)
+    monkeypatch.setattr("solarsynth.book.reproduce.build_book", built.append)
     folder = reproduce(profile="smoke", pages=("09_conclusions",), settings={"guidance": 0.5})
     assert not built and (folder / "chapters" / "09_conclusions.ipynb").is_file()
-    reproduce(profile="smoke", pages=("d_class_scores",), settings={"guidance": 0.5})
+    reproduce(profile="smoke", pages=("02_dataset",), settings={"guidance": 0.5})
     assert built == [folder]
+
+
+def test_two_runs_do_not_write_into_one_folder(fresh_store, shared_archive, tmp_path):
+    from filelock import FileLock
+
+    (tmp_path / "run").mkdir()
+    with FileLock(str(tmp_path / "run" / ".lock")):
+        with pytest.raises(SolarsynthError, match="another run is writing there"):
+            reproduce(profile="smoke", source="archive", data=str(shared_archive), build=False)
+    assert not (tmp_path / "run" / "results.json").exists()

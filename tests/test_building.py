@@ -4,6 +4,7 @@ import json
 import urllib.parse
 
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
 from click.testing import CliRunner
@@ -13,9 +14,10 @@ from test_quicklook import BODY
 
 from solarsynth.cli import main
 from solarsynth.errors import SolarsynthError
+from solarsynth.observations import building
 from solarsynth.observations.archive import Archive
-from solarsynth.observations.building import build_quicklook, parse_period, parse_years
-from solarsynth.observations.times import MINUTE, format_times, parse_times
+from solarsynth.observations.building import build_quicklook, parse_period, parse_years, x_ray_months
+from solarsynth.times import HOUR, MINUTE, SECOND, format_times, parse_times
 
 DAY = int(parse_times(["2014-01-28"])[0])
 GOES = "sci_gxrs-l2-irrad_g15_d20140128_v0-0-0.nc"
@@ -30,7 +32,7 @@ def hek(path, headers):
         for number, (hour, name, method) in enumerate(
             ((15, "M1.3", "SWPC"), (19, "", "Flare Detective"), (19, "", "x"))
         ):
-            peak = format_times(np.array([DAY + hour * 60 * MINUTE + 30 * 1000 * number]))[0][:-1]
+            peak = format_times(np.array([DAY + hour * HOUR + 30 * SECOND * number]))[0][:-1]
             rows.append(
                 {
                     "event_starttime": peak,
@@ -84,7 +86,7 @@ def s3(tmp_path):
         yield address, image
 
 
-def test_the_papers_data_set_end_to_end(s3, noaa, store_folder, monkeypatch):
+def test_the_papers_data_set_end_to_end(s3, noaa, fresh_store, monkeypatch):
     address, image = s3
     with serving(hek) as server:
         monkeypatch.setenv("SOLARSYNTH_S3_ENDPOINT", address)
@@ -93,13 +95,14 @@ def test_the_papers_data_set_end_to_end(s3, noaa, store_folder, monkeypatch):
         command = ["dataset", "--source", "sdoml", "--years", "2014", "--profile", "smoke"]
         done = CliRunner().invoke(main, [*command, "--set", "test_fraction=0"], catch_exceptions=False)
         assert done.exit_code == 0, done.output
-        asked = len(server.asked) + len(noaa.asked)
+        requests = len(server.requests) + len(noaa.requests)
         again = CliRunner().invoke(main, [*command, "--set", "test_fraction=0", "--set", "scale=paper"])
-        assert again.exit_code == 0 and len(server.asked) + len(noaa.asked) == asked, "nothing is downloaded twice"
+        assert again.exit_code == 0
+        assert len(server.requests) + len(noaa.requests) == requests, "nothing is downloaded twice"
     for line in ("3  events", "1  with a class in the list", "3  with a class or a flux", "2  labelled frames"):
         assert line in done.output
     assert "M 1" in done.output
-    archive = Archive(next((store_folder / "archive").glob("*/archive")))
+    archive = Archive(next((fresh_store / "archive").glob("*/archive")))
     frames = archive.frames()
     # Two labelled frames, and the one at midnight for the daily set (the next midnight is not in the store).
     wanted = [0, 150, 191]  # the event at 19:00:30 is followed by the frame of 19:06:05
@@ -149,3 +152,24 @@ def test_years_that_are_none(text):
 def test_periods_that_are_none(text):
     with pytest.raises(SolarsynthError, match="period"):
         parse_period(text)
+
+
+def test_a_joined_month_is_kept_and_a_damaged_one_is_joined_again(noaa, tmp_path, monkeypatch):
+    period = parse_period("2014-01-28/2014-01-29")
+    whole = list(x_ray_months(*period, tmp_path, resolution="avg1m"))
+    kept = tmp_path / "goes" / "joined-avg1m-2014-01.npz"
+    kept.write_bytes(kept.read_bytes()[:500])
+    again = list(x_ray_months(*period, tmp_path, resolution="avg1m"))
+    pd.testing.assert_frame_equal(whole[0], again[0])
+    monkeypatch.setattr(building.goes, "fetch_month", None)  # would fail if it were called
+    pd.testing.assert_frame_equal(whole[0], next(x_ray_months(*period, tmp_path, resolution="avg1m")))
+
+
+def test_an_existing_archive_is_not_replaced(shared_archive, tmp_path):
+    for build in (
+        lambda: build_quicklook(shared_archive, (0, DAY), tmp_path),
+        lambda: building.build_sdoml(shared_archive, [2014], tmp_path, None),
+    ):
+        with pytest.raises(SolarsynthError, match="exists; choose another name"):
+            build()
+    assert not list(tmp_path.iterdir())

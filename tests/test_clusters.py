@@ -11,9 +11,9 @@ from solarsynth.metrics.clusters import Clusters, cross_fit, noise_floor
 CENTRES = 100 * np.eye(5)
 
 
-def blobs(counts, spread=1.0, seed=0):
+def blobs(counts, sigma=1.0, seed=0):
     rng = np.random.default_rng(seed)
-    return np.concatenate([c + spread * rng.normal(size=(n, 5)) for c, n in zip(CENTRES, counts, strict=True)])
+    return np.concatenate([c + sigma * rng.normal(size=(n, 5)) for c, n in zip(CENTRES, counts, strict=True)])
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +45,14 @@ def test_collapse_onto_the_centres(clusters):
     assert astuple(collapsed) == pytest.approx((0, 0, 0), abs=1e-6)
 
 
-def test_spread(clusters):
-    error, distance, std = astuple(clusters.compare(blobs([1000] * 5, spread=2.0, seed=1)))
+def test_clusters_twice_as_wide(clusters):
+    error, distance, std = astuple(clusters.compare(blobs([1000] * 5, sigma=2.0, seed=1)))
     assert error == pytest.approx(0) and distance == pytest.approx(2, rel=0.02) and std == pytest.approx(2, rel=0.05)
 
 
-# E Σ ((f - p) / p)² = Σ (1 - p) / (p n) for a sample of n, for five equal clusters 4 · 5 / n = 20 / n. Halves of 2 n:
-# what one gains the other loses, so their shares differ by twice the deviation of one, a hypergeometric with half
-# the variance of a sample: 4 · ½ · 20 / n.
+# For a sample of n, E Σ ((f - p) / p)² = Σ (1 - p) / (p n); for five equal clusters it is 4 · 5 / n = 20 / n. In two
+# halves of 2 n images what one half gains the other loses. Their shares differ by twice the deviation of one half. That
+# is hypergeometric, with half the variance of a sample: 4 · ½ · 20 / n.
 
 
 def test_the_floor_is_that_of_multinomial_counts():
@@ -65,12 +65,12 @@ def test_halves_are_as_far_apart_as_two_samples_are():
     floor = noise_floor(cross_fit(blobs([1000] * 5), 60, 0.5), draws=60)
     assert floor[:, 0].mean() == pytest.approx(4 * 0.5 * 20 / 2500, rel=0.3)
     assert np.abs(floor[:, 1:].mean(0) - 1).max() < 0.02
-    with pytest.raises(SolarsynthError, match="at least 5 reference images, not 4"):
+    with pytest.raises(SolarsynthError, match="at least 5 reference images, got 4"):
         cross_fit(np.zeros((8, 2)), 1, 0.5)
 
 
 def test_the_floor_spans_what_a_perfect_generator_draws():
-    """Sets of the very images that K-means was fitted on would lie nearer than any new ones in 64 dimensions."""
+    """Sets of the images that K-means was fitted to are closer to its centres than any new ones, in 64 dimensions."""
     rng = np.random.default_rng(0)
     real = rng.normal(size=(1600, 64))
     fitted, floor = Clusters(real), noise_floor(cross_fit(real, 4), draws=200, size=200)
@@ -81,12 +81,20 @@ def test_the_floor_spans_what_a_perfect_generator_draws():
     assert np.median(new[:, 1]) > np.percentile(seen[:, 1], 90)
 
 
-@pytest.mark.parametrize("features", [np.full((10, 5), np.nan), np.empty((0, 5))])
-def test_features_that_cannot_be_compared(clusters, features):
-    with pytest.raises(SolarsynthError, match="finite features"):
+@pytest.mark.parametrize(
+    "features, match",
+    [
+        (np.full((10, 5), np.nan), "finite features, got NaN"),
+        (np.empty((0, 5)), "at least one generated image, got none"),
+    ],
+)
+def test_features_that_cannot_be_compared(clusters, features, match):
+    with pytest.raises(SolarsynthError, match=match):
         clusters.compare(features)
+    with pytest.raises(SolarsynthError, match="NaN or infinity in the reference"):
+        Clusters(np.full((10, 5), np.inf))
 
 
 def test_too_few_references():
-    with pytest.raises(SolarsynthError, match="at least 5 reference images, not 3"):
+    with pytest.raises(SolarsynthError, match="at least 5 reference images, got 3"):
         Clusters(np.zeros((3, 2)))

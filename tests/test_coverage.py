@@ -43,9 +43,9 @@ def test_known_answers():
 @pytest.mark.parametrize(
     "real, generated, match",
     [
-        (np.ones((5, 2)), np.ones((9, 2)), "k = 5 needs more than 5 images, not 5 and 9"),
-        (np.ones((9, 2)), np.ones((9, 3)), "one dimension"),
-        (np.full((9, 2), np.nan), np.ones((9, 2)), "finite"),
+        (np.ones((5, 2)), np.ones((9, 2)), "k = 5 needs more than 5 images in each set, got 5 and 9"),
+        (np.ones((9, 2)), np.ones((9, 3)), r"same dimension, got \(9, 2\) and \(9, 3\)"),
+        (np.full((9, 2), np.nan), np.ones((9, 2)), "finite features, got NaN"),
     ],
 )
 def test_what_cannot_be_compared(real, generated, match):

@@ -1,4 +1,4 @@
-"""Schedule, denoiser and samplers against diffusers, closed forms and each other."""
+"""Schedule, parameterisations, guidance and samplers against diffusers, closed forms and each other."""
 
 import functools
 
@@ -8,33 +8,35 @@ import torch
 from torch import nn
 
 from solarsynth.diffusion.conditioning import Condition
-from solarsynth.diffusion.denoiser import Denoiser, Guidance, guided_eps
+from solarsynth.diffusion.guidance import Guidance, guided_eps
+from solarsynth.diffusion.parameterisations import X0, Eps, Preconditioned
 from solarsynth.diffusion.samplers import NoiseStreams, ancestral, ddim, dpm_solver_pp, image_seeds, solver_steps
+from solarsynth.diffusion.sampling import Sampling
 from solarsynth.diffusion.schedule import Schedule
 from solarsynth.errors import SolarsynthError
 
 
 class GaussianEps(nn.Module):
-    """ε of the exact denoiser for images whose pixels are N(mean, spread²); the condition shifts the mean."""
+    """ε of the exact denoiser for images whose pixels are N(mean, std²); the condition shifts the mean."""
 
-    def __init__(self, schedule, mean=0.3, spread=0.2):
+    def __init__(self, schedule, mean=0.3, std=0.2):
         super().__init__()
-        self.schedule, self.mean, self.spread = schedule, mean, spread
+        self.schedule, self.mean, self.std = schedule, mean, std
 
     def forward(self, x_t, t, condition):
         alpha_bar = self.schedule.alpha_bar[t].float().view(-1, 1, 1, 1)
         mean = self.mean + 0.1 * condition.nan_to_num().view(-1, 1, 1, 1)
-        variance = alpha_bar * self.spread**2 + 1 - alpha_bar
+        variance = alpha_bar * self.std**2 + 1 - alpha_bar
         return (1 - alpha_bar).sqrt() * (x_t - alpha_bar.sqrt() * mean) / variance
 
 
-def asked(*labels):
+def conditions(*labels):
     return torch.tensor(labels, dtype=torch.float32)[:, None]
 
 
 def exact(n_steps=1000, **settings):
     schedule = Schedule(n_steps)
-    return Denoiser(GaussianEps(schedule, **settings), schedule, "eps", (4, 4))
+    return Eps(GaussianEps(schedule, **settings), schedule, (1, 4, 4))
 
 
 def test_schedule_equals_diffusers():
@@ -54,11 +56,11 @@ def test_closed_form_equals_the_chain():
         assert np.isclose(mean, schedule.alpha_bar[t] ** 0.5) and np.isclose(variance, 1 - schedule.alpha_bar[t])
 
 
-def test_nearest_step_by_brute_force():
+def test_the_step_of_a_noise_level_by_brute_force():
     schedule = Schedule()
     wanted = 10 ** torch.linspace(-3, 3, 200, dtype=torch.float64)
     distance = (wanted.log()[:, None] - schedule.sigma.log()[None, 1:]).abs()
-    assert torch.equal(schedule.nearest_step(wanted), distance.argmin(1) + 1)
+    assert torch.equal(schedule.step_of_sigma(wanted), distance.argmin(1) + 1)
 
 
 @pytest.mark.parametrize("betas", [(0, 0.02), (0.02, 1e-4), (1e-4, 1.0)])
@@ -74,7 +76,7 @@ def test_ancestral_equals_diffusers_step_by_step():
     theirs = DDPMScheduler(
         1000, beta_start=1e-4, beta_end=0.02, beta_schedule="linear", variance_type="fixed_large", clip_sample=False
     )
-    seeds, condition = image_seeds(3, 2), asked(0, 2)
+    seeds, condition = image_seeds(3, 2), conditions(0, 2)
     noise = NoiseStreams(seeds, (1, 4, 4))
     x_T, ours = noise.draw(), []
     ancestral(denoiser, x_T, condition, 1.5, 999, noise, callback=lambda i, n, x: ours.append(x))
@@ -96,7 +98,7 @@ def test_ancestral_equals_diffusers_step_by_step():
 def test_dpm_solver_equals_diffusers_step_by_step(steps):
     from diffusers import DPMSolverMultistepScheduler
 
-    denoiser, condition = exact(), asked(1, 3)
+    denoiser, condition = exact(), conditions(1, 3)
     theirs = DPMSolverMultistepScheduler(
         1000,
         beta_start=1e-4,
@@ -123,7 +125,7 @@ def test_dpm_solver_equals_diffusers_step_by_step(steps):
 def test_ddim_equals_diffusers_step_by_step(eta):
     from diffusers import DDIMScheduler
 
-    denoiser, condition, steps = exact(), asked(1, 3), 20
+    denoiser, condition, steps = exact(), conditions(1, 3), 20
     theirs = DDIMScheduler(1000, beta_start=1e-4, beta_end=0.02, beta_schedule="linear", clip_sample=False)
     theirs.set_timesteps(steps)
     ts = [int(t) for t in theirs.timesteps]
@@ -143,7 +145,7 @@ def test_ddim_equals_diffusers_step_by_step(eta):
 
 def test_ddim_with_full_noise_and_all_steps_has_the_ancestral_steps_mean():
     """At η = 1 and neighbouring steps DDIM's mean is Eq. 4; its variance is the smaller, posterior one."""
-    denoiser, condition = exact(), asked(1)
+    denoiser, condition = exact(), conditions(1)
     x, t = torch.randn(1, 1, 4, 4), 500
     schedule = denoiser.schedule
     silent = NoiseStreams([0], (1, 4, 4))
@@ -157,21 +159,21 @@ def test_ddim_with_full_noise_and_all_steps_has_the_ancestral_steps_mean():
 
 @pytest.mark.parametrize("eta", [-0.1, 1.1])
 def test_ddim_refuses_an_impossible_eta(eta):
-    with pytest.raises(SolarsynthError, match=r"eta must lie in \[0, 1\]"):
-        ddim(exact(), torch.randn(1, 1, 4, 4), asked(0), 0.0, 5, eta=eta)
+    with pytest.raises(SolarsynthError, match=r"eta must be from 0 to 1, got"):
+        ddim(exact(), torch.randn(1, 1, 4, 4), conditions(0), 0.0, 5, eta=eta)
 
 
 def test_guidance_acts_inside_its_interval_only():
-    denoiser, condition = exact(), asked(3)
+    denoiser, condition = exact(), conditions(3)
     calls = []
     network = denoiser.network.forward
     denoiser.network.forward = lambda x, t, c: calls.append((t[0].item(), len(x))) or network(x, t, c)
-    ask = Guidance(2.0, low=0.3, high=5.0)
-    dpm_solver_pp(denoiser, torch.randn(1, 1, 4, 4), condition, ask, 20)
+    guidance = Guidance(2.0, low=0.3, high=5.0)
+    dpm_solver_pp(denoiser, torch.randn(1, 1, 4, 4), condition, guidance, 20)
     sigma = denoiser.schedule.sigma
     assert {n for t, n in calls if 0.3 < sigma[t] <= 5.0} == {2}
     assert {n for t, n in calls if not 0.3 < sigma[t] <= 5.0} == {1}
-    with pytest.raises(SolarsynthError, match="nowhere"):
+    with pytest.raises(SolarsynthError, match="interval is empty: its lower end 2 must be below its upper end 1"):
         Guidance(1.0, low=2.0, high=1.0)
 
 
@@ -179,14 +181,14 @@ def test_min_snr_by_hand():
     schedule, t = Schedule(), torch.tensor([5, 300, 900])
     x_0, eps = torch.randn(3, 1, 4, 4), torch.randn(3, 1, 4, 4)
     snr = (schedule.alpha_bar / (1 - schedule.alpha_bar))[t].float()
-    for kind, weight in (("eps", snr.clamp(max=5) / snr), ("x0", snr.clamp(max=5))):
-        plain = Denoiser(GaussianEps(schedule), schedule, kind, (4, 4))
-        capped = Denoiser(GaussianEps(schedule), schedule, kind, (4, 4), min_snr=5.0)
+    for parameterisation, weight in ((Eps, snr.clamp(max=5) / snr), (X0, snr.clamp(max=5))):
+        plain = parameterisation(GaussianEps(schedule), schedule, (1, 4, 4))
+        capped = parameterisation(GaussianEps(schedule), schedule, (1, 4, 4), min_snr=5.0)
         torch.testing.assert_close(
-            capped(x_0, asked(0, 0, 0), t, eps)[0], weight * plain(x_0, asked(0, 0, 0), t, eps)[0]
+            capped(x_0, conditions(0, 0, 0), t, eps)[0], weight * plain(x_0, conditions(0, 0, 0), t, eps)[0]
         )
-    with pytest.raises(SolarsynthError, match="set min_snr to 0"):
-        Denoiser(GaussianEps(schedule), schedule, "preconditioned", (4, 4), min_snr=5.0)
+    with pytest.raises(SolarsynthError, match=r"min_snr must be 0 with 'preconditioned'.*got 5"):
+        Preconditioned(GaussianEps(schedule), schedule, (1, 4, 4), min_snr=5.0)
 
 
 def test_predicting_x_0_says_the_same_as_predicting_eps():
@@ -197,8 +199,8 @@ def test_predicting_x_0_says_the_same_as_predicting_eps():
             alpha_bar = self.schedule.alpha_bar[t].float().view(-1, 1, 1, 1)
             return (x_t - (1 - alpha_bar).sqrt() * super().forward(x_t, t, condition)) / alpha_bar.sqrt()
 
-    x, t, condition = torch.randn(3, 1, 4, 4), torch.tensor([100, 500, 900]), asked(0, 1, 2)
-    one = Denoiser(GaussianX0(schedule), schedule, "x0", (4, 4)).eps(x, t, condition)
+    x, t, condition = torch.randn(3, 1, 4, 4), torch.tensor([100, 500, 900]), conditions(0, 1, 2)
+    one = X0(GaussianX0(schedule), schedule, (1, 4, 4)).eps(x, t, condition)
     torch.testing.assert_close(one, exact().eps(x, t, condition), atol=1e-4, rtol=1e-3)
 
 
@@ -209,13 +211,13 @@ def test_predicting_x_0_says_the_same_as_predicting_eps():
 def test_samples_have_the_known_distribution(sampler, steps):
     denoiser = exact()
     noise = NoiseStreams(image_seeds(0, 400), (1, 4, 4))
-    x = sampler(denoiser, noise.draw(), asked(*[2] * 400), 0.0, steps, noise)
+    x = sampler(denoiser, noise.draw(), conditions(*[2] * 400), 0.0, steps, noise)
     assert abs(x.mean() - 0.5) < 0.01 and abs(x.std() - 0.2) < 0.01
 
 
 def test_an_image_does_not_depend_on_its_batch():
     denoiser = exact()
-    seeds, condition = image_seeds(5, 4), asked(0, 1, 2, 3)
+    seeds, condition = image_seeds(5, 4), conditions(0, 1, 2, 3)
     together = NoiseStreams(seeds, (1, 4, 4))
     whole = ancestral(denoiser, together.draw(), condition, 2.0, 999, together)
     for i in range(4):
@@ -227,7 +229,7 @@ def test_an_image_does_not_depend_on_its_batch():
 
 def test_guidance_is_equation_6():
     denoiser, x = exact(), torch.randn(2, 1, 4, 4)
-    t, condition = torch.tensor([500, 500]), asked(3, 4)
+    t, condition = torch.tensor([500, 500]), conditions(3, 4)
     nothing = torch.full((2, 1), torch.nan)
     conditional, unconditional = denoiser.eps(x, t, condition), denoiser.eps(x, t, nothing)
     for w in (-1.0, 0.0, 0.5, 2.0):
@@ -245,10 +247,10 @@ def test_preconditioning_with_a_silent_network_is_the_best_linear_denoiser():
         def forward(self, x, t, condition):
             return torch.zeros_like(x)
 
-    denoiser = Denoiser(Silent(), schedule, "preconditioned", (4, 4))
+    denoiser = Preconditioned(Silent(), schedule, (1, 4, 4))
     x_0 = 0.3 + 0.2 * torch.randn(5000, 1, 4, 4, generator=torch.Generator().manual_seed(0))
-    denoiser.fit(x_0, asked(0))
-    exact_eps = GaussianEps(schedule, denoiser.mean, denoiser.spread)
+    denoiser.fit(x_0, conditions(0))
+    exact_eps = GaussianEps(schedule, denoiser.pixel_mean, denoiser.pixel_std)
     x, t, none = torch.randn(6, 1, 4, 4), torch.tensor([1, 5, 50, 200, 600, 999]), torch.full((6, 1), torch.nan)
     torch.testing.assert_close(denoiser.eps(x, t, none), exact_eps(x, t, none), atol=2e-4, rtol=2e-3)
     # Its loss is then the share of the variance that is left, the same at every noise level.
@@ -266,10 +268,59 @@ def test_solver_steps():
         assert len(ts) == steps and ts[0] == 999 and min(ts) >= 1 and all(np.diff(ts) < 0)
     assert solver_steps(sigma, 5)[-1] == 1
     for steps in (0, 1000):
-        with pytest.raises(SolarsynthError, match="must lie in"):
+        with pytest.raises(SolarsynthError, match="must be from 1 to 999"):
             solver_steps(sigma, steps)
 
 
 def test_ancestral_leaves_no_step_out():
-    with pytest.raises(SolarsynthError, match="takes 999 steps, not 20"):
-        ancestral(exact(), torch.randn(1, 1, 4, 4), asked(0), 0, 20, NoiseStreams([1], (1, 4, 4)))
+    with pytest.raises(SolarsynthError, match="takes all 999 steps, got 20"):
+        ancestral(exact(), torch.randn(1, 1, 4, 4), conditions(0), 0, 20, NoiseStreams([1], (1, 4, 4)))
+
+
+def test_every_parameterisation_has_eps_and_x_0_that_belong_together():
+    """x_t = sqrt(ᾱ) x_0 + sqrt(1 - ᾱ) ε holds between the two estimates, whichever of them the network gives."""
+    schedule = Schedule()
+    x, t, condition = torch.randn(3, 1, 4, 4), torch.tensor([100, 500, 900]), conditions(0, 1, 2)
+    for parameterisation in (Eps, X0, Preconditioned):
+        denoiser = parameterisation(GaussianEps(schedule), schedule, (1, 4, 4))
+        eps, x_0 = denoiser.eps(x, t, condition), denoiser.x_0(x, t, condition)
+        torch.testing.assert_close(schedule.add_noise(x_0, t, eps), x, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings, reference",
+    [
+        ({"sampler": "dpm-solver++", "steps": 7}, lambda *a: dpm_solver_pp(*a[:3], 1.5, 7)),
+        ({"sampler": "ddim", "steps": 7, "eta": 0.5}, lambda *a: ddim(*a[:3], 1.5, 7, a[3], eta=0.5)),
+        ({"sampler": "ancestral", "steps": 3}, lambda *a: ancestral(*a[:3], 1.5, 99, a[3])),
+    ],
+)
+def test_a_sampling_runs_its_sampler_with_its_settings(settings, reference):
+    denoiser, condition = exact(100), conditions(0, 3)
+    x_T = torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(2))
+    noises = [NoiseStreams([4, 5], (1, 4, 4)) for _ in range(2)]
+    found = Sampling(guidance=1.5, **settings).run(denoiser, x_T, condition, noises[0])
+    assert torch.equal(found, reference(denoiser, x_T, condition, noises[1]))
+
+
+def test_what_the_images_of_a_sampling_depend_on():
+    one = Sampling("dpm-solver++", 10, guidance=2.0)
+    assert one.identity(1000) == one.replace(batch=7, eta=0.3).identity(1000)  # eta acts with ddim only
+    assert one.replace(sampler="ddim").identity(1000) != one.replace(sampler="ddim", eta=0.3).identity(1000)
+    assert one.replace(sampler="ancestral").identity(1000)["steps"] == 999
+    assert one.replace(interval=(0.3, 5.0)).identity(1000) != one.identity(1000)
+    assert one.replace(guidance=None) == one
+
+
+@pytest.mark.parametrize(
+    "changes, match",
+    [
+        ({"sampler": "dmp-solver++"}, "no sampler 'dmp-solver\\+\\+'; did you mean 'dpm-solver"),
+        ({"guidence": 1.0}, "sampling has no 'guidence'; did you mean 'guidance'"),
+        ({"interval": (5.0, 2.0)}, "the guidance interval is empty"),
+        ({"guidance": float("inf")}, "guidance must be a finite number, got inf"),
+    ],
+)
+def test_samplings_that_cannot_be(changes, match):
+    with pytest.raises(SolarsynthError, match=match):
+        Sampling().replace(**changes)

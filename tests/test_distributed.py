@@ -58,12 +58,12 @@ def test_the_same_global_batch_gives_the_same_loss_curve(tmp_path):
         np.testing.assert_allclose(value, together[f"average.{name}"], atol=2e-4, err_msg=name)
 
 
-def test_a_batch_that_does_not_divide(tmp_path):
+def test_a_batch_that_is_not_divisible(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     code = SCRIPT.format(tests=os.path.dirname(__file__), folder=str(folder), settings="batch_size=9")
     done = torchrun(code, tmp_path)
-    assert done.returncode != 0 and "a batch of 9 does not divide by 2 processes" in done.stderr
+    assert done.returncode != 0 and "batch_size must be divisible by the 2 processes, got 9" in done.stderr
 
 
 @pytest.mark.parametrize("model", ["embedding"])

@@ -13,7 +13,8 @@ from servers import Answer, serving
 
 from solarsynth.errors import SolarsynthError
 from solarsynth.observations import goes
-from solarsynth.observations.times import parse_times
+from solarsynth.observations.periods import days, months, period_of_years
+from solarsynth.times import SECOND, parse_times
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +44,7 @@ def test_every_real_file(goes_files, tmp_path, name):
     satellite, samples, cadence = EXPECTED[name]
     assert (table["satellite"] == satellite).all() and scale == ("science" if name.endswith(".nc") else "operational")
     assert samples is None or len(table) == samples
-    assert np.median(np.diff(table["time"])) / 1000 == pytest.approx(cadence, abs=0.01)
+    assert np.median(np.diff(table["time"])) / SECOND == pytest.approx(cadence, abs=0.01)
     day = name.split("_d")[1][:8] if "_d" in name else name[4:12]
     assert str(np.datetime64(int(table["time"].iloc[100 if len(table) > 100 else 5]), "ms")).replace("-", "")[:8] == day
     good = table[table["quality"] == 0]
@@ -113,7 +114,7 @@ def table(satellite, seconds, flux=1e-6, bad=()):
     seconds = np.asarray(seconds)
     return pd.DataFrame(
         {
-            "time": (seconds * 1000).astype(np.int64),
+            "time": (seconds * SECOND).astype(np.int64),
             "flux": np.full(len(seconds), flux),
             "quality": np.isin(seconds, bad).astype(int),
             "satellite": satellite,
@@ -133,6 +134,15 @@ def test_gaps_of_the_preferred_satellite_are_filled():
     assert np.diff(joined["time"]).max() <= 62_000
 
 
+def test_the_gap_is_in_milliseconds():
+    first, second = table(15, range(0, 600, 40)), table(13, range(0, 562, 2), 2e-6)
+    assert (goes.join([first, second], (15, 13))["satellite"] == 15).all()  # 40 s are no gap
+    joined = goes.join([first, second], (15, 13), gap=30 * SECOND)
+    filled = joined.loc[joined["satellite"] == 13, "time"].to_numpy()
+    expected = [t for t in range(0, 560, 2) if 15 < t % 40 < 25]  # at least half a gap from both samples
+    assert (filled // SECOND).tolist() == expected
+
+
 def test_bad_samples_are_gaps():
     first = table(15, range(0, 600, 2), bad=range(200, 400))
     joined = goes.join([first, table(14, range(0, 600, 2))], (15, 13, 14))
@@ -145,8 +155,15 @@ def test_nothing_good_at_all():
 
 def test_months():
     start, end = parse_times(["2011-12-15", "2012-02-01"])
-    assert goes.months(start, end) == [(2011, 12), (2012, 1)]
-    assert goes.months(start, start) == [(2011, 12)]
+    assert months(start, end) == [(2011, 12), (2012, 1)]
+    assert months(start, start) == [(2011, 12)]
+
+
+def test_days_and_years():
+    start, end = parse_times(["2011-12-31T18:00:00Z", "2012-01-02"])
+    assert days(start, end).tolist() == parse_times(["2011-12-31", "2012-01-01"]).tolist()
+    assert period_of_years(2012, 2013) == tuple(parse_times(["2012-01-01", "2014-01-01"]))
+    assert len(days(*period_of_years(2012, 2012))) == 366
 
 
 class TestSunpysClient:
@@ -188,9 +205,9 @@ class TestSunpysClient:
         server, _ = noaa
         paths = goes.fetch_month(2013, 11, tmp_path, satellites=(15,))
         assert [p.name for p in paths] == ["sci_gxrs-l2-irrad_g15_d20131109_v0-0-0.nc"]
-        asked = len(server.asked)
+        requests = len(server.requests)
         assert goes.fetch_month(2013, 11, tmp_path, satellites=(15,)) == paths
-        assert len(server.asked) == asked, "a complete month is not asked for again"
+        assert len(server.requests) == requests, "a complete month is not requested again"
 
     def test_a_web_page_saved_as_data_is_fetched_again(self, noaa, tmp_path):
         _, state = noaa
@@ -201,7 +218,7 @@ class TestSunpysClient:
     def test_web_pages_for_ever(self, noaa, tmp_path):
         _, state = noaa
         state["html"] = 1000
-        with pytest.raises(SolarsynthError, match="still missing or damaged after 2 rounds"):
+        with pytest.raises(SolarsynthError, match="still missing or damaged, tried 2 times"):
             goes.fetch_month(2014, 1, tmp_path, satellites=(15,), tries=2, pause=0.01)
         state["html"] = 0
         assert len(goes.fetch_month(2014, 1, tmp_path, satellites=(15,), pause=0.01)) == 1

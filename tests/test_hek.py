@@ -9,8 +9,8 @@ import pytest
 from servers import Answer, serving
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.observations import hek
-from solarsynth.observations.times import NO_TIME, parse_times
+from solarsynth.observations import hek, web
+from solarsynth.times import NO_TIME, parse_times
 
 QUICK = {"tries": 3, "pause": 0.01, "timeout": 5.0}
 
@@ -88,7 +88,7 @@ def test_methods_are_filtered_here(tmp_path):
         (Answer(b'{"result": []}' * 50, cut=20), "it broke off"),
     ],
 )
-def test_bad_answers_are_asked_again_and_then_said(tmp_path, bad, reason):
+def test_bad_answers_are_requested_again_and_then_reported(tmp_path, bad, reason):
     count = {"n": 0}
     good = pages(ROWS)
 
@@ -104,11 +104,50 @@ def test_bad_answers_are_asked_again_and_then_said(tmp_path, bad, reason):
     assert "\n" not in str(error.value) and not list((tmp_path / "b").glob("*"))
 
 
-def test_a_refusal_is_not_asked_again(tmp_path):
+def test_a_refusal_is_not_requested_again(tmp_path):
     with serving(lambda path, headers: Answer(b"no", 403)) as server:
-        with pytest.raises(SolarsynthError, match=r"403 .*tried 1 times"):
+        with pytest.raises(SolarsynthError, match=r"403 .*not tried again"):
             month(server, tmp_path)
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
+
+
+class TestWaits:
+    """How long the one retry helper waits; the sleeps are recorded, not slept."""
+
+    @pytest.fixture
+    def slept(self, monkeypatch):
+        import tenacity
+
+        waits = []
+        monkeypatch.setattr(tenacity.nap.time, "sleep", waits.append)
+        return waits
+
+    def test_the_wait_doubles(self, slept):
+        with serving(lambda path, headers: Answer(b"", 503)) as server:
+            with pytest.raises(SolarsynthError, match="tried 4 times"):
+                web.get(server.url, tries=4, pause=0.5)
+            assert len(server.requests) == 4
+        assert slept == [0.5, 1.0, 2.0]
+
+    @pytest.mark.parametrize("requested, wait", [("7", 7.0), ("3600", web.LONGEST_WAIT), ("0", 0.0), ("soon", 0.5)])
+    def test_the_server_may_request_another_wait(self, slept, requested, wait):
+        answers = iter([Answer(b"", 429, {"Retry-After": requested}), Answer(b"", 503), Answer(b"rows")])
+        with serving(lambda path, headers: next(answers)) as server:
+            assert web.get(server.url, tries=3, pause=0.5) == b"rows"
+        assert slept == [wait, 1.0]
+
+    def test_success_and_other_errors_end_the_attempts(self, slept):
+        calls = []
+
+        def attempt():
+            calls.append(1)
+            if len(calls) == 1:
+                raise web.TryAgain("busy")
+            raise KeyError("x")
+
+        with pytest.raises(KeyError):
+            web.retry(attempt, "it", tries=5, pause=1.0)
+        assert len(calls) == 2 and slept == [1.0]
 
 
 def test_bytes_that_are_no_utf8(tmp_path):
@@ -156,7 +195,7 @@ def test_an_interrupted_fetch_goes_on(tmp_path):
     assert [p.name for p in tmp_path.glob("*.json")] == ["hek-2012-01.json"]
     with serving(pages(ROWS)) as server:
         table = hek.fetch(start, end, tmp_path, url=f"{server.url}/her?", **QUICK)
-        assert len(server.asked) == 2 * 3  # February and March, three pages each; January lies there
+        assert len(server.requests) == 2 * 3  # February and March, three pages each; January is kept
     assert len(table) == 3 + len(ROWS)
 
 
@@ -167,7 +206,7 @@ def test_half_a_cache_file_is_none(tmp_path):
 
 
 def test_sunpys_client_reads_the_same_rows(tmp_path):
-    """The real client, asked through its ``url``, against ours."""
+    """sunpy's own client, pointed at the local server, against ours."""
     from sunpy.net import attrs as a
     from sunpy.net.hek import HEKClient
 

@@ -3,19 +3,21 @@ import pandas as pd
 import pytest
 from conftest import make_tables
 
-from solarsynth.errors import SolarsynthError
-from solarsynth.labelling import (
-    block_mean,
-    class_of_flux,
-    daily_labels,
+from solarsynth.dataset.daily import daily_labels
+from solarsynth.dataset.labelling import (
     event_flux,
-    flux_of_class,
     label_events,
     labelled_frames,
+    normalised_frames,
+    period,
     scale_confusion,
+    usable_frames,
 )
-from solarsynth.observations.archive import Archive, denormalise, normalise, to_uint8, write_archive
-from solarsynth.observations.times import NO_TIME, format_times, parse_times
+from solarsynth.errors import SolarsynthError
+from solarsynth.flares import class_of_flux
+from solarsynth.observations.archive import Archive
+from solarsynth.observations.writing import write_archive
+from solarsynth.times import DAY, HOUR, MINUTE, NO_TIME, SECOND, parse_times
 
 
 def brute_force(events, xrs, frame_time, frame_tolerance, flux_tolerance):
@@ -28,10 +30,10 @@ def brute_force(events, xrs, frame_time, frame_tolerance, flux_tolerance):
             )
         else:
             later = [(t, f) for t, f in zip(xrs.time, xrs.flux, strict=True) if t >= event.peak]
-            if not later or later[0][0] - event.peak > flux_tolerance * 1000:
+            if not later or later[0][0] - event.peak > flux_tolerance:
                 continue
             flux = later[0][1]
-        frames = [i for i, t in enumerate(frame_time) if 0 <= t - event.peak <= frame_tolerance * 1000]
+        frames = [i for i, t in enumerate(frame_time) if 0 <= t - event.peak <= frame_tolerance]
         if not frames:
             continue
         label = sum(flux >= b * (1 - 1e-9) for b in bounds)
@@ -42,11 +44,11 @@ def brute_force(events, xrs, frame_time, frame_tolerance, flux_tolerance):
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("flux_tolerance", [6, 60])
+@pytest.mark.parametrize("flux_tolerance", [6 * SECOND, MINUTE])
 def test_equals_brute_force(seed, flux_tolerance):
     _, time, xrs, events = make_tables(24, seed)
-    table, funnel = label_events(events, xrs, time, frame_tolerance=3600, flux_tolerance=flux_tolerance)
-    expected = brute_force(events, xrs, time, 3600, flux_tolerance)
+    table, funnel = label_events(events, xrs, time, frame_tolerance=HOUR, flux_tolerance=flux_tolerance)
+    expected = brute_force(events, xrs, time, HOUR, flux_tolerance)
     assert dict(zip(table["frame"], table["label"], strict=True)) == {k: v[0] for k, v in expected.items()}
     assert funnel["labelled frames"] == len(expected)
     assert table["events"].sum() == funnel["followed by a frame"]
@@ -54,13 +56,13 @@ def test_equals_brute_force(seed, flux_tolerance):
 
 def test_the_frame_follows_the_peak_within_the_tolerance():
     first = parse_times(["2012-01-01T00:00:00Z"])[0]
-    frames = first + np.array([0, 360_000, 720_000])
-    peak = first + np.array([0, 1, 360_000 - 420_000 + 60_000, 720_001])
+    frames = first + np.array([0, 6, 12]) * MINUTE
+    peak = first + np.array([0, 1, 0, 12 * MINUTE + 1])
     events = pd.DataFrame({"peak": peak, "goes_class": "C1.0"})
     xrs = pd.DataFrame({"time": [], "flux": []}, dtype=float)
-    table, _ = label_events(events, xrs, frames, frame_tolerance=420)
+    table, _ = label_events(events, xrs, frames, frame_tolerance=7 * MINUTE)
     assert table["frame"].tolist() == [0, 1]
-    assert (table["delay"] >= 0).all()
+    assert table["delay"].tolist() == [0, 6 * MINUTE - 1] and table["delay"].dtype == np.int64
 
 
 def test_the_strongest_event_labels_the_frame():
@@ -76,65 +78,29 @@ def test_events_without_a_peak_are_counted_out():
     assert funnel["events"] == 2 and funnel["with a peak time while frames were taken"] == 1
 
 
-def test_class_bounds():
-    flux = np.array([9.9e-8, 1e-7, 9.9e-7, 1e-6, 1e-5, 1e-4, 1e-3])
-    assert class_of_flux(flux).tolist() == [0, 1, 1, 2, 3, 4, 4]
-    assert class_of_flux(flux.astype(np.float32)).tolist() == [0, 1, 1, 2, 3, 4, 4]
-
-
-def test_class_names():
-    text = pd.Series(["M2.5", "x1", " C ", "", "Z3", "B12.0", "nan"])
-    np.testing.assert_allclose(flux_of_class(text), [2.5e-5, 1e-4, 1e-6, np.nan, np.nan, 1.2e-6, np.nan])
-
-
-def test_times_round_trip():
-    text = ["2010-08-27T15:00:08.070Z", "2019-12-31T23:59:59.999Z"]
-    assert format_times(parse_times(text)) == text
-    assert parse_times(["2012-03-07 00:24:00"])[0] == parse_times(["2012-03-07T00:24:00Z"])[0]
-    assert parse_times([None, "never", ""]).tolist() == [NO_TIME] * 3
-
-
-def test_block_mean_by_hand():
-    image = np.arange(2 * 16).reshape(2, 4, 4).astype(float)
-    expected = [[[frame[i : i + 2, j : j + 2].mean() for j in (0, 2)] for i in (0, 2)] for frame in image]
-    np.testing.assert_allclose(block_mean(image, 2), expected)
-    with pytest.raises(SolarsynthError, match="cannot be averaged to 3 px"):
-        block_mean(image, 3)
-
-
-@pytest.mark.parametrize("unit, image", [("DN/s", np.geomspace(5, 3500, 50)), ("display", np.arange(256))])
-def test_normalisation_and_its_inverse(unit, image):
-    x = normalise(image, unit)
-    assert x.min() == pytest.approx(-1) and x.max() == pytest.approx(1)
-    np.testing.assert_allclose(denormalise(x, unit), image, rtol=1e-4, atol=1e-3)
-    assert np.array_equal(to_uint8(normalise(np.arange(256), "display")), np.arange(256))
-
-
-def test_clamping():
-    assert normalise(np.array([0.0, 1e6]), "DN/s").tolist() == [-1, 1]
-
-
-def test_set_of_an_archive(small_archive):
-    table, image, funnel, about = labelled_frames(Archive(small_archive), 8)
+def test_set_of_an_archive(shared_archive):
+    table, image, funnel, about = labelled_frames(Archive(shared_archive), 8)
     assert image.shape == (len(table), 8, 8) and image.dtype == np.uint8
-    assert funnel["with a sound image"] == len(table) and about["frame_tolerance_seconds"] == 3600
+    assert funnel["with a sound image"] == len(table) and about["frame_tolerance"] == HOUR
+    assert about["flux_tolerance"] == MINUTE and about["source"] == "archive"
+    assert (table["frame_time"] - table["peak"] == table["delay"]).all() and table["delay"].between(0, HOUR).all()
 
 
-def archive_of(folder, image, time, xrs, events, flux_tolerance=60.0, xrs_scale="operational"):
+def archive_of(folder, image, time, xrs, events, flux_tolerance=MINUTE, xrs_scale="operational"):
     """An hourly archive of tables as from `make_tables`."""
-    attributes = {"frame_tolerance_minutes": 60.0, "flux_tolerance_seconds": flux_tolerance}
+    attributes = {"frame_tolerance_minutes": 60.0, "flux_tolerance_seconds": flux_tolerance / SECOND}
     tables = {"xrs": xrs, "events": events, "xrs_scale": xrs_scale}
     write_archive(folder, image=image, time=time, unit="display", attributes=attributes, **tables)
     return Archive(folder)
 
 
-def test_a_set_is_labelled_on_the_scale_that_is_asked_for(tmp_path):
+def test_a_set_is_labelled_on_the_chosen_scale(tmp_path):
     """Flux on the science scale, events without a class: 1.2e-5 W/m² there is a C8.4 on the operational one."""
     image, time, xrs, events = make_tables()
     xrs["flux"] = 1.2e-5
     events["goes_class"] = ""
     xrs["satellite"] = 15
-    archive = archive_of(tmp_path / "a", image, time, xrs, events, flux_tolerance=3600.0, xrs_scale="science")
+    archive = archive_of(tmp_path / "a", image, time, xrs, events, flux_tolerance=HOUR, xrs_scale="science")
     for scale, factor, label in (("operational", 0.7, 2), ("science", 1, 3), ("paper", 1, 3)):
         table, *_ = labelled_frames(archive, 16, scale)
         assert len(table) and not table["from_list"].any()
@@ -146,7 +112,7 @@ def test_a_set_is_labelled_on_the_scale_that_is_asked_for(tmp_path):
 def test_dark_and_nan_frames_are_counted_out(tmp_path):
     image, time, xrs, events = make_tables()
     image = image.astype(np.float32)
-    table, _ = label_events(events, xrs, time, frame_tolerance=3600, flux_tolerance=60)
+    table, _ = label_events(events, xrs, time, frame_tolerance=HOUR, flux_tolerance=MINUTE)
     image[table["frame"].iloc[0]] = np.nan
     image[table["frame"].iloc[1]] = 0
     left, frames, funnel, _ = labelled_frames(archive_of(tmp_path / "a", image, time, xrs, events), 16)
@@ -155,9 +121,9 @@ def test_dark_and_nan_frames_are_counted_out(tmp_path):
 
 def test_an_archive_without_any_match(tmp_path):
     image, time, xrs, events = make_tables()
-    events["peak"] = time[-1] + 10_000_000
+    events["peak"] = time[-1] + 3 * HOUR
     write_archive(tmp_path / "a", image=image, time=time, unit="display", xrs=xrs, events=events, attributes={})
-    with pytest.raises(SolarsynthError, match="no frame gets a label"):
+    with pytest.raises(SolarsynthError, match=r"no frame gets a label.* within 7 min"):
         labelled_frames(Archive(tmp_path / "a"), 16)
 
 
@@ -165,14 +131,14 @@ def test_an_archive_without_any_match(tmp_path):
 @pytest.mark.parametrize("seed", range(3))
 def test_flux_in_parts_gives_the_same_labels(seed, rows):
     _, time, xrs, events = make_tables(24, seed)
-    whole, _ = label_events(events, xrs, time, frame_tolerance=3600, flux_tolerance=60)
+    whole, _ = label_events(events, xrs, time, frame_tolerance=HOUR, flux_tolerance=MINUTE)
     parts = (xrs.iloc[i : i + rows] for i in range(0, len(xrs), rows))
-    in_parts, _ = label_events(events, parts, time, frame_tolerance=3600, flux_tolerance=60)
+    in_parts, _ = label_events(events, parts, time, frame_tolerance=HOUR, flux_tolerance=MINUTE)
     pd.testing.assert_frame_equal(whole, in_parts)
 
 
-def test_the_archive_gives_its_flux_in_parts(small_archive):
-    archive = Archive(small_archive)
+def test_the_archive_gives_its_flux_in_parts(shared_archive):
+    archive = Archive(shared_archive)
     parts = list(archive.xrs_parts(rows=500))
     assert len(parts) == 6
     pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), archive.xrs())
@@ -182,22 +148,71 @@ def test_scales_by_hand():
     events = pd.DataFrame({"peak": [0, 1000], "goes_class": ["X1.0", ""]})
     xrs = pd.DataFrame({"time": [1000], "flux": [1.2e-4], "satellite": [15]})
     flux = {
-        scale: event_flux(events, xrs, flux_tolerance=6, scale=scale, xrs_scale="science")[0]
+        scale: event_flux(events, xrs, flux_tolerance=6 * SECOND, scale=scale, xrs_scale="science")[0]
         for scale in ("operational", "science", "paper")
     }
     np.testing.assert_allclose(flux["operational"], [1e-4, 0.84e-4])
     np.testing.assert_allclose(flux["science"], [1e-4 / 0.7, 1.2e-4])
     np.testing.assert_allclose(flux["paper"], [1e-4, 1.2e-4])
     with pytest.raises(SolarsynthError, match="no scale 'papal'; did you mean 'paper'"):
-        event_flux(events, xrs, flux_tolerance=6, scale="papal")
+        event_flux(events, xrs, flux_tolerance=6 * SECOND, scale="papal")
 
 
 def test_confusion_between_scales():
     events = pd.DataFrame({"peak": [0] * 4, "goes_class": ["B6.9", "B7.1", "M7.0", "X1.0"]})
     xrs = pd.DataFrame({"time": [], "flux": []}, dtype=float)
-    matrix = scale_confusion(events, lambda: [xrs], flux_tolerance=6, xrs_scale="science")
+    matrix = scale_confusion(events, lambda: [xrs], flux_tolerance=6 * SECOND, xrs_scale="science")
     assert matrix.loc["B", "B"] == 1 and matrix.loc["B", "C"] == 1 and matrix.loc["M", "X"] == 1
     assert matrix.loc["X", "X"] == 1 and matrix.to_numpy().sum() == 4
+
+
+@pytest.mark.parametrize("tolerance, frames", [(1_999, [0]), (2_000, [0, 1])])
+def test_the_tolerance_of_frames_is_in_milliseconds(tolerance, frames):
+    events = pd.DataFrame({"peak": [1_000, 8_000], "goes_class": "C1.0"})
+    xrs = pd.DataFrame({"time": [], "flux": []}, dtype=float)
+    table, _ = label_events(events, xrs, np.array([1_000, 10_000]), frame_tolerance=tolerance)
+    assert table["frame"].tolist() == frames
+
+
+@pytest.mark.parametrize("tolerance, known", [(1_999, [True, False]), (2_000, [True, True])])
+def test_the_tolerance_of_the_flux_is_in_milliseconds(tolerance, known):
+    events = pd.DataFrame({"peak": [1_000, 8_000], "goes_class": ""})
+    xrs = pd.DataFrame({"time": [1_500, 10_000], "flux": [1e-5, 2e-5]})
+    flux, from_list = event_flux(events, xrs, flux_tolerance=tolerance)
+    assert np.isfinite(flux).tolist() == known and not from_list.any()
+
+
+def test_given_tolerances_replace_the_archives_own(shared_archive):
+    archive = Archive(shared_archive)
+    own, *_ = labelled_frames(archive, 16)
+    table, _, _, about = labelled_frames(archive, 16, "operational", 20 * MINUTE, 30 * SECOND)
+    expected, _ = label_events(
+        archive.events(), archive.xrs(), archive.frames().time, frame_tolerance=20 * MINUTE, flux_tolerance=30 * SECOND
+    )
+    assert table["frame"].tolist() == expected["frame"].tolist() and len(table) < len(own)
+    assert (about["frame_tolerance"], about["flux_tolerance"]) == (20 * MINUTE, 30 * SECOND)
+
+
+def test_usable_frames_are_the_labelled_and_the_midnight_ones():
+    _, time, xrs, events = make_tables()
+    rules = {"frame_tolerance": HOUR, "flux_tolerance": MINUTE}
+    table, _ = label_events(events, xrs, time, **rules)
+    midnight = np.flatnonzero(time % DAY == 0)
+    expected = sorted({*table["frame"], *midnight})
+    assert usable_frames(events, xrs, time, xrs_scale="operational", **rules).tolist() == expected
+    assert len(midnight) == 2
+
+
+def test_normalised_frames_by_hand(shared_archive):
+    archive = Archive(shared_archive)
+    index = np.array([5, 0])
+    image, sound = normalised_frames(archive, index, 8)
+    raw = archive.read(archive.frames(), index).astype(float)
+    assert sound.all() and np.abs(image - raw.reshape(2, 8, 2, 8, 2).mean(axis=(2, 4))).max() <= 0.5
+
+
+def test_the_period_of_frames():
+    assert period(parse_times(["2012-03-07T00:24:00Z", "2011-01-01T23:59:59Z"])) == "2011-01-01 to 2012-03-07"
 
 
 class TestDaily:
@@ -207,14 +222,12 @@ class TestDaily:
 
     def frames(self):
         hours = np.arange(0, 24 * 5 + 1)
-        return self.first + np.delete(hours, [23, 24, 25]) * 3_600_000  # no frame near 2 March, 00:00
+        return self.first + np.delete(hours, [23, 24, 25]) * HOUR  # no frame close to 2 March, 00:00
 
     def days(self, peaks, flux, **more):
-        events = pd.DataFrame({"peak": self.first + (np.array(peaks) * 3_600_000).astype(np.int64)})
+        events = pd.DataFrame({"peak": self.first + (np.array(peaks) * HOUR).astype(np.int64)})
         table, counts = daily_labels(events, np.array(flux), self.frames(), **more)
-        return {
-            int((d - self.first) // 86_400_000): int(n) for d, n in zip(table["day"], table["label"], strict=True)
-        }, counts
+        return {int((d - self.first) // DAY): int(n) for d, n in zip(table["day"], table["label"], strict=True)}, counts
 
     def test_the_highest_class_wins(self):
         labels, counts = self.days([3, 5, 50, 60, 73], [2e-6, 3e-5, 1e-6, np.nan, 2e-4])
@@ -236,3 +249,11 @@ class TestDaily:
         for day, label in labels.items():
             inside = (peaks > 24 * day) & (peaks <= 24 * (day + 1))
             assert label == (class_of_flux(flux[inside].max()) if inside.any() else -1)
+
+    def test_the_tolerance_is_in_milliseconds(self):
+        assert self.days([3], [2e-6], mode="all-days", tolerance=2 * HOUR)[1]["days with a frame"] == 6
+        assert self.days([3], [2e-6], mode="all-days", tolerance=2 * HOUR - 1)[1]["days with a frame"] == 5
+
+    def test_an_unknown_mode(self):
+        with pytest.raises(SolarsynthError, match="no mode 'all'; did you mean 'all-days'"):
+            self.days([3], [2e-6], mode="all")

@@ -3,10 +3,11 @@ import re
 
 import pytest
 
-from solarsynth import ledger, paper, paths
+from solarsynth import paths
+from solarsynth.book import ledger, paper
+from solarsynth.book.notebooks import PAGES
+from solarsynth.book.publish import PROVENANCE, provenance_page
 from solarsynth.errors import SolarsynthError
-from solarsynth.notebooks import PAGES
-from solarsynth.reproduce import PROVENANCE, provenance_page
 
 WANTED = [
     "table-1",
@@ -29,9 +30,19 @@ def test_every_item_of_the_paper_is_there_once():
 
 
 def test_recording(tmp_path):
-    ledger.record(tmp_path, "figure-1", status="differs", why="so", ours={"A": 1}, profile="smoke", source="simulated")
+    ledger.record(
+        tmp_path,
+        "figure-1",
+        status="differs",
+        why="so",
+        ours={"A": 1, "B": float("nan"), "C": (1.5, float("nan"))},
+        error={"A": 0.5},
+        profile="smoke",
+        source="simulated",
+    )
     entries = ledger.read(tmp_path)
-    assert entries["figure-1"]["ours"] == {"A": 1} and entries["figure-2"]["status"] == "missing"
+    assert entries["figure-1"]["ours"] == {"A": 1, "B": None, "C": [1.5, None]}
+    assert entries["figure-1"]["error"] == {"A": 0.5} and entries["figure-2"]["status"] == "missing"
     assert tuple(entries["figure-1"]) == ledger.KEYS
     common = {"why": "", "profile": "smoke", "source": "simulated"}
     with pytest.raises(SolarsynthError, match="no item 'figure-12'"):
@@ -53,10 +64,10 @@ def test_published_numbers_are_in_the_paper():
         pytest.skip("the paper's text is not here")
     words = set(re.findall(r"[\d.,]*\d", text.read_text()))
     for row in paper.TABLE_1.values():
-        for value, spread in row.values():
+        for value, error in row.values():
             assert {f"{value:g}", f"{value:.3f}", f"{value:.4f}", f"{value:.5f}"} & words, value
-            assert spread is None or {f"{spread:g}", f"{spread:.4f}"} & words
-    assert {"107,709", "15,696", "51,374", "20,420", "60,000"} <= words
+            assert error is None or {f"{error:g}", f"{error:.4f}"} & words
+    assert {"107,709", "15,696", "51,374", "20,420", "60,000", str(paper.DAYS)} <= words
 
 
 class TestPublished:
@@ -108,6 +119,21 @@ def test_long_values_are_cut_at_a_word_in_a_cell_only():
     assert entries["table-1"]["ours"] == long
 
 
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (None, "–"),
+        (True, "True"),
+        (20_420, "20,420"),
+        (0.129412, "0.129"),
+        ([0.35, None], "0.35, –"),
+        ({"A": 1200, "B": {"C": "x"}}, "A 1,200; B C x"),
+    ],
+)
+def test_values_in_a_cell(value, text):
+    assert ledger.value_text(value) == text
+
+
 def test_claims_of_a_run_that_computed_nothing_and_of_one_that_did():
     from solarsynth.tables import claims
 
@@ -115,6 +141,6 @@ def test_claims_of_a_run_that_computed_nothing_and_of_one_that_did():
     assert len(nothing) == 7 and nothing["this run"].str.contains("not computed|no page computes it yet").all()
     entries = ledger.empty()
     entries["skill-8.2"] |= {"ours": {"TSS": 0.41, "HSS": 0.22}, "floor": {"TSS, persistence": 0.5}}
-    entries["table-1"] |= {"ours": {"F1": {"discrete": 0.71}}}
+    entries["table-1"] |= {"ours": {"F1": {"discrete": 0.71}}, "error": {"F1": {"discrete": 0.05}}}
     found = claims(entries)["this run"]
-    assert found.iloc[-1] == "TSS 0.41; HSS 0.22; TSS, persistence 0.5" and found.iloc[0] == "discrete 0.71"
+    assert found.iloc[-1] == "TSS 0.41; HSS 0.22; TSS, persistence 0.5" and found.iloc[0] == "discrete 0.71 ± 0.05"

@@ -1,4 +1,4 @@
-"""The ceVAE, the prior, and the conditions that generators make of classes."""
+"""The ceVAE and the prior."""
 
 import functools
 import itertools
@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from solarsynth.devices import in_batches
+from solarsynth.diffusion.checkpoints import LOG
+from solarsynth.diffusion.parameterisations import X0
 from solarsynth.diffusion.samplers import NoiseStreams, dpm_solver_pp, image_seeds
-from solarsynth.diffusion.training import LOG, TrainingConfig, train
+from solarsynth.diffusion.training import TrainingConfig, train
 from solarsynth.errors import SolarsynthError
-from solarsynth.generator import build, draw_baseline, embed_images, in_batches, masked_and_restored, to_unit
 from solarsynth.models.cevae import MASK_PROBABILITY, CeVAE, CeVAEConfig, hide
 from solarsynth.models.unet import count_parameters
+from solarsynth.networks import build, draw_baseline, embed_images, masked_and_restored
+from solarsynth.pixels import to_unit
 
 CEVAE = {"kind": "cevae", "image_size": 32, "latent": 8, "width": 2}
 
@@ -52,7 +56,7 @@ def test_the_papers_cevae():
     assert count_parameters(cevae) == down + up
     for size, latent in ((32, 8), (128, 16)):
         assert CeVAE(CeVAEConfig(size, latent, 2)).decode(torch.zeros(1, latent)).shape[-1] == size
-    with pytest.raises(SolarsynthError, match="40 does not divide by 16"):
+    with pytest.raises(SolarsynthError, match="divisible by 16 for the ceVAE, got 40"):
         CeVAEConfig(40)
 
 
@@ -105,7 +109,7 @@ def test_embeddings_are_standardised_and_independent_of_the_batch(folder):
     cevae, image = trained(folder), blobs(300)
     z = embed_images(cevae, image)
     assert np.allclose(z.mean(0), 0, atol=1e-4) and (z.std(0) < 1 + 1e-3).all() and z.std(0).max() > 0.99
-    assert np.allclose(in_batches(lambda x: cevae.embed(to_unit(x)), image, 7), z, atol=1e-4)
+    assert np.allclose(in_batches(lambda x: cevae.embed(to_unit(x[:, None])), image, 7), z, atol=1e-4)
     assert embed_images(cevae, image[:0]).shape == (0, 8)
 
 
@@ -120,7 +124,7 @@ def test_the_baseline_draws_what_its_seed_says(folder):
 
 
 def test_the_prior_learns_which_class_lies_where(tmp_path):
-    """Two classes, each a Gaussian in a corner of its own: drawn vectors have their means and spreads."""
+    """Two classes, each a Gaussian in a corner of its own: drawn vectors have their means and standard deviations."""
     architecture = {"kind": "prior", "latent": 4, "width": 64, "depth": 2, "n_classes": 5}
     architecture |= {"n_steps": 1000, "beta_start": 1e-4, "beta_end": 0.02}
     rng = np.random.default_rng(0)
@@ -129,7 +133,7 @@ def test_the_prior_learns_which_class_lies_where(tmp_path):
     z = (centre + 0.3 * rng.normal(size=(2000, 4))).astype(np.float32)
     config = TrainingConfig(60_000, 64, 2e-3, cooldown=0.5, ema_decay=0.99, ema_start=20)
     prior = train(build(architecture, 0), z, label[:, None], config, tmp_path).average
-    assert prior.parameterisation == "x0"
+    assert isinstance(prior, X0)
     for number, mean in ((0, [1.0, 0, 0, 0]), (4, [0, -1.0, 0, 0])):
         noise = NoiseStreams(image_seeds(number, 500), (4,))
         drawn = dpm_solver_pp(prior, noise.draw(), torch.full((500, 1), float(number)), 0.0, 20)

@@ -1,3 +1,7 @@
+"""Disk geometry, profiles, maps and slopes against closed forms and planted patterns."""
+
+import itertools
+
 import numpy as np
 import pytest
 
@@ -15,6 +19,19 @@ def test_radial_profile_of_a_known_disk():
 
 def test_a_ring_without_a_pixel_is_nan():
     assert np.isnan(physics.radial_profile(np.ones((1, 8, 8)), 4.0, np.array([0, 1, 50, 60]))[2])
+
+
+def test_bins_by_counting():
+    """Pixel by pixel; the last edge is not a part of the last ring."""
+    image = np.random.default_rng(0).integers(0, 256, (3, 9, 9)).astype(np.uint8)
+    r, _, _ = physics.disk_coordinates(9, 4.0)
+    edges = np.array([0.25, 0.5, r[4, 7]])  # pixels lie exactly on the last edge
+    expected = []
+    for low, high in itertools.pairwise(edges):
+        ring = [image[:, i, j].mean() for i in range(9) for j in range(9) if low <= r[i, j] < high]
+        expected.append(sum(ring) / len(ring))
+    np.testing.assert_allclose(physics.radial_profile(image, 4.0, edges), expected)
+    assert np.isnan(physics.radial_profile(image, 4.0, np.array([5.0, 6, 7]))).all()
 
 
 def test_coordinates_by_hand():
@@ -47,7 +64,7 @@ def test_slope_of_a_known_power_law(slope):
     assert abs(got - slope) < 4 * error and 0.005 < error < 0.03
 
 
-def test_the_slopes_error_is_its_spread():
+def test_the_slopes_error_is_its_standard_deviation():
     rng = np.random.default_rng(1)
     fits = [physics.power_law_slope((1 - rng.uniform(0, 0.99, 300)) ** -1.0, 1, 100) for _ in range(200)]
     slopes, errors = np.array(fits).T
@@ -56,7 +73,7 @@ def test_the_slopes_error_is_its_spread():
 
 
 def test_too_few_values():
-    with pytest.raises(SolarsynthError, match="at least 10 values"):
+    with pytest.raises(SolarsynthError, match=r"at least 10 values between 0\.5 and 2, got 5"):
         physics.power_law_slope(np.ones(5), 0.5, 2)
 
 
@@ -87,8 +104,8 @@ class TestMaps:
         assert physics.map_agreement(sky, b, 4.0) == physics.map_agreement(a, b, 4.0)
 
     def test_the_floor_rises_with_the_number_of_images(self):
-        spread = np.linspace(1, 5, 64).reshape(8, 8)
-        image = spread * self.rng.normal(size=(200, 8, 8))
+        sigma = np.linspace(1, 5, 64).reshape(8, 8)
+        image = sigma * self.rng.normal(size=(200, 8, 8))
         small, large = (physics.agreement_floor(image, 4.0, size, 50).mean() for size in (4, 80))
         assert small < large and large > 0.9
 
@@ -99,7 +116,7 @@ class TestMaps:
         assert physics.polar_share(np.where(np.abs(np.nan_to_num(latitude)) < 30, 1.0, 0.0), 25.0) == 0
 
     def test_too_few_images(self):
-        with pytest.raises(SolarsynthError, match="at least 2 images"):
+        with pytest.raises(SolarsynthError, match="at least 2 images, got 1"):
             physics.std_map(np.zeros((1, 4, 4)))
-        with pytest.raises(SolarsynthError, match="too few to compare"):
+        with pytest.raises(SolarsynthError, match="at least 6 real images, got 5"):
             physics.agreement_floor(np.zeros((5, 4, 4)), 2.0, 4, 3)

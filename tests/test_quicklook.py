@@ -11,7 +11,7 @@ from servers import Answer, serving
 
 from solarsynth.errors import SolarsynthError
 from solarsynth.observations import quicklook
-from solarsynth.observations.times import DAY, MINUTE, parse_times
+from solarsynth.times import DAY, HOUR, MINUTE, SECOND, parse_times
 
 QUICK = {"polite": 0.0, "tries": 2, "pause": 0.01, "timeout": 5.0}
 START = int(parse_times(["2012-06-01"])[0])
@@ -61,10 +61,10 @@ def test_a_day(tmp_path):
         image, time, counts = fetch(server, tmp_path)
         assert counts == {"days": 1, "days without a frame": 0, "frames": 24, "frames that did not decode": 0}
         assert image.shape == (24, 64, 64) and image.dtype == np.uint8
-        assert (np.diff(time) == 60 * MINUTE).all() and time[0] == START + 8_000
-        asked = len(server.asked)
+        assert (np.diff(time) == 60 * MINUTE).all() and time[0] == START + 8 * SECOND
+        requests = len(server.requests)
         again, *_ = fetch(server, tmp_path)
-        assert np.array_equal(again, image) and len(server.asked) == asked
+        assert np.array_equal(again, image) and len(server.requests) == requests
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert len(manifest) == 24
     assert manifest[NAMES[0]]["sha256"] == hashlib.sha256(BODY).hexdigest()
@@ -98,10 +98,10 @@ def test_the_time_stamp_is_cut_away():
     assert quicklook.decode(picture(np.zeros((512, 512), np.uint8), "PNG")).max() < 30
 
 
-def test_one_frame_per_slot_the_nearest():
+def test_one_frame_per_slot_the_closest():
     times = START + np.array([-5, 1, 9, 29, 31, 58, 100]) * MINUTE
-    assert ((quicklook.choose(times, 60) - START) // MINUTE).tolist() == [1, 58, 100]
-    assert len(quicklook.choose(np.array([], int), 60)) == 0
+    assert ((quicklook.choose(times, HOUR) - START) // MINUTE).tolist() == [1, 58, 100]
+    assert len(quicklook.choose(np.array([], int), HOUR)) == 0
 
 
 def test_an_interrupted_fetch_goes_on(tmp_path):
@@ -113,7 +113,7 @@ def test_an_interrupted_fetch_goes_on(tmp_path):
             quicklook.fetch(START, START + 2 * DAY, tmp_path, url=server.url, **QUICK)
     with serving(nasa) as server:
         image, _, counts = quicklook.fetch(START, START + 2 * DAY, tmp_path, url=server.url, **QUICK)
-        assert all("/01/" not in path for path in server.asked)
+        assert all("/01/" not in path for path in server.requests)
     assert len(image) == 24 and counts["days without a frame"] == 1
 
 
@@ -156,5 +156,23 @@ def test_real_browse_frames_look_the_same(real_folder):
 
 
 def test_what_a_year_costs():
-    megabytes, minutes = quicklook.cost(365, 60)
-    assert megabytes == pytest.approx(8760 * 0.06) and minutes == pytest.approx(8760 / 180)
+    megabytes, duration = quicklook.cost(365 * DAY, HOUR)
+    assert megabytes == pytest.approx(8760 * 0.06) and duration == 8760 / 180 * MINUTE
+
+
+def test_a_finer_cadence_and_a_damaged_day(tmp_path):
+    """One frame in 15 minutes for two hours; the kept file of the day is cut off and made again."""
+    with serving(lambda path, headers: nasa(path, headers, names=NAMES[:8])) as server:
+        image, time, _ = fetch(server, tmp_path, cadence=15 * MINUTE)
+        assert len(image) == 8 and (np.diff(time) == 15 * MINUTE).all()
+        kept = tmp_path / "2012-06-01-15min-64px.npz"
+        kept.write_bytes(kept.read_bytes()[:1000])
+        again, *_ = fetch(server, tmp_path, cadence=15 * MINUTE)
+        assert np.array_equal(again, image)
+
+
+def test_a_server_that_always_answers_with_a_page(tmp_path):
+    bodies = {NAMES[0]: Answer(b"<html>Rate limit</html>")}
+    with serving(lambda path, headers: nasa(path, headers, bodies=bodies)) as server:
+        with pytest.raises(SolarsynthError, match="a web page, not a picture, tried 2 times"):
+            fetch(server, tmp_path)

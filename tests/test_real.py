@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from solarsynth.labelling import labelled_frames
+from solarsynth.dataset.labelling import labelled_frames
 from solarsynth.observations.archive import Archive
 from solarsynth.observations.importing import import_archive
-from solarsynth.observations.times import parse_times
+from solarsynth.times import parse_times
 
 
 @pytest.fixture(scope="module")

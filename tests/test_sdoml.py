@@ -13,7 +13,7 @@ from servers import Answer, in_front_of, s3_server, upload
 from solarsynth.errors import SolarsynthError
 from solarsynth.observations import sdoml
 from solarsynth.observations.sdoml import Remote, downsample, read_frames, read_index, stored_chunks, usable
-from solarsynth.observations.times import MINUTE, NO_TIME, format_times, parse_times
+from solarsynth.times import MINUTE, NO_TIME, format_times, parse_times
 
 N, SIZE, CHUNK = 60, 64, 15
 MISSING_CHUNK, NAN_ROW = 2, 5
@@ -73,7 +73,7 @@ def test_index(s3, tmp_path):
     assert index.quality[-1] == -1 and (index.exposure == 2.0).all() and index.chunk == CHUNK
     rows = usable(index)
     assert (np.diff(index.time[rows]) > 0).all() and len(rows) == N - 2
-    # The second time nothing is asked of the server, nor need there be one.
+    # The second time no server is needed.
     again = read_index(remote("http://127.0.0.1:9"), 2012, tmp_path)
     assert np.array_equal(again.time, index.time)
 
@@ -90,7 +90,7 @@ def test_frames_are_block_means_and_faults_are_counted(s3, tmp_path):
 
 
 def test_zarr_alone_would_have_read_zeros(s3):
-    """Why the listing is asked: the trap is real."""
+    """Why the chunks are listed: zarr reads a missing one as zeros."""
     address, *_ = s3
     array = remote(address).open()["2012/171A"]
     assert (array.blocks[MISSING_CHUNK] == 0).all()
@@ -102,14 +102,14 @@ def test_only_the_wanted_chunks_are_read(s3, tmp_path):
     with in_front_of(address, lambda path, nth: None) as proxy:
         index = read_index(remote(proxy.url), 2012, tmp_path)
         got = read_frames(remote(proxy.url), 2012, np.array([1, 3, 14]), index, tmp_path, size=8)
-        chunks = {path.rsplit("/", 1)[-1] for path in proxy.asked if path.endswith(".0.0")}
+        chunks = {path.rsplit("/", 1)[-1] for path in proxy.requests if path.endswith(".0.0")}
     assert chunks == {"0.0.0"} and len(got.row) == 3
 
 
 def dropped(path, nth):
-    """Break the connection off in the middle of a chunk, the first time it is asked for."""
+    """Break the connection off in the middle of a chunk, at its first request."""
     if path.endswith("1.0.0") and nth == 1:
-        return lambda said: Answer(said.body, said.status, said.headers, cut=len(said.body) // 2)
+        return lambda reply: Answer(reply.body, reply.status, reply.headers, cut=len(reply.body) // 2)
 
 
 def busy(path, nth):
@@ -121,7 +121,7 @@ def busy(path, nth):
 def cut(path, nth):
     """Give half a chunk as if it were whole, once."""
     if path.endswith("0.0.0") and nth == 1:
-        return lambda said: Answer(said.body[: len(said.body) // 2], said.status, said.headers)
+        return lambda reply: Answer(reply.body[: len(reply.body) // 2], reply.status, reply.headers)
 
 
 @pytest.mark.parametrize("fault", [dropped, busy, cut])
@@ -146,7 +146,7 @@ def test_a_server_that_stays_busy_gets_one_line_and_a_build_goes_on(s3, tmp_path
     assert "\n" not in str(error.value)
     with in_front_of(address, lambda path, nth: None) as proxy:
         got = read_frames(remote(proxy.url), 2012, np.arange(N), index, tmp_path, size=8, group=1)
-        chunks = [path for path in proxy.asked if path.endswith(".0.0")]
+        chunks = [path for path in proxy.requests if path.endswith(".0.0")]
     assert {path[-5:] for path in chunks} == {"3.0.0"}, "finished parts are not read again"
     assert len(got.row) == N - CHUNK - 1
 
@@ -176,6 +176,17 @@ def test_a_damaged_part_is_read_again(s3, tmp_path):
     part.write_bytes(part.read_bytes()[:100])
     again = read_frames(remote(address), 2012, np.arange(30), index, tmp_path, size=8)
     np.testing.assert_array_equal(whole.image, again.image)
+
+
+def test_a_damaged_index_is_read_again(s3, tmp_path):
+    address, *_ = s3
+    index = read_index(remote(address), 2012, tmp_path)
+    kept = tmp_path / "index-2012.npz"
+    whole = kept.read_bytes()
+    for body in (whole[: len(whole) // 2], b"", whole[:200] + bytes(60) + whole[260:]):
+        kept.write_bytes(body)
+        np.testing.assert_array_equal(read_index(remote(address), 2012, tmp_path).time, index.time)
+        assert len(kept.read_bytes()) == len(whole)
 
 
 def test_a_dask_cluster_gives_the_same_bytes(s3, tmp_path):
@@ -221,7 +232,7 @@ def test_downsampling_that_cannot_be(size, method, match):
 
 
 def test_the_layout_is_what_another_library_reads(tmp_path):
-    """The store the tests serve is format 2 to the letter, read here without zarr."""
+    """The store of these tests is format 2 to the letter: here it is read without zarr."""
     image, _ = make_store(tmp_path / "s.zarr")
     folder = tmp_path / "s.zarr" / "2012" / "171A"
     meta = json.loads((folder / ".zarray").read_text())
@@ -237,11 +248,11 @@ def test_the_attributes_are_read_once(s3, tmp_path):
         index = read_index(where, 2012, tmp_path)
         read_frames(where, 2012, np.arange(N), index, tmp_path, size=8)
         read_frames(where, 2012, np.arange(N), read_index(where, 2012, tmp_path), tmp_path, size=16)
-        assert sum(path.endswith("171A/.zattrs") for path in proxy.asked) <= 2  # a HEAD and a GET
+        assert sum(path.endswith("171A/.zattrs") for path in proxy.requests) <= 2  # a HEAD and a GET
 
 
 def test_opening_does_not_depend_on_this_process(s3, tmp_path):
-    """A worker that was forked or spawned opens the store for itself."""
+    """A process that was forked or spawned opens the store itself."""
     layout = read_index(remote(s3[0]), 2012, tmp_path).layout
     code = (
         "from solarsynth.observations.sdoml import Remote, read_chunk; import numpy as np;"

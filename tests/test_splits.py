@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from solarsynth.dataset.splits import split, time_blocks
 from solarsynth.errors import SolarsynthError
-from solarsynth.observations.times import DAY
-from solarsynth.splits import split, time_blocks
+from solarsynth.times import DAY
 
 
 @pytest.fixture

@@ -105,12 +105,12 @@ CONDITIONS = {
 
 
 @pytest.mark.parametrize("kind", CONDITIONS)
-def test_every_condition_has_a_null(kind):
-    module, asked = CONDITIONS[kind]
-    assert module(asked).shape == (3, 8) and module(asked).abs().sum(1).min() > 0
-    assert module(null_like(asked)).abs().sum() == 0
-    mixed = module(drop(asked, torch.tensor([False, True, False])))
-    assert mixed[1].abs().sum() == 0 and torch.equal(mixed[[0, 2]], module(asked)[[0, 2]])
+def test_an_unconditional_row_becomes_zeros(kind):
+    module, condition = CONDITIONS[kind]
+    assert module(condition).shape == (3, 8) and module(condition).abs().sum(1).min() > 0
+    assert module(null_like(condition)).abs().sum() == 0
+    mixed = module(drop(condition, torch.tensor([False, True, False])))
+    assert mixed[1].abs().sum() == 0 and torch.equal(mixed[[0, 2]], module(condition)[[0, 2]])
     mixed.sum().backward()
     assert all(p.grad.isfinite().all() for p in module.parameters())
 
@@ -120,7 +120,7 @@ def test_conditions_by_hand():
     assert torch.equal(label(torch.tensor([[3.0]])), label.embedding.weight[3:4])
     fluxes = torch.tensor([[1e-7], [1e-6], [1e-5]])
     flux.fit(fluxes)
-    assert flux.mean.item() == pytest.approx(-6) and flux.spread.item() == pytest.approx((2 / 3) ** 0.5)
+    assert flux.log_mean.item() == pytest.approx(-6) and flux.log_std.item() == pytest.approx((2 / 3) ** 0.5)
     standardised = (torch.tensor([[-4.0]]) + 6) / (2 / 3) ** 0.5
     torch.testing.assert_close(flux(torch.tensor([[1e-4]])), flux.layers(standardised))
     z = torch.arange(6.0)
@@ -145,11 +145,11 @@ def test_time_embedding_by_hand():
 @pytest.mark.parametrize(
     "settings, match",
     [
-        ({"image_size": 60}, "60 does not divide by 8"),
-        ({"image_size": 64, "patch": 16}, "64 does not divide by 128"),
-        ({"base_width": 6}, "does not divide by 4 attention heads"),
+        ({"image_size": 60}, r"divisible by 8 \(3 halvings, patch 1\), got 60"),
+        ({"image_size": 64, "patch": 16}, r"divisible by 128 \(3 halvings, patch 16\), got 64"),
+        ({"base_width": 6}, "divisible by the 4 attention heads, got 6"),
         ({"attention": "iner"}, "no attention 'iner'; did you mean 'inner'"),
-        ({"multipliers": (1,)}, "must be two or more numbers"),
+        ({"multipliers": (1,)}, "two or more whole numbers from 1"),
     ],
 )
 def test_configurations_that_cannot_be(settings, match):

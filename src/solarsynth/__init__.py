@@ -1,21 +1,23 @@
 """solarsynth: the reproducible companion to Ramunno et al. 2024 (A&A 686, A285).
 
-Data walks one way through the package: ``labelled``, ``observations`` → ``labelling``, ``splits`` → ``models`` →
-``diffusion`` → ``generator``, ``features`` → ``metrics`` → ``experiments`` → ``evaluation``, ``uses``; a module
-imports only what lies to its left. Importing the package is cheap: torch, zarr and sunpy load when they are first used.
+Data walks one way through the package: ``observations`` → ``dataset`` → ``models`` → ``diffusion`` → ``kinds``,
+``networks``, ``generator`` → ``metrics`` → ``stages`` → ``evaluation`` → ``downstream`` → ``book``, ``cli``. A module
+imports only what lies to its left, and the ground (``flares``, ``settings``, ``store``, ``files`` and the like).
+Importing the package is cheap: torch, zarr and sunpy load when they are first used.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from solarsynth.flares import CLASSES
+
 if TYPE_CHECKING:
     from solarsynth.generator import Generator
 
 __version__ = "0.1.0"
 
-#: The GOES flare classes in the order of their peak flux, as the paper labels its images (Sect. 2.2).
-CLASSES = ("A", "B", "C", "M", "X")
+__all__ = ["CLASSES", "__version__", "load"]
 
 
 def load(
@@ -33,19 +35,19 @@ def load(
     model : {"discrete", "continuous", "embedding"}
         Which of the paper's models (Sect. 4).
     profile : str
-        ``smoke``, ``laptop``, ``gpu``, ``paper`` or the path of a YAML file with the same keys.
+        ``smoke``, ``laptop``, ``gpu``, ``paper`` or the path of a YAML file with settings.
     source : {"simulated", "archive", "quicklook", "sdoml", "labelled"}
         Where the observations come from.
     data : str
-        What the source needs: a folder, a period, years or a file; see `solarsynth.experiments.Run`.
+        What the source needs: a folder, a period, years or a file; see `solarsynth.stages.graph.Lab`.
     seed : int
-        Seed of the training run.
+        Seed of the training.
 
     Returns
     -------
     Generator
         ``.sample("X", 16, guidance=2.0, seed=0)`` returns frames ``(16, H, W)`` uint8 in display units.
     """
-    from solarsynth.experiments import Run
+    from solarsynth import stages
 
-    return Run(profile=profile, source=source, data=data, seed=seed).generator(model)
+    return stages.generator(stages.Lab(profile, source, data, seed), model)

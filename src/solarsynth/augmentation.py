@@ -1,4 +1,7 @@
-"""Classical augmentation, in batches on the device: flips, rotation, shift and shear, drawn per image (Sect. 8)."""
+"""Classical augmentation (Sect. 8): every image is flipped, rotated, shifted and sheared by amounts drawn at random.
+
+The images are moved in batches, on the GPU if there is one.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,18 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far images may be moved; all draws are uniform.
+    """How far images may be moved. All amounts are drawn from uniform distributions.
 
     Attributes
     ----------
     horizontal, vertical : float
-        Probability of a flip.
+        Probability of a flip left-right and up-down.
     degrees : float
-        Largest rotation either way.
+        Largest rotation in either direction.
     translate : float
-        Largest shift either way, as a share of the side.
+        Largest shift in either direction along each axis, as a share of the side.
     shear : float
-        Largest shear either way along the rows, in degrees.
+        Largest shear in either direction along the rows, in degrees.
     """
 
     horizontal: float = 0.0
@@ -33,23 +36,29 @@ class Augmentation:
     shear: float = 0.0
 
 
-#: Sect. 8.1 names flips, rotation, affine, translation and shear without sizes; these are common ones.
+#: Sect. 8.1 lists flips, rotation, affine, translation and shear, but not how large they are. These sizes are common.
 CLASSIFICATION = Augmentation(horizontal=0.5, vertical=0.5, degrees=30.0, translate=0.05, shear=10.0)
-#: Sect. 8.2: vertical flips, and rotation within 10 degrees.
+#: Sect. 8.2: vertical flips, and rotations of up to 10 degrees.
 FORECAST = Augmentation(vertical=0.5, degrees=10.0)
 
 
 def augment(image: np.ndarray, how: Augmentation, seed: int, device: str = "cpu", batch: int = 1024) -> np.ndarray:
-    """Return moved copies (n, H, W) uint8 of images (n, H, W) uint8; what comes in from outside is dark sky.
+    """Return moved copies of images. Pixels that come in from outside the image are 0, the dark sky.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (n, H, W)
     how : Augmentation
     seed : int
-        The copy of image i depends on the seed and i only.
+        The copy of image i depends only on the image, on the seed and on i.
     device : str
+        Where torch computes.
     batch : int
+        Number of images that are moved together; it does not change the result.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, H, W)
     """
     u = torch.from_numpy(np.random.default_rng([seed, 4]).uniform(-1, 1, (len(image), 6))).float()
     u_flip = (u[:, :2] + 1) / 2
@@ -63,15 +72,21 @@ def augment(image: np.ndarray, how: Augmentation, seed: int, device: str = "cpu"
 
 
 def affine(flip: Tensor, degrees: Tensor, shift: Tensor, shear: Tensor) -> Tensor:
-    """Return matrices (n, 2, 3) that take a place in the result to one in the image.
+    """Return matrices that map a position in the result to a position in the image.
 
     Parameters
     ----------
     flip : Tensor, shape (n, 2)
-        -1 to flip left-right and up-down, else 1.
+        -1 to flip left-right or up-down, else 1.
     degrees, shear : Tensor, shape (n,)
+        In degrees.
     shift : Tensor, shape (n, 2)
-        As a share of the side, right and up in array order.
+        As a share of the side, towards larger column and row numbers.
+
+    Returns
+    -------
+    Tensor, shape (n, 2, 3)
+        For coordinates (x, y, 1) with x and y in [-1, 1].
     """
     angle, slope = degrees * math.pi / 180, (shear * math.pi / 180).tan()
     cos, sin = angle.cos(), angle.sin()
@@ -83,6 +98,6 @@ def affine(flip: Tensor, degrees: Tensor, shift: Tensor, shear: Tensor) -> Tenso
 
 
 def move(x: Tensor, matrix: Tensor) -> Tensor:
-    """Apply matrices (n, 2, 3) to images (n, 1, H, W), bilinear, zeros from outside."""
+    """Apply matrices (n, 2, 3) to images (n, 1, H, W), with bilinear interpolation and zeros outside the images."""
     grid = torch.nn.functional.affine_grid(matrix, list(x.shape), align_corners=False)
     return torch.nn.functional.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

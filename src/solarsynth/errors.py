@@ -1,4 +1,4 @@
-"""The one exception a user may meet, and the helpers that word it."""
+"""The one exception a user may meet, and the hint that its messages end with."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class SolarsynthError(Exception):
     """
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the known word nearest to `word`, or the list of known ones.
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the known word closest to `word`, or the list of known words.
 
     Parameters
     ----------
-    word : str
+    word : object
         What the user wrote.
     known : iterable of str
         What would have been understood.
@@ -26,8 +26,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     Returns
     -------
     str
-        A clause to append to an error line.
+        A clause to append to an error message.
     """
     known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(word), known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"

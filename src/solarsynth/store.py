@@ -16,7 +16,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -28,6 +29,7 @@ from filelock import FileLock, Timeout
 
 from solarsynth import paths
 from solarsynth.errors import SolarsynthError
+from solarsynth.files import write_json
 
 MANIFEST = "manifest.json"
 
@@ -94,7 +96,7 @@ class Store:
         params: Mapping[str, Any],
         upstream: Mapping[str, str] | None = None,
         stage_version: int = 1,
-        device: str = "cpu",
+        device: Callable[[], str] = lambda: "cpu",
         wait: float = -1,
     ) -> Entry:
         """Return the result, making it if the store does not hold it whole.
@@ -112,8 +114,8 @@ class Store:
             Keys of the results it is made from.
         stage_version : int
             Raised when the code of the stage changes its result.
-        device : str
-            Recorded in the manifest.
+        device : callable
+            Returns the device, for the manifest; called after the making.
         wait : float
             Seconds to wait for another run that is making the same; negative waits without end.
 
@@ -129,26 +131,12 @@ class Store:
         upstream = dict(upstream or {})
         key = stage_key(stage, stage_version, params, upstream)
         final = self.path(stage, key)
-        try:
-            final.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(f"{final}.lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                print(f"{stage} {key}: another run is making it, waiting", file=sys.stderr)
-                lock.acquire(timeout=wait)
-        except Timeout:
-            raise SolarsynthError(f"{final}: another run has been making it for over {wait:g} s") from None
-        except OSError as error:
-            raise SolarsynthError(
-                f"{self.folder}: the store cannot be written ({error.strerror}); set SOLARSYNTH_ARTIFACTS"
-            ) from None
-        with lock:
+        with self._locked(final, wait):
             manifest = _intact(final)
             if manifest is not None:
                 return Entry(stage, key, final, manifest, reused=True)
             if final.exists():
-                print(f"{stage} {key}: damaged, making it anew", file=sys.stderr)
+                print(f"{stage} {key}: damaged, making it again", file=sys.stderr)
                 shutil.rmtree(final)
             partial = final.with_name(f"{key}.partial")
             partial.mkdir(exist_ok=True)
@@ -161,7 +149,7 @@ class Store:
                 "params": dict(params),
                 "upstream": upstream,
                 "seconds": round(time.perf_counter() - started, 3),
-                "device": device,
+                "device": device(),
                 "made": datetime.now(UTC).isoformat(timespec="seconds"),
                 **environment(),
                 "files": _digests(partial),
@@ -170,17 +158,31 @@ class Store:
             os.replace(partial, final)
         return Entry(stage, key, final, manifest, reused=False)
 
+    @contextmanager
+    def _locked(self, final: Path, wait: float) -> Iterator[None]:
+        """Hold the lock of a result; say so if another run holds it."""
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(f"{final}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                print(f"{final.parent.name} {final.name}: another run is making it, waiting", file=sys.stderr)
+                lock.acquire(timeout=wait)
+        except Timeout:
+            raise SolarsynthError(f"{final}: another run has been making it for over {wait:g} s") from None
+        except OSError as error:
+            raise SolarsynthError(
+                f"{self.folder}: the store cannot be written ({error.strerror}); set SOLARSYNTH_ARTIFACTS"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
     def path(self, stage: str, key: str) -> Path:
         """Return the folder of a result."""
         return self.folder / stage / key
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never half of it."""
-    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The tables: paper | ours | spread | floor | difference, as data frames that a page shows."""
+"""The tables of the book: the paper's values beside those of a run, as data frames that a page shows."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from solarsynth import CLASSES, paper
-from solarsynth.metrics.skill import spread
+from solarsynth.book import paper
+from solarsynth.flares import CLASSES
+from solarsynth.metrics.skill import sample_std
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from solarsynth.evaluation import Value
+    from solarsynth.evaluation.values import Value
     from solarsynth.metrics.skill import ClassScores
 
 
 def funnel(ours: Mapping[str, int]) -> pd.DataFrame:
-    """Counts of Section 2.4 beside the paper's.
+    """Return the counts of Section 2.4 beside the paper's.
 
     Parameters
     ----------
     ours : mapping of str to int
-        As from `solarsynth.labelling.labelled_frames`.
+        As from `solarsynth.dataset.labelling.labelled_frames`.
     """
     rows = [
         {
@@ -38,6 +39,7 @@ def funnel(ours: Mapping[str, int]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("step").rename_axis(None)
 
 
+#: How the note of a value begins that needs network weights which this machine does not have.
 MISSING = "weights not available"
 
 #: This package's names of the models, and the paper's columns of Table 1.
@@ -45,36 +47,36 @@ COLUMNS = {"cevae": "ceVAE", "discrete": "discrete", "continuous": "continuous",
 
 
 def number(value: float, error: float = math.nan) -> str:
-    """Write a value with its spread, or a dash."""
+    """Return a value with its error as text; a dash if the value is not finite."""
     if not math.isfinite(value):
         return "–"
-    error = 0.0 if error <= 1e-12 * abs(value) else error  # equal values, but for rounding
+    error = 0.0 if error <= 1e-12 * abs(value) else error  # equal values differ by rounding
     return f"{value:.3g}" + (f" ± {error:.2g}" if math.isfinite(error) else "")
 
 
 def shown(value: Value) -> str:
-    """Write a metric's value with its spread, or that its weights are missing, or a dash."""
+    """Return a metric's value with its error as text; or that its weights are missing; or a dash."""
     if value.note.startswith(MISSING):
         return MISSING
-    return number(value.value, value.spread)
+    return number(value.value, value.error)
 
 
 def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -> pd.DataFrame:
-    """Table 1: the paper's rows and ours, model by model.
+    """Return Table 1: the paper's rows and ours, with a column per model.
 
     Parameters
     ----------
     values : mapping of str to sequence of Value
-        Per model, what `solarsynth.evaluation.evaluate` found.
+        For each model the rows that `solarsynth.evaluation.evaluate` returned.
     truth : mapping of str to float
-        The metrics of held-out real images; of the cluster metrics they are the paper's *GT*.
+        The metrics of held-out real images. The paper calls those of the clusters *GT*.
 
     Returns
     -------
     DataFrame
-        Rows are metrics with their target, the paper's value above this run's; columns the held-out real images,
-        the models, and what sets of real images have. The best of our values has a star where it leads by
-        more than both spreads.
+        Rows are metrics with their target; the paper's value stands above this run's. Columns are the held-out real
+        images, the models, and the range of sets of real images. The best of our values has a star if it leads by
+        more than the sum of both errors.
     """
     found = {model: {v.metric: v for v in rows} for model, rows in values.items()}
     rows = {}
@@ -85,7 +87,7 @@ def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -
             rows[f"{name} → {some.target:g}", "paper"] = row | {
                 COLUMNS[model]: _pair(published.get(COLUMNS[model])) for model in found
             }
-        # The same for all models; one that is asked for no class has no scores.
+        # The range is the same for all models. The baseline draws no classes and has no range of the scores.
         some = next((m[name] for m in found.values() if math.isfinite(m[name].low)), some)
         best = _best({model: metrics[name] for model, metrics in found.items()})
         row = {"real, held out": number(truth[name]) if name in truth else ""}
@@ -103,18 +105,18 @@ def _pair(published: tuple[float, float | None] | None) -> str:
 
 
 def _best(values: Mapping[str, Value]) -> str | None:
-    """Return the model nearest to the target, if it is so by more than the spreads."""
+    """Return the model closest to the target, if it leads by more than the sum of both errors."""
     known = {model: abs(v.value - v.target) for model, v in values.items() if math.isfinite(v.value)}
     if len(known) < 2:
         return None
     first, second = sorted(known, key=known.get)[:2]
-    margin = sum(0.0 if math.isnan(values[m].spread) else values[m].spread for m in (first, second))
-    # Without any spread a difference cannot be judged.
+    margin = sum(0.0 if math.isnan(values[m].error) else values[m].error for m in (first, second))
+    # Without any error a difference cannot be judged.
     return first if margin > 0 and known[second] - known[first] > margin else None
 
 
 def table_d(name: str, scores: Sequence[ClassScores]) -> pd.DataFrame:
-    """A table of Appendix D: F1, precision and recall per class, the paper's beside ours.
+    """Return a table of Appendix D: F1, precision and recall per class, the paper's beside ours.
 
     Parameters
     ----------
@@ -131,66 +133,76 @@ def table_d(name: str, scores: Sequence[ClassScores]) -> pd.DataFrame:
             ours = np.array([s.macro()[key] if label == "macro" else getattr(s, key)[i] for s in scores])
             title = {"f1": "F1"}.get(key, key)
             row[title, "paper"] = f"{published[label][j]:.2f}"
-            row[title, "ours"] = number(float(ours.mean()), spread(ours))
+            row[title, "ours"] = number(float(ours.mean()), sample_std(ours))
         rows[label] = row
     return pd.DataFrame(rows).T
 
 
 def claims(entries: Mapping[str, Mapping]) -> pd.DataFrame:
-    """What the paper concludes, and what a run found, from its ledger.
+    """Return what the paper concludes, and what a run found.
 
     Parameters
     ----------
     entries : mapping of str to mapping
-        As from `solarsynth.ledger.read`.
+        The run's ledger, as from `solarsynth.book.ledger.read`.
     """
-
-    def ours(item: str) -> dict:
-        return entries[item]["ours"] or {}
-
-    def by_model(metric: str) -> str:
-        row, error = ours("table-1").get(metric, {}), (entries["table-1"]["spread"] or {}).get(metric, {})
-        cells = (f"{m} {number(v, error.get(m, math.nan))}" for m, v in row.items() if isinstance(v, int | float))
-        return ", ".join(cells) or "not computed"
-
-    def listed(item: str, key: str = "") -> str:
-        values = ours(item).get(key, {}) if key else ours(item)
-        return "; ".join(f"{k}: {v}" for k, v in values.items()) or entries[item]["why"]
-
-    skill, floor = ours("skill-8.2"), entries["skill-8.2"]["floor"] or {}
-    forecast = entries["skill-8.2"]["why"]
-    if skill:
-        error = entries["skill-8.2"]["spread"] or {}
-        scores = (number(v, error.get(n) or math.nan) if isinstance(v, int | float) else v for n, v in skill.items())
-        ours_and_floor = [f"{n} {v}" for n, v in zip(skill, scores, strict=True)]
-        ours_and_floor += [f"{n} {number(v)}" for n, v in floor.items()]
-        forecast = "; ".join(ours_and_floor)
+    table, accuracy, forecast = (entries[item] for item in ("table-1", "accuracy-8.1", "skill-8.2"))
     rows = [
         (
             "Sect. 6",
             "discrete labels are followed best: F1 ratio 0.70, 0.34 for the X-ray flux, 0.60 for embeddings",
-            by_model("F1"),
+            _by_model(table, "F1"),
         ),
         (
             "Sect. 6",
             "the discrete model fills the clusters best: error 0.13, 1.50, 0.21; baseline 7.95",
-            by_model("Cluster error"),
+            _by_model(table, "Cluster error"),
         ),
-        ("Sect. 6", "the X-ray model has the lowest FID", "in the ceVAE's space: " + by_model("Fréchet, ceVAE space")),
-        ("Sect. 6", "only the ceVAE's space shows clusters", "purity " + listed("figure-3", "purity")),
-        ("Sect. 7", "samples vary where the Sun does", "agreement of the maps " + listed("figure-4", "agreement")),
         (
-            "Sect. 8.1",
-            "600 images raise accuracy from 0.30 to 0.82 (A) and from 0.07 to 0.29 (M)",
-            listed("accuracy-8.1"),
+            "Sect. 6",
+            "the X-ray model has the lowest FID",
+            "in the ceVAE's space: " + _by_model(table, "Fréchet, ceVAE space"),
         ),
-        ("Sect. 8.2", "synthetic images bring TSS 0.35 and HSS 0.18", forecast),
+        ("Sect. 6", "only the ceVAE's space shows clusters", "purity " + _listed(entries["figure-3"], "purity")),
+        (
+            "Sect. 7",
+            "samples vary where the Sun does",
+            "agreement of the maps " + _listed(entries["figure-4"], "agreement"),
+        ),
+        ("Sect. 8.1", "600 images raise accuracy from 0.30 to 0.82 (A) and from 0.07 to 0.29 (M)", _listed(accuracy)),
+        ("Sect. 8.2", "synthetic images bring TSS 0.35 and HSS 0.18", _forecast(forecast)),
     ]
     return pd.DataFrame(rows, columns=["where", "the paper", "this run"]).set_index("where").rename_axis(None)
 
 
+def _by_model(entry: Mapping, metric: str) -> str:
+    """Return a metric of every model, with its error, as text."""
+    row, error = ((entry[key] or {}).get(metric, {}) for key in ("ours", "error"))
+    cells = (f"{m} {number(v, error.get(m, math.nan))}" for m, v in row.items() if isinstance(v, int | float))
+    return ", ".join(cells) or "not computed"
+
+
+def _listed(entry: Mapping, key: str = "") -> str:
+    """Return what the run found, or one part of it, as text; or why it found nothing."""
+    ours = entry["ours"] or {}
+    values = ours.get(key, {}) if key else ours
+    return "; ".join(f"{name}: {value}" for name, value in values.items()) or entry["why"]
+
+
+def _forecast(entry: Mapping) -> str:
+    """Return the skill scores with their errors and the baselines as text; or why there are none."""
+    if not entry["ours"]:
+        return entry["why"]
+    error, floor = entry["error"] or {}, entry["floor"] or {}
+    texts = [
+        f"{name} {number(value, error.get(name) or math.nan) if isinstance(value, int | float) else value}"
+        for name, value in entry["ours"].items()
+    ]
+    return "; ".join(texts + [f"{name} {number(value)}" for name, value in floor.items()])
+
+
 def evaluation_table(values: Sequence[Value], title: str) -> Table:
-    """Return what `solarsynth evaluate` prints."""
+    """Return the table that `solarsynth evaluate` prints."""
     from rich.table import Column, Table
 
     table = Table(Column("metric", no_wrap=True), "target", "value", "real, 5 to 95 %", "images", "note", title=title)
@@ -202,11 +214,12 @@ def evaluation_table(values: Sequence[Value], title: str) -> Table:
 
 
 def parameters_by_block(modules: Mapping[str, int]) -> pd.DataFrame:
-    """Trainable values per block and in all.
+    """Return the trainable parameters per block and in all.
 
     Parameters
     ----------
     modules : mapping of str to int
+        For each block the number of its parameters.
     """
     rows = {**modules, "in all": sum(modules.values())}
     return pd.DataFrame({"parameters": [f"{n:,}" for n in rows.values()]}, index=list(rows))

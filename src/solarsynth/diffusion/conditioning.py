@@ -1,7 +1,8 @@
-"""What a model is asked for: one small interface, so that trainer and sampler never ask which it is.
+"""Conditions: what a model is asked for, behind one small interface.
 
-A batch of conditions is a float tensor of shape (B, d); a row of NaN asks for nothing, the unconditional branch
-of guidance. The modules map it to vectors that are added to the time embedding, zeros where nothing is asked.
+A batch of conditions is a float tensor of shape (B, d). A row of NaN means *unconditional*: it is the second term of
+guidance, Eq. 6. A condition module maps the batch to vectors that are added to the time embedding, and unconditional
+rows to zeros. The training loop and the samplers handle rows of numbers; they do not know which model they hold.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from solarsynth.errors import SolarsynthError
 
 
 class Condition(nn.Module):
-    """Base of all conditionings: a null row becomes zeros, whatever the module would make of it."""
+    """Base of all conditionings; it maps unconditional rows to zeros, whatever `embed` would make of them."""
 
     def fit(self, condition: Tensor) -> None:
         """Take scales from the training conditions (n, d); most kinds need none."""
@@ -23,9 +24,9 @@ class Condition(nn.Module):
         raise NotImplementedError
 
     def forward(self, condition: Tensor) -> Tensor:
-        """Map conditions (B, d), NaN where nothing is asked, to embeddings (B, width)."""
-        asked = ~condition[:, :1].isnan()
-        return torch.where(asked, self.embed(condition.nan_to_num()), 0.0)
+        """Map conditions (B, d), NaN for unconditional rows, to embeddings (B, width)."""
+        conditional = ~condition[:, :1].isnan()
+        return torch.where(conditional, self.embed(condition.nan_to_num()), 0.0)
 
 
 class DiscreteLabel(Condition):
@@ -50,8 +51,8 @@ class DiscreteLabel(Condition):
 class XRayFlux(Condition):
     """The paper's second model: the flux through two linear layers (Sect. 4). Conditions: W/m² (B, 1).
 
-    The layers see the standardised logarithm, as the flux spans five decades, and a SiLU stands between them:
-    two linear layers with nothing between are one.
+    The layers see the standardised logarithm, since the flux spans five decades. A SiLU stands between them, because
+    two linear layers without a nonlinearity are one linear layer.
 
     Parameters
     ----------
@@ -60,22 +61,22 @@ class XRayFlux(Condition):
 
     Attributes
     ----------
-    mean, spread : Tensor of float32, shape ()
-        Of log10 of the training fluxes.
+    log_mean, log_std : Tensor of float32, shape ()
+        Mean and standard deviation of log10 of the training fluxes.
     """
 
-    mean: Tensor
-    spread: Tensor
+    log_mean: Tensor
+    log_std: Tensor
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(-6.0))
-        self.register_buffer("spread", torch.tensor(1.0))
+        self.register_buffer("log_mean", torch.tensor(-6.0))
+        self.register_buffer("log_std", torch.tensor(1.0))
         self.layers = nn.Sequential(nn.Linear(1, width), nn.SiLU(), nn.Linear(width, width))
 
     @torch.no_grad()
     def fit(self, condition: Tensor) -> None:
-        """Take mean and spread from the training fluxes (n, 1).
+        """Take mean and standard deviation from the training fluxes (n, 1).
 
         Raises
         ------
@@ -89,13 +90,13 @@ class XRayFlux(Condition):
                 f"(the first: {condition[wrong][0].item():g}); leave those frames out of the labelled set"
             )
         log_flux = condition.double().log10()
-        self.mean.copy_(log_flux.mean())
-        self.spread.copy_(log_flux.std(correction=0).clamp(min=1e-3))
+        self.log_mean.copy_(log_flux.mean())
+        self.log_std.copy_(log_flux.std(correction=0).clamp(min=1e-3))
 
     def embed(self, condition: Tensor) -> Tensor:
         """Standardise the logarithm, then the layers."""
-        # The clamp concerns null rows only, which are zero here and not used.
-        return self.layers((condition.clamp(min=1e-12).log10() - self.mean) / self.spread)
+        # The clamp concerns unconditional rows only; they are zero here, and their result is not used.
+        return self.layers((condition.clamp(min=1e-12).log10() - self.log_mean) / self.log_std)
 
 
 class LabelAndEmbedding(Condition):
@@ -116,15 +117,15 @@ class LabelAndEmbedding(Condition):
         self.join = nn.Linear(width + latent, width)
 
     def embed(self, condition: Tensor) -> Tensor:
-        """Look the classes up and join them with z."""
+        """Look the classes up and join each with its z."""
         return self.join(torch.cat([self.embedding(condition[:, 0].long()), condition[:, 1:]], dim=1))
 
 
 def null_like(condition: Tensor) -> Tensor:
-    """Return the null condition for a batch."""
+    """Return the unconditional rows for a batch of conditions (B, d)."""
     return torch.full_like(condition, torch.nan)
 
 
 def drop(condition: Tensor, dropped: Tensor) -> Tensor:
-    """Replace conditions (B, d) by the null one where `dropped` (B,) bool is set (Ho & Salimans 2022, Alg. 1)."""
+    """Make conditions (B, d) unconditional where `dropped` (B,) bool is set (Ho & Salimans 2022, Alg. 1)."""
     return condition.masked_fill(dropped[:, None], torch.nan)

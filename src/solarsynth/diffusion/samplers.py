@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from solarsynth.diffusion.denoiser import Denoiser, Guidance, guided_eps
+from solarsynth.diffusion.guidance import Guidance, guided_eps
+from solarsynth.diffusion.parameterisations import Denoiser
 from solarsynth.diffusion.schedule import Schedule
-from solarsynth.errors import SolarsynthError, nearest
+from solarsynth.errors import SolarsynthError
 
 
 class NoiseStreams:
@@ -52,7 +53,7 @@ def ancestral(
     condition: Tensor,
     guidance: Guidance | float,
     steps: int,
-    generator: NoiseStreams,
+    noise: NoiseStreams,
     callback: Callback | None = None,
 ) -> Tensor:
     """The paper's sampler: every step of the reverse process, Eqs. 3 and 4, with variance β_t.
@@ -66,8 +67,8 @@ def ancestral(
     guidance : Guidance or float
         w of Eq. 6.
     steps : int
-        Must be ``n_steps - 1``: the ancestral sampler leaves none out.
-    generator : NoiseStreams
+        Must be ``n_steps - 1``: the ancestral sampler takes every step.
+    noise : NoiseStreams
         Where the noise of the steps comes from.
     callback : callable, optional
         Called after each step with (step number from 1, steps, x).
@@ -80,7 +81,7 @@ def ancestral(
     schedule = model.schedule
     if steps != schedule.n_steps - 1:
         raise SolarsynthError(
-            f"the ancestral sampler takes {schedule.n_steps - 1} steps, not {steps}; "
+            f"the ancestral sampler takes all {schedule.n_steps - 1} steps, got {steps}; "
             "use sampler 'dpm-solver++' or 'ddim' for fewer"
         )
     x = x_T
@@ -89,7 +90,7 @@ def ancestral(
         eps = guided_eps(model, x, t, condition, guidance)
         x = (x - beta / (1 - alpha_bar) ** 0.5 * eps) / alpha**0.5  # Eq. 4
         if t > 1:
-            x = x + beta**0.5 * generator.draw().to(x)
+            x = x + beta**0.5 * noise.draw().to(x)
         if callback:
             callback(done, steps, x)
     return x
@@ -102,7 +103,7 @@ def ddim(
     condition: Tensor,
     guidance: Guidance | float,
     steps: int | Sequence[int],
-    generator: NoiseStreams | None = None,
+    noise: NoiseStreams | None = None,
     callback: Callback | None = None,
     *,
     eta: float = 0.0,
@@ -110,10 +111,10 @@ def ddim(
     """DDIM (Song et al. 2021, Eq. 12, doi:10.48550/arXiv.2010.02502): deterministic at η = 0, ancestral-like at 1.
 
     The parameters are those of `ancestral`; `steps` may be any number from 1 to ``n_steps - 1``, spaced as by
-    `solver_steps`, or the time steps themselves. `generator` is used with `eta` above 0 only.
+    `solver_steps`, or the time steps themselves. `noise` is used with `eta` above 0 only.
     """
     if not 0 <= eta <= 1:
-        raise SolarsynthError(f"DDIM's eta must lie in [0, 1], not {eta:g}")
+        raise SolarsynthError(f"DDIM's eta must be from 0 to 1, got {eta:g}")
     ts = _time_steps(model.schedule, steps)
     alpha_bar = [model.schedule.alpha_bar[t].item() for t in ts] + [1.0]
     x = x_T
@@ -124,7 +125,7 @@ def ddim(
         sigma = eta * ((1 - then) / (1 - now) * (1 - now / then)) ** 0.5
         x = then**0.5 * x_0 + (1 - then - sigma**2) ** 0.5 * eps
         if sigma > 0:
-            x = x + sigma * generator.draw().to(x)
+            x = x + sigma * noise.draw().to(x)
         if callback:
             callback(i + 1, len(ts), x)
     return x
@@ -137,30 +138,30 @@ def dpm_solver_pp(
     condition: Tensor,
     guidance: Guidance | float,
     steps: int | Sequence[int],
-    generator: NoiseStreams | None = None,
+    noise: NoiseStreams | None = None,
     callback: Callback | None = None,
 ) -> Tensor:
     """DPM-Solver++(2M) (Lu et al. 2022, Alg. 2, doi:10.48550/arXiv.2211.01095), deterministic.
 
-    The parameters are those of `ddim`; `generator` is not used. The last step goes to x_0 itself.
+    The parameters are those of `ddim`; `noise` is not used. The last step goes to x_0 itself.
     """
     schedule = model.schedule
     ts = _time_steps(schedule, steps)
     # λ = log(sqrt(ᾱ) / sqrt(1 - ᾱ)) = -log σ; one more entry for the end, where σ = 0.
     alpha = [schedule.alpha_bar[t].sqrt().item() for t in ts] + [1.0]
-    spread = [(1 - schedule.alpha_bar[t]).sqrt().item() for t in ts] + [0.0]
+    sigma_t = [(1 - schedule.alpha_bar[t]).sqrt().item() for t in ts] + [0.0]
     log_snr = [-schedule.sigma[t].log().item() for t in ts] + [float("inf")]
     x, before = x_T, None
     for i, t in enumerate(ts):
         eps = guided_eps(model, x, t, condition, guidance)
-        x_0 = (x - spread[i] * eps) / alpha[i]
+        x_0 = (x - sigma_t[i] * eps) / alpha[i]
         estimate = x_0
         # The first step has no predecessor and the last one ends at λ = ∞: both are first order.
         if before is not None and i < len(ts) - 1:
             r = (log_snr[i] - log_snr[i - 1]) / (log_snr[i + 1] - log_snr[i])
             estimate = (1 + 0.5 / r) * x_0 - 0.5 / r * before
         decay = np.exp(log_snr[i] - log_snr[i + 1])  # e^{-h}
-        x = spread[i + 1] / spread[i] * x + alpha[i + 1] * (1 - decay) * estimate
+        x = sigma_t[i + 1] / sigma_t[i] * x + alpha[i + 1] * (1 - decay) * estimate
         before = x_0
         if callback:
             callback(i + 1, len(ts), x)
@@ -189,7 +190,7 @@ def solver_steps(sigma: Tensor, steps: int, rho: float = 7.0) -> list[int]:
     """
     last = len(sigma) - 1
     if not 1 <= steps <= last:
-        raise SolarsynthError(f"sampling steps must lie in [1, {last}], not {steps}")
+        raise SolarsynthError(f"sampling steps must be from 1 to {last}, got {steps}")
     levels = sigma[1:].double().numpy() ** (1 / rho)
     wanted = np.linspace(levels[-1], levels[0], steps) if steps > 1 else levels[-1:]
     chosen = [int(np.abs(levels - level).argmin()) + 1 for level in wanted]
@@ -200,11 +201,5 @@ def solver_steps(sigma: Tensor, steps: int, rho: float = 7.0) -> list[int]:
     return chosen
 
 
+#: By the names that settings use.
 SAMPLERS = {"ancestral": ancestral, "ddim": ddim, "dpm-solver++": dpm_solver_pp}
-
-
-def sampler(name: str) -> Callable[..., Tensor]:
-    """Return a sampler by name."""
-    if name not in SAMPLERS:
-        raise SolarsynthError(f"no sampler {name!r}{nearest(name, SAMPLERS)}")
-    return SAMPLERS[name]

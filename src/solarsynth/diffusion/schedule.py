@@ -31,7 +31,9 @@ class Schedule:
 
     def __init__(self, n_steps: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> None:
         if not 0 < beta_start < beta_end < 1:
-            raise SolarsynthError(f"the schedule needs 0 < beta_start < beta_end < 1, not {beta_start}, {beta_end}")
+            raise SolarsynthError(
+                f"the schedule needs 0 < beta_start < beta_end < 1, got {beta_start:g} and {beta_end:g}"
+            )
         self.n_steps = n_steps
         self.beta = torch.linspace(beta_start, beta_end, n_steps, dtype=torch.float64)
         self.alpha = 1 - self.beta
@@ -52,19 +54,19 @@ class Schedule:
         -------
         Tensor, shaped like `x_0`
         """
-        alpha_bar = self.pick("alpha_bar", t, x_0)
+        alpha_bar = self.at("alpha_bar", t, x_0)
         return alpha_bar.sqrt() * x_0 + (1 - alpha_bar).sqrt() * eps
 
-    def pick(self, name: str, t: Tensor, like: Tensor) -> Tensor:
+    def at(self, name: str, t: Tensor, like: Tensor) -> Tensor:
         """Return an attribute's values at `t` (B,), shaped (B, 1, ...), with the device and dtype of `like`."""
         key = (name, like.device)
         if key not in self._tables:
             self._tables[key] = getattr(self, name).to(like.device)
         return self._tables[key][t].to(like.dtype).view(-1, *[1] * (like.ndim - 1))
 
-    def nearest_step(self, sigma: Tensor) -> Tensor:
-        """Return the time steps, at least 1, whose noise levels are nearest to `sigma` (in the logarithm)."""
+    def step_of_sigma(self, sigma: Tensor) -> Tensor:
+        """Return the time steps, at least 1, whose noise levels are closest to `sigma` in the logarithm."""
         log_sigma, wanted = self.sigma.log().to(sigma.device), sigma.double().log()
         above = torch.searchsorted(log_sigma, wanted).clamp(1, self.n_steps - 1)
-        nearer_below = (wanted - log_sigma[above - 1]) < (log_sigma[above] - wanted)
-        return (above - nearer_below.long()).clamp(min=1)
+        closer_below = (wanted - log_sigma[above - 1]) < (log_sigma[above] - wanted)
+        return (above - closer_below.long()).clamp(min=1)

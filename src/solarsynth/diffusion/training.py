@@ -1,46 +1,41 @@
-"""One training loop for every model: resumable, exact, counted in images, on one device or many.
+"""One training loop for every model: it resumes exactly, counts in images, and runs on one device or many.
 
-A model is a module that, called with x_0, the condition and what it drew, returns the loss per image and a figure of
-merit; see `Trainable`. All randomness of a step is drawn from generators seeded with (seed, step). A
-killed run therefore goes on exactly where its last checkpoint was, without a random state to store, and ends with
-the same weights. Started by torchrun, every process takes its share of the same global batch.
+A model is a module that returns the loss and a score of each image; see `Trainable`. All randomness of a step comes
+from generators seeded with (seed, step). A killed run therefore goes on exactly from its last checkpoint, without a
+random state to store, and ends with the same weights. Started by torchrun, every process takes its share of the same
+global batch.
 """
 
 from __future__ import annotations
 
-import copy
-import csv
-import json
 import math
-import os
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from solarsynth import progress
+from solarsynth.devices import out_of_memory, within_memory
 from solarsynth.diffusion import distributed
+from solarsynth.diffusion.checkpoints import load_checkpoint, save_checkpoint, write_log
 from solarsynth.diffusion.conditioning import drop
+from solarsynth.diffusion.ema import EMA
 from solarsynth.errors import SolarsynthError
-
-CHECKPOINT = "checkpoint.safetensors"
-LOG = "training.csv"
+from solarsynth.pixels import to_unit
 
 
 class Trainable(Protocol):
-    """What the loop asks of a model (an ``nn.Module``): denoisers, ceVAE and classifier answer.
+    """What the loop needs of a model (an ``nn.Module``); denoisers, the ceVAE and the classifier provide it.
 
     Attributes
     ----------
     score_name : str
-        What the figure of merit is called in the log.
+        Name of the score in the log, such as ``psnr``.
     """
 
     score_name: str
@@ -55,7 +50,7 @@ class Trainable(Protocol):
         """Return what defines the model, as JSON types."""
 
     def __call__(self, x_0: Tensor, condition: Tensor, *drawn: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss and the figure of merit of each image, (B,) both."""
+        """Return the loss and the score of each image, (B,) both."""
 
 
 @dataclass(frozen=True)
@@ -104,62 +99,6 @@ class TrainingConfig:
     checkpoint_every: float = 60.0
 
 
-@dataclass(frozen=True)
-class Progress:
-    """What a running training reports.
-
-    Attributes
-    ----------
-    images, total : int
-        Images seen and to be seen.
-    loss, score : float
-        Of the last step.
-    score_name : str
-        What the score is, such as ``psnr``.
-    images_per_second, seconds_left : float
-    """
-
-    images: int
-    total: int
-    loss: float
-    score: float
-    score_name: str
-    images_per_second: float
-    seconds_left: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.images:>9,} of {self.total:,} images  loss {self.loss:.4f}  {self.score_name} {self.score:.3g}  "
-            f"{self.images_per_second:.0f} images/s  {self.seconds_left:.0f} s left"
-        )
-
-
-class EMA:
-    """Exponential moving average of the weights; buffers are copied.
-
-    Parameters
-    ----------
-    module : nn.Module
-        The module whose weights are averaged.
-    decay : float
-    start : int
-        Updates before this many steps copy.
-    """
-
-    def __init__(self, module: nn.Module, decay: float, start: int) -> None:
-        self.decay, self.start = decay, start
-        self.average = copy.deepcopy(module).requires_grad_(False).eval()
-
-    @torch.no_grad()
-    def update(self, module: nn.Module, step: int) -> None:
-        """Take in the weights after optimiser step number `step`, counted from 1."""
-        decay = self.decay if step > self.start else 0.0
-        averages, values = list(self.average.parameters()), list(module.parameters())
-        torch._foreach_lerp_(averages, values, 1 - decay)
-        for average, value in zip(self.average.buffers(), module.buffers(), strict=True):
-            average.copy_(value)
-
-
 def train(
     model: Trainable,
     image: np.ndarray,
@@ -169,16 +108,16 @@ def train(
     *,
     device: torch.device | str = "cpu",
     compiled: bool = False,
-    report: Callable[[Progress], None] | None = None,
+    description: str = "",
 ) -> EMA:
-    """Train a model, going on from `folder` if a run of the same configuration stopped there.
+    """Train a model, going on from `folder` if a training of the same configuration stopped there.
 
     Parameters
     ----------
     model : Trainable
         Trained in place.
     image : ndarray, shape (n, H, W) uint8 or (n, d) float32
-        Images, 0..255 for [-1, 1], or vectors as they are; all of it is kept on the device.
+        Images, 0 to 255 for [-1, 1], or vectors as they are; all of it is kept on the device.
     condition : ndarray, shape (n, d)
         What the model's condition understands.
     config : TrainingConfig
@@ -187,8 +126,8 @@ def train(
     device : device
     compiled : bool
         Whether torch.compile makes the network faster first; it changes results by rounding only.
-    report : callable, optional
-        Called with a `Progress` about once a second.
+    description : str
+        Names the progress bar; no bar without it.
 
     Returns
     -------
@@ -198,113 +137,155 @@ def train(
     Raises
     ------
     SolarsynthError
-        If the loss is not finite, naming the image count; if the batch does not divide by the processes.
+        If there are no images, the batch is not divisible by the number of processes, or the loss is not finite.
     """
     if not len(image):
         raise SolarsynthError("no images to train on; does the labelled set's training part hold any?")
-    world, rank = distributed.world(), distributed.rank()
-    batch = config.batch_size
-    if batch % world:
-        raise SolarsynthError(f"a batch of {batch} does not divide by {world} processes")
-    device = torch.device(device)
-    data = torch.from_numpy(np.ascontiguousarray(image))
-    data = data[:, None] if data.dtype == torch.uint8 else data
-    conditions = torch.from_numpy(np.ascontiguousarray(condition, np.float32))
-    model.fit(_scaled(data), conditions)
-    model.to(device).train()
-    data, conditions = data.to(device), conditions.to(device)
-    ema = EMA(model, config.ema_decay, config.ema_start)
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
-    identity = {
-        "training": {k: v for k, v in asdict(config).items() if k != "checkpoint_every"},
-        "model": model.describe(),
-        "images": list(image.shape),
-    }
-    distributed.barrier()  # nobody reads a checkpoint while process 0 still writes an older run's
-    step, rows, sums, counted = _load_checkpoint(folder, identity, model, ema, optimiser)
-    if compiled:
-        getattr(model, "network", model).compile()
-    called = nn.parallel.DistributedDataParallel(model) if world > 1 else model
-    mine = slice(rank * batch // world, (rank + 1) * batch // world)
-    order = _Order(len(data), config.seed)
-    sums = torch.tensor(sums, dtype=torch.float64, device=device)
-    first_bad = torch.full((), -1, device=device)  # kept on the device: reading it every step would wait for it
-    micro = batch // world
-    steps = -(-config.train_images // batch)
-    started = reported = saved = time.perf_counter()
-    first_step = step
+    if config.batch_size % distributed.world():
+        raise SolarsynthError(
+            f"batch_size must be divisible by the {distributed.world()} processes, got {config.batch_size}"
+        )
+    training = _Training(model, image, condition, config, folder, torch.device(device), compiled)
+    with torch.random.fork_rng(devices=[device] if training.device.type == "cuda" else []):
+        for loss, score in training.run():
+            training.show(description, loss, score)
+    training.finish()
+    return training.ema
 
-    def check() -> None:
-        if first_bad >= 0:
-            if not rank:
-                _write_log(folder, rows, model.score_name)
+
+class _Training:
+    """The state of one training, and its loop."""
+
+    def __init__(self, model, image, condition, config: TrainingConfig, folder: Path, device, compiled: bool) -> None:
+        self.model, self.config, self.folder, self.device = model, config, folder, device
+        data = torch.from_numpy(np.ascontiguousarray(image))
+        data = data[:, None] if data.dtype == torch.uint8 else data
+        conditions = torch.from_numpy(np.ascontiguousarray(condition, np.float32))
+        model.fit(_scaled(data), conditions)
+        model.to(device).train()
+        self.data, self.conditions = data.to(device), conditions.to(device)
+        self.ema = EMA(model, config.ema_decay, config.ema_start)
+        self.optimiser = torch.optim.AdamW(
+            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        self.identity = {
+            "training": {k: v for k, v in asdict(config).items() if k != "checkpoint_every"},
+            "model": model.describe(),
+            "images": list(image.shape),
+        }
+        distributed.barrier()  # nobody reads a checkpoint while process 0 still writes that of an older run
+        self.progress = load_checkpoint(folder, self.identity, model, self.ema.average, self.optimiser)
+        if compiled:
+            getattr(model, "network", model).compile()
+        world, rank = distributed.world(), distributed.rank()
+        self.called = nn.parallel.DistributedDataParallel(model) if world > 1 else model
+        self.mine = slice(rank * config.batch_size // world, (rank + 1) * config.batch_size // world)
+        self.micro = config.batch_size // world
+        self.steps = -(-config.train_images // config.batch_size)
+        self.order = _Order(len(data), config.seed)
+        self.sums = torch.tensor(self.progress.sums, dtype=torch.float64, device=device)
+        # The first step with a bad loss, kept on the device: reading it every step would wait for the device.
+        self.first_bad = torch.full((), -1, device=device)
+        self.bar, self.shown, self.saved = None, time.perf_counter(), time.perf_counter()
+
+    def run(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Take every step that is left; yield its loss and score."""
+        while self.progress.step < self.steps:
+            loss, score, norm = self.advance()
+            bad = ~(torch.isfinite(loss) & torch.isfinite(norm))
+            self.first_bad = torch.where((self.first_bad < 0) & bad, self.progress.step, self.first_bad)
+            self.optimiser.step()
+            self.progress.step += 1
+            self.ema.update(self.model, self.progress.step)
+            self.sums += torch.stack([loss, score, norm]).double()
+            self.progress.counted += 1
+            self.log()
+            yield loss, score
+            if time.perf_counter() - self.saved > self.config.checkpoint_every or self.progress.step == self.steps:
+                self.save()
+
+    def advance(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Leave the gradients of the next batch in the model; return loss, score and the gradients' norm."""
+        config, step, batch = self.config, self.progress.step, self.config.batch_size
+        index = _to(torch.from_numpy(self.order.batch(step, batch)[self.mine]), self.device)
+        x_0 = _scaled(self.data[index])
+        # Drawn on the CPU, for the whole batch, so that it depends neither on the device nor on how many there are.
+        generator = torch.Generator().manual_seed(_mixed(config.seed, 2, step))
+        drawn = self.model.draw((batch, *x_0.shape[1:]), generator)
+        drawn = [_to(values[self.mine], self.device) for values in drawn]
+        dropped = torch.rand(batch, generator=generator)[self.mine] < config.condition_dropout
+        condition = drop(self.conditions[index], _to(dropped, self.device))
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.learning_rate * _decay(step / self.steps, config)
+
+        def attempt(micro: int) -> tuple[Tensor, Tensor]:
+            torch.manual_seed(_mixed(config.seed, 3 + distributed.rank(), step))  # of dropout layers
+            self.optimiser.zero_grad(set_to_none=True)
+            return _gradients(self.called, x_0, condition, drawn, micro)
+
+        # With several processes none may halve its part alone: the others would wait for its gradients.
+        smallest = 1 if distributed.world() == 1 else self.micro
+        try:
+            (loss, score), self.micro = within_memory(attempt, self.micro, smallest)
+        except (RuntimeError, MemoryError) as error:
+            if distributed.world() == 1 or not out_of_memory(error):
+                raise
             raise SolarsynthError(
-                f"the loss is not finite after {int(first_bad) * batch:,} images; lower the learning rate "
-                f"(now {config.learning_rate:g})"
+                f"too little memory for {self.micro} images in a process; lower batch_size or start more processes"
+            ) from None
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip or float("inf"))
+        return loss, score, norm
+
+    def log(self) -> None:
+        """Add a line to the log if it is time for one."""
+        batch, step, every = self.config.batch_size, self.progress.step, self.config.log_every
+        if (step * batch) // every > ((step - 1) * batch) // every or step == self.steps:
+            self.check()
+            means = (distributed.mean(self.sums) / self.progress.counted).tolist()
+            self.progress.rows.append([step * batch, *means])
+            self.sums.zero_()
+            self.progress.counted = 0
+
+    def check(self) -> None:
+        """Stop the training if a loss was not finite."""
+        if self.first_bad >= 0:
+            if not distributed.rank():
+                write_log(self.folder, self.progress.rows, self.model.score_name)
+            raise SolarsynthError(
+                f"the loss is not finite after {int(self.first_bad) * self.config.batch_size:,} images; lower "
+                f"learning_rate, now {self.config.learning_rate:g}"
             )
 
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        while step < steps:
-            index = _to(torch.from_numpy(order.batch(step, batch)[mine]), device)
-            x_0 = _scaled(data[index])
-            # Drawn on the CPU, for the whole batch, so that it depends neither on the device nor on how many there are.
-            generator = torch.Generator().manual_seed(_mixed(config.seed, 2, step))
-            drawn = model.draw((batch, *x_0.shape[1:]), generator)
-            drawn = [_to(values[mine], device) for values in drawn]
-            dropped = torch.rand(batch, generator=generator)[mine] < config.condition_dropout
-            asked = drop(conditions[index], _to(dropped, device))
-            for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * _decay(step / steps, config)
-            while True:
-                torch.manual_seed(_mixed(config.seed, 3 + rank, step))  # of dropout layers
-                optimiser.zero_grad(set_to_none=True)
-                try:
-                    loss, score = _gradients(called, x_0, asked, drawn, micro)
-                    break
-                except (RuntimeError, MemoryError) as error:
-                    if not out_of_memory(error) or micro == 1:
-                        raise
-                    if world > 1:  # the others would wait for gradients that this one sends more often
-                        raise SolarsynthError(
-                            f"too little memory for {micro} images in a process; lower batch_size or start more of them"
-                        ) from None
-                micro = -(-micro // 2)  # outside the handler, which holds on to the failed batch
-                torch.cuda.empty_cache()
-                print(
-                    f"too little memory for the batch: {micro} images at a time from here, of the same batch",
-                    file=sys.stderr,
-                )
-            norm = nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip or float("inf"))
-            bad = ~(torch.isfinite(loss) & torch.isfinite(norm))
-            first_bad = torch.where((first_bad < 0) & bad, step, first_bad)
-            optimiser.step()
-            step += 1
-            ema.update(model, step)
-            sums += torch.stack([loss, score, norm]).double()
-            counted += 1
-            if (step * batch) // config.log_every > ((step - 1) * batch) // config.log_every or step == steps:
-                check()
-                rows.append([step * batch, *(distributed.mean(sums) / counted).tolist()])
-                sums.zero_()
-                counted = 0
-            now = time.perf_counter()
-            if report and not rank and (now - reported > 1 or step == steps):
-                reported = now
-                rate = (step - first_step) * batch / (now - started)
-                left = (steps - step) * batch / rate
-                report(Progress(step * batch, steps * batch, loss.item(), score.item(), model.score_name, rate, left))
-            if now - saved > config.checkpoint_every or step == steps:
-                check()
-                if not rank:
-                    _save_checkpoint(folder, identity, model, ema, optimiser, step, rows, sums.tolist(), counted)
-                    _write_log(folder, rows, model.score_name)
-                saved = time.perf_counter()
-    if not rank:  # a training killed between its last checkpoint and the log has only this left to do
-        _write_log(folder, rows, model.score_name)
-    distributed.barrier()
-    return ema
+    def save(self) -> None:
+        """Write a checkpoint and the log."""
+        self.check()
+        if not distributed.rank():
+            self.progress.sums = self.sums.tolist()
+            average = self.ema.average
+            save_checkpoint(self.folder, self.identity, self.model, average, self.optimiser, self.progress)
+            write_log(self.folder, self.progress.rows, self.model.score_name)
+        self.saved = time.perf_counter()
+
+    def show(self, description: str, loss: Tensor, score: Tensor) -> None:
+        """Move the progress bar, about once a second."""
+        step, batch = self.progress.step, self.config.batch_size
+        now = time.perf_counter()
+        if not description or distributed.rank() or (now - self.shown < 1 and step < self.steps):
+            return
+        if self.bar is None:
+            self.bar = progress.bar(description, self.steps * batch)
+            self.bar.initial = self.bar.n = min(step, self.steps) * batch
+        self.shown = now
+        self.bar.set_postfix_str(f"loss {loss.item():.4f}, {self.model.score_name} {score.item():.3g}", refresh=False)
+        self.bar.update(step * batch - self.bar.n)
+        if step == self.steps:
+            self.bar.close()
+
+    def finish(self) -> None:
+        """Write the log once more: a training killed between its last checkpoint and the log has only this left."""
+        if not distributed.rank():
+            write_log(self.folder, self.progress.rows, self.model.score_name)
+        distributed.barrier()
 
 
 class _Order:
@@ -345,7 +326,7 @@ def _to(values: Tensor, device: torch.device) -> Tensor:
 
 
 def _scaled(data: Tensor) -> Tensor:
-    return data.float() / 127.5 - 1 if data.dtype == torch.uint8 else data
+    return to_unit(data) if data.dtype == torch.uint8 else data
 
 
 def _gradients(model, x_0: Tensor, condition: Tensor, drawn: list[Tensor], micro: int) -> tuple[Tensor, Tensor]:
@@ -361,64 +342,3 @@ def _gradients(model, x_0: Tensor, condition: Tensor, drawn: list[Tensor], micro
         loss = loss + mean.detach()
         score = score + merit.detach().float().mean() * share
     return loss, score
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory was too small, on the device or on the CPU."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
-
-
-def _save_checkpoint(folder, identity, model, ema, optimiser, step, rows, sums, counted) -> None:
-    tensors = {f"weights.{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in ema.average.state_dict().items()}
-    for i, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{i}.{name}": value for name, value in state.items()}
-    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    progress = {"step": step, "rows": rows, "sums": sums, "counted": counted}
-    metadata = {"identity": json.dumps(identity), "progress": json.dumps(progress)}
-    temporary = folder / f".{CHECKPOINT}.tmp"
-    save_file(tensors, temporary, metadata=metadata)
-    os.replace(temporary, folder / CHECKPOINT)
-
-
-def _load_checkpoint(folder, identity, model, ema, optimiser) -> tuple[int, list, list[float], int]:
-    fresh = 0, [], [0.0, 0.0, 0.0], 0
-    path = folder / CHECKPOINT
-    if not path.is_file():
-        return fresh
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata()
-            if json.loads(metadata["identity"]) != json.loads(json.dumps(identity)):
-                print(f"{path}: of another configuration, starting anew", file=sys.stderr)
-                return fresh
-            progress = json.loads(metadata["progress"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
-        print(f"{path}: damaged, starting anew", file=sys.stderr)  # half a checkpoint is none
-        return fresh
-    model.load_state_dict(_part(tensors, "weights."))
-    ema.average.load_state_dict(_part(tensors, "average."))
-    parameters = list(model.parameters())
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in _part(tensors, "optimiser.").items():
-        i, key = name.split(".", 1)
-        # Laid out in memory as its parameter is: the fused optimiser walks both side by side.
-        like = parameters[int(i)]
-        laid_out = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
-        state.setdefault(int(i), {})[key] = laid_out
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    return progress["step"], progress["rows"], progress["sums"], progress["counted"]
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def _write_log(folder: Path, rows: list, score_name: str) -> None:
-    temporary = folder / f".{LOG}.tmp"
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("images", "loss", score_name, "gradient_norm"))
-        writer.writerows([int(row[0]), *(f"{value:.6g}" for value in row[1:])] for row in rows)
-    os.replace(temporary, folder / LOG)

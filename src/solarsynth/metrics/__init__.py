@@ -1,1 +1,1 @@
-"""Measures: functions of arrays. They know nothing of models."""
+"""Metrics are functions of arrays. They do not know which model made an image, nor where it is stored."""

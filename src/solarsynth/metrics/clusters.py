@@ -1,6 +1,7 @@
-"""Cluster metrics (Hackstein et al. 2023, doi:10.1016/j.ascom.2022.100685): three numbers on two sets of features.
+"""Cluster metrics (Hackstein et al. 2023, doi:10.1016/j.ascom.2022.100685): three numbers that compare two sets.
 
-K-means is fitted on the reference; both sets are assigned to its centres. Written from the definitions.
+K-means is fitted to the reference features. Then the features of both sets are assigned to its centres. The code was
+written from the definitions.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from solarsynth.errors import SolarsynthError
 
 @dataclass(frozen=True)
 class ClusterMetrics:
-    """What the three numbers are.
+    """The three numbers.
 
     Attributes
     ----------
     error : float
-        Σ ((f_gen - f_ref) / f_ref)² over the clusters' fractions f; 0 if every cluster is as full. It
-        reveals mode collapse.
+        Σ ((f_gen - f_ref) / f_ref)² over the clusters, where f is the fraction of images in a cluster. The target
+        is 0. A large error reveals mode collapse.
     distance : float
-        Root-mean-square distance to the own centre, generated ÷ reference. The target is 1: below it the
-        samples huddle, above it they stray.
+        Root-mean-square distance to the own centre, generated ÷ reference. The target is 1. Below it the samples
+        are too close to the centres, above it they are too far away.
     std : float
         Standard deviation of those distances, generated ÷ reference. The target is 1.
     """
@@ -36,7 +37,7 @@ class ClusterMetrics:
 
 
 class Clusters:
-    """K-means on reference features, to which sets are compared.
+    """K-means on reference features, with which sets are compared.
 
     Parameters
     ----------
@@ -44,11 +45,21 @@ class Clusters:
     k : int
         Number of clusters; the paper has one per GOES class.
     seed : int
+        Seed of K-means.
+
+    Attributes
+    ----------
+    means : sklearn.cluster.KMeans
+        The fitted centres.
+    fractions : ndarray of float, shape (k,)
+        Fraction of the reference in each cluster.
+    rms, std : float
+        Root mean square and standard deviation of the distances from the reference features to their centres.
 
     Raises
     ------
     SolarsynthError
-        If there are fewer features than clusters, or they are not finite.
+        If there are fewer features than clusters, or if they are not finite.
     """
 
     def __init__(self, reference: np.ndarray, k: int = 5, seed: int = 0) -> None:
@@ -56,15 +67,15 @@ class Clusters:
         from sklearn.exceptions import ConvergenceWarning
 
         if len(reference) < k:
-            raise SolarsynthError(f"cluster metrics need at least {k} reference images, not {len(reference)}")
+            raise SolarsynthError(f"cluster metrics need at least {k} reference images, got {len(reference)}")
         if not np.isfinite(reference).all():
-            raise SolarsynthError("cluster metrics need finite features; the reference holds NaN or infinity")
+            raise SolarsynthError("cluster metrics need finite features, got NaN or infinity in the reference")
         self.k = k
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than clusters
             self.means = KMeans(k, random_state=seed, n_init=10).fit(reference)
         self.fractions, distances = self._assign(reference)
-        self.rms, self.spread = np.sqrt((distances**2).mean()), distances.std()
+        self.rms, self.std = np.sqrt((distances**2).mean()), distances.std()
 
     def _assign(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         label = self.means.predict(features)
@@ -72,33 +83,48 @@ class Clusters:
         return fractions, np.linalg.norm(features - self.means.cluster_centers_[label], axis=1)
 
     def compare(self, generated: np.ndarray) -> ClusterMetrics:
-        """Return the metrics of generated features (m, d) against the reference."""
-        if not len(generated) or not np.isfinite(generated).all():
-            raise SolarsynthError("cluster metrics need finite features of at least one generated image")
+        """Return the metrics of generated features (m, d) against the reference.
+
+        Raises
+        ------
+        SolarsynthError
+            If there are no features, or if they are not finite.
+        """
+        if not len(generated):
+            raise SolarsynthError("cluster metrics need at least one generated image, got none")
+        if not np.isfinite(generated).all():
+            raise SolarsynthError("cluster metrics need finite features, got NaN or infinity in the generated set")
         fractions, distances = self._assign(np.asarray(generated, self.means.cluster_centers_.dtype))
         used = self.fractions > 0
         return ClusterMetrics(
             error=float((((fractions - self.fractions)[used] / self.fractions[used]) ** 2).sum()),
             distance=float(np.sqrt((distances**2).mean()) / self.rms),
-            std=float(distances.std() / self.spread),
+            std=float(distances.std() / self.std),
         )
 
 
 def cross_fit(
     real: np.ndarray, splits: int, share: float = 0.25, k: int = 5, seed: int = 0
 ) -> list[tuple[Clusters, np.ndarray]]:
-    """Split real images at random: K-means of the larger part, features of the smaller, which it has not seen.
+    """Split real images at random into two parts, and fit K-means to the larger one.
 
     Parameters
     ----------
     real : ndarray, shape (n, d)
         Features of real images.
     splits : int
-        How often.
+        Number of random splits.
     share : float
-        Of the images in the smaller part; ½ for halves.
+        Share of the images in the smaller part; ½ for halves.
     k : int
+        Number of clusters.
     seed : int
+        Seed of the splits and of K-means.
+
+    Returns
+    -------
+    list of (Clusters, ndarray)
+        Per split, K-means of the larger part, and the features of the smaller part, which K-means has not seen.
     """
     rng, fitted = np.random.default_rng(seed), len(real) - max(1, round(share * len(real)))
     orders = [rng.permutation(len(real)) for _ in range(splits)]
@@ -108,19 +134,22 @@ def cross_fit(
 def noise_floor(
     split: Sequence[tuple[Clusters, np.ndarray]], draws: int, size: int | None = None, seed: int = 0
 ) -> np.ndarray:
-    """Measure real images as if they were generated: the floor of a perfect generator.
+    """Measure sets of real images as if they were generated: the floor, which a perfect generator would reach.
 
-    Sets of the images that K-means was fitted on would lie nearer than any new ones.
+    The sets are drawn from images that K-means has not seen. Images that it was fitted to are closer to its centres
+    than any new image.
 
     Parameters
     ----------
     split : sequence of (Clusters, ndarray)
-        From `cross_fit`, taken in turn.
+        From `cross_fit`. The draws take them in turn.
     draws : int
+        Number of sets to measure.
     size : int, optional
-        Images per draw: that of the generated sets. Drawn with replacement, as independent sets would be. The
-        whole smaller part by default.
+        Images per set, as many as in the generated sets. They are drawn with replacement, which makes the sets
+        independent. By default a set is the whole smaller part of a split.
     seed : int
+        Seed of the draws.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Precision, recall, density and coverage of generated features, by nearest neighbours.
 
-Kynkäänniemi et al. 2019 (doi:10.48550/arXiv.1904.06991) and Naeem et al. 2020 (doi:10.48550/arXiv.2002.09797),
-written from the definitions. Distances are computed in blocks, so that memory does not grow with n².
+The definitions are those of Kynkäänniemi et al. 2019 (doi:10.48550/arXiv.1904.06991) and Naeem et al. 2020
+(doi:10.48550/arXiv.2002.09797). Distances are computed in blocks, so that memory does not grow with n².
 """
 
 from __future__ import annotations
@@ -18,19 +18,22 @@ BLOCK = 1024  # rows of a distance matrix held at once
 
 @dataclass(frozen=True)
 class Coverage:
-    """What the four numbers are.
+    """The four numbers.
+
+    The ball around a feature reaches to its k-th nearest neighbour in its own set.
 
     Attributes
     ----------
     precision : float
-        Share of generated features inside the ball around some real one: are the samples real?
+        Share of generated features inside the ball around any real feature: are the samples realistic?
     recall : float
-        Share of real features inside the ball around some generated one: is everything drawn?
+        Share of real features inside the ball around any generated feature: do the samples show all there is?
     density : float
-        Mean number of real balls around a generated feature, ÷ k: precision that outliers cannot buy. It may
-        exceed 1.
+        Mean number of real balls that contain a generated feature, ÷ k. It means the same as precision, but a few
+        outliers with large balls do not raise it much. It may exceed 1.
     coverage : float
-        Share of real balls that hold a generated feature: recall that outliers cannot buy.
+        Share of real balls that contain a generated feature. It means the same as recall, but outliers do not
+        raise it.
     """
 
     precision: float
@@ -40,13 +43,14 @@ class Coverage:
 
 
 def coverage(real: np.ndarray, generated: np.ndarray, k: int = 5) -> Coverage:
-    """Compare two sets of features; the ball of a feature reaches to its k-th nearest neighbour of its own set.
+    """Compare two sets of features.
 
     Parameters
     ----------
     real, generated : ndarray of float, shapes (n, d) and (m, d)
         More than k rows each.
     k : int
+        Number of neighbours inside a ball.
 
     Returns
     -------
@@ -55,47 +59,51 @@ def coverage(real: np.ndarray, generated: np.ndarray, k: int = 5) -> Coverage:
     Raises
     ------
     SolarsynthError
-        For too few rows, other dimensions, or values that are not finite.
+        For too few rows, different dimensions, or values that are not finite.
     """
     if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
-        raise SolarsynthError(f"coverage needs features of one dimension, not {real.shape} and {generated.shape}")
+        raise SolarsynthError(
+            f"coverage needs features (n, d) and (m, d) of the same dimension, got {real.shape} and {generated.shape}"
+        )
     if min(len(real), len(generated)) <= k:
-        raise SolarsynthError(f"coverage with k = {k} needs more than {k} images, not {len(real)} and {len(generated)}")
+        raise SolarsynthError(
+            f"coverage with k = {k} needs more than {k} images in each set, got {len(real)} and {len(generated)}"
+        )
     if not (np.isfinite(real).all() and np.isfinite(generated).all()):
-        raise SolarsynthError("coverage needs finite features; some are NaN or infinite")
-    # Centred, so that the squares that are subtracted from one another are small.
+        raise SolarsynthError("coverage needs finite features, got NaN or infinity")
+    # Centring keeps the squares small that are subtracted from one another, and with them the rounding error.
     centre = real.mean(0)
     real, generated = (np.ascontiguousarray(x - centre, np.float32) for x in (real, generated))
     real_radius, generated_radius = _radii(real, k), _radii(generated, k)
     inside_real = np.zeros(len(generated), int)
     inside_generated = np.zeros(len(real), bool)
-    holds = np.zeros(len(real), bool)
+    covered = np.zeros(len(real), bool)
     for first, squared in _blocks(generated, real):
         part = slice(first, first + len(squared))
         within = squared <= real_radius
         inside_real[part] = within.sum(1)
-        holds |= within.any(0)
+        covered |= within.any(0)
         inside_generated |= (squared <= generated_radius[part, None]).any(0)
     return Coverage(
         precision=float((inside_real > 0).mean()),
         recall=float(inside_generated.mean()),
         density=float(inside_real.mean() / k),
-        coverage=float(holds.mean()),
+        coverage=float(covered.mean()),
     )
 
 
 def _radii(features: np.ndarray, k: int) -> np.ndarray:
-    """Return the squared distance of each feature to its k-th neighbour, itself not counted."""
+    """Return the squared distance (n,) from each feature (n, d) to its k-th nearest neighbour."""
     radii = np.empty(len(features), np.float32)
     for first, squared in _blocks(features, features):
         rows = np.arange(len(squared))
-        squared[rows, first + rows] = np.inf  # itself; rounding may put it above 0
+        squared[rows, first + rows] = np.inf  # no feature is its own neighbour
         radii[first : first + len(squared)] = np.partition(squared, k - 1, axis=1)[:, k - 1]
     return radii
 
 
 def _blocks(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield squared distances of `BLOCK` rows of `a` to all of `b`, with the number of the first row."""
+    """Yield the number of the first row and the squared distances to all of `b`, for `BLOCK` rows of `a` at a time."""
     b_squared = np.einsum("ij,ij->i", b, b)
     for first in range(0, len(a), BLOCK):
         rows = a[first : first + BLOCK]

@@ -1,4 +1,4 @@
-"""Are generated embeddings like real ones? Energy distance per class, and a linear probe."""
+"""Comparison of generated embeddings with real ones: the energy distance per class, and a linear probe."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from solarsynth.errors import SolarsynthError
 def energy_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Return 2 E|X - Y| - E|X - X'| - E|Y - Y'| (Székely & Rizzo 2013, doi:10.1016/j.jspi.2013.03.018), unbiased.
 
-    Zero in the mean if both come from one distribution, so it may be slightly negative; it needs no more images
-    than dimensions, where a Fréchet distance would.
+    Its mean is zero if both sets come from the same distribution, so a single value may be slightly negative. Unlike
+    a Fréchet distance it does not need more images than dimensions.
 
     Parameters
     ----------
@@ -26,39 +26,42 @@ def energy_distance(a: np.ndarray, b: np.ndarray) -> float:
     from scipy.spatial.distance import cdist, pdist
 
     if min(len(a), len(b)) < 2:
-        raise SolarsynthError(f"an energy distance needs two images in each set, not {len(a)} and {len(b)}")
+        raise SolarsynthError(f"an energy distance needs at least two images in each set, got {len(a)} and {len(b)}")
     return float(2 * cdist(a, b).mean() - pdist(a).mean() - pdist(b).mean())
 
 
 def energy_floor(real: np.ndarray, size: int, draws: int, seed: int = 0) -> np.ndarray:
-    """Return distances (draws,) between `size` real vectors and the others of `real` (n, d)."""
+    """Return the distances (draws,) between `size` real vectors, drawn at random, and all others of `real` (n, d)."""
     if not 2 <= size <= len(real) - 2:
-        raise SolarsynthError(f"a floor at {size} images needs at least {size + 2} real ones, not {len(real)}")
+        raise SolarsynthError(f"a floor at {size} images needs at least {size + 2} real images, got {len(real)}")
     rng = np.random.default_rng(seed)
     order = [rng.permutation(len(real)) for _ in range(draws)]
     return np.array([energy_distance(real[o[:size]], real[o[size:]]) for o in order])
 
 
-def linear_probe(train: np.ndarray, train_label: np.ndarray, tests: dict[str, tuple[np.ndarray, np.ndarray]]):
-    """Fit a logistic regression with balanced classes; return its balanced accuracy on each test set.
+def linear_probe(
+    train: np.ndarray, train_label: np.ndarray, tests: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> dict[str, float]:
+    """Fit a logistic regression with balanced classes, and return its balanced accuracy on each test set.
 
     Parameters
     ----------
     train : ndarray of float, shape (n, d)
     train_label : ndarray of int, shape (n,)
     tests : dict
-        Per name, features (m, d) and labels (m,); classes that training lacks are left out.
+        Per name, features (m, d) and labels (m,). Images of classes that the training set lacks are left out.
 
     Returns
     -------
     dict of str to float
-        Mean recall over the classes a test set holds, NaN if it holds none; chance is one over their number.
+        Mean recall over the classes of a test set, NaN if none is left; the value by chance is one over their number.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import recall_score
 
-    if len(np.unique(train_label)) < 2:
-        raise SolarsynthError("a linear probe needs images of two classes")
+    classes = len(np.unique(train_label))
+    if classes < 2:
+        raise SolarsynthError(f"a linear probe needs training images of at least two classes, got {classes}")
     # The strong penalty suits a few hundred images in a few hundred dimensions.
     probe = LogisticRegression(C=1e-3, class_weight="balanced", max_iter=1000).fit(train, train_label)
     found = {}
@@ -68,6 +71,7 @@ def linear_probe(train: np.ndarray, train_label: np.ndarray, tests: dict[str, tu
         if not len(present):
             found[name] = float("nan")
             continue
-        predicted = probe.predict(features[known])
-        found[name] = float(recall_score(label[known], predicted, labels=present, average="macro", zero_division=0))
+        # balanced_accuracy_score is the same number, but warns of predictions that no test image has.
+        y_pred = probe.predict(features[known])
+        found[name] = float(recall_score(label[known], y_pred, labels=present, average="macro", zero_division=0))
     return found

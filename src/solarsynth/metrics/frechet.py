@@ -1,6 +1,6 @@
-"""Fréchet distance between two sets of features, as if both were Gaussian (Heusel et al. 2017, Eq. 6).
+"""Fréchet distance between two sets of features, each taken as a Gaussian (Heusel et al. 2017, Eq. 6).
 
-Called FID if, and only if, the features are InceptionV3's.
+The distance is called FID only if the features are those of InceptionV3.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from solarsynth.errors import SolarsynthError
 
 @dataclass(frozen=True)
 class Gaussian:
-    """What the distance needs of a set of features: compute it once for a reference.
+    """Mean and covariance of a set of features. Of a reference set it needs to be computed only once.
 
     Attributes
     ----------
     mean : ndarray of float64, shape (d,)
     root : ndarray of float64, shape (r, d)
-        ``root.T @ root`` is the covariance; at most d rows.
+        ``root.T @ root`` is the covariance; r is at most d.
     count : int
+        Number of features.
     """
 
     mean: np.ndarray
@@ -35,30 +36,30 @@ class Gaussian:
         Raises
         ------
         SolarsynthError
-            For fewer than two rows or values that are not finite.
+            For fewer than two rows, or for values that are not finite.
         """
         features = np.asarray(features, np.float64)
-        if len(features) < 2:
-            raise SolarsynthError(f"a Fréchet distance needs two images in each set, not {len(features)}")
+        _at_least_two(len(features))
         if not np.isfinite(features).all():
-            raise SolarsynthError("a Fréchet distance needs finite features; some are NaN or infinite")
+            raise SolarsynthError("a Fréchet distance needs finite features, got NaN or infinity")
         mean = features.mean(0)
         centred = (features - mean) / np.sqrt(len(features) - 1)
         root = np.linalg.qr(centred, mode="r") if len(centred) > centred.shape[1] else centred
         return cls(mean, root, len(features))
 
     def without(self, some: Gaussian) -> Gaussian:
-        """Return the summary of all features but `some` of them, from the sums alone: fast for a few of many.
+        """Return the summary of all features except `some`, which must be among them.
+
+        It is computed from the two summaries alone, which is fast if a few features of many are left out.
 
         Raises
         ------
         SolarsynthError
-            If fewer than two are left.
+            If fewer than two features remain.
         """
         n, m = self.count, some.count
         left = n - m
-        if left < 2:
-            raise SolarsynthError(f"a Fréchet distance needs two images in each set, not {left}")
+        _at_least_two(left)
         mean = (n * self.mean - m * some.mean) / left
         apart = mean - some.mean
         scatter = (n - 1) * self.root.T @ self.root - (m - 1) * some.root.T @ some.root
@@ -67,16 +68,21 @@ class Gaussian:
         return Gaussian(mean, np.sqrt(value.clip(min=0))[:, None] * vector.T, left)
 
 
+def _at_least_two(count: int) -> None:
+    if count < 2:
+        raise SolarsynthError(f"a Fréchet distance needs at least two images in each set, got {count}")
+
+
 def frechet_distance(a: np.ndarray | Gaussian, b: np.ndarray | Gaussian) -> float:
     """Return |μ_a - μ_b|² + Tr(Σ_a + Σ_b - 2 (Σ_a Σ_b)^½).
 
-    The trace of the root is the sum of the singular values of A Bᵀ with Σ = AᵀA, A triangular by QR: exact for
-    singular covariances too, where a matrix root is not.
+    With Σ = RᵀR the trace of the matrix root is the sum of the singular values of R_a R_bᵀ. This is exact for
+    singular covariances too, for which a matrix root is not.
 
     Parameters
     ----------
     a, b : ndarray of float, shapes (n, d) and (m, d), or Gaussian
-        Features. The value falls with n and m: state both, and compare with real sets of the same size.
+        Features. The value falls as n and m grow: state both, and compare with real sets of the same size.
 
     Returns
     -------
@@ -86,25 +92,26 @@ def frechet_distance(a: np.ndarray | Gaussian, b: np.ndarray | Gaussian) -> floa
     Raises
     ------
     SolarsynthError
-        For fewer than two rows, other dimensions or values that are not finite.
+        For fewer than two rows, different dimensions, or values that are not finite.
     """
     a, b = (x if isinstance(x, Gaussian) else Gaussian.of(x) for x in (a, b))
     if a.mean.shape != b.mean.shape:
         raise SolarsynthError(
-            f"a Fréchet distance needs features of one dimension, not {a.mean.shape[0]} and {b.mean.shape[0]}"
+            "a Fréchet distance needs features of the same dimension, "
+            f"got {a.mean.shape[0]} and {b.mean.shape[0]} dimensions"
         )
     trace = (a.root**2).sum() + (b.root**2).sum() - 2 * np.linalg.svd(a.root @ b.root.T, compute_uv=False).sum()
     return float(max(0.0, ((a.mean - b.mean) ** 2).sum() + trace))
 
 
 def frechet_floor(real: np.ndarray, size: int, draws: int, seed: int = 0) -> np.ndarray:
-    """Return the distances (draws,) between `size` real features and all others of `real` (n, d).
+    """Return the distances (draws,) between `size` real features, drawn at random, and all others of `real` (n, d).
 
-    The two share no image: a subset compared with a set that contains it would lie too near.
+    The two sets share no image. A subset would be too close to a set that contains it.
     """
     rng = np.random.default_rng(seed)
     if not 2 <= size <= len(real) - 2:
-        raise SolarsynthError(f"a floor at {size} images needs at least {size + 2} real ones, not {len(real)}")
+        raise SolarsynthError(f"a floor at {size} images needs at least {size + 2} real images, got {len(real)}")
     everything = Gaussian.of(real)
     subsets = [Gaussian.of(real[rng.permutation(len(real))[:size]]) for _ in range(draws)]
     return np.array([frechet_distance(subset, everything.without(subset)) for subset in subsets])

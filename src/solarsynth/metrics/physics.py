@@ -1,4 +1,4 @@
-"""Physics that a picture of the Sun must have: its disk, its limb, its belts; and the law of flare sizes."""
+"""Physics that an image of the Sun must show: disk, limb and activity belts; and the distribution of flare sizes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from solarsynth.errors import SolarsynthError
 
 
 def disk_coordinates(size: int, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return distance from the centre in radii, and latitude and longitude in degrees, of every pixel.
+    """Return the distance from the disk's centre, and the latitude and longitude, of every pixel.
 
     Parameters
     ----------
     size : int
-        Side in pixels; the disk is centred.
+        Side of the image in pixels; the disk is in its middle.
     radius : float
-        Of the disk, in pixels.
+        Radius of the disk in pixels.
 
     Returns
     -------
-    r, latitude, longitude : ndarray, shape (size, size)
-        Latitude is seen from the Sun's equator (its tilt of up to 7.25° is not known here); off the disk
-        latitude and longitude are NaN. Row 0 is the southern one, longitude counts towards the west.
+    r, latitude, longitude : ndarray of float, shape (size, size)
+        r is in radii; latitude and longitude are in degrees and NaN off the disk. Row 0 is the southernmost row,
+        and longitude is positive towards the west. The tilt of the Sun's axis towards the observer, up to 7.25°, is
+        neglected.
     """
     axis = (np.arange(size) + 0.5 - size / 2) / radius
     x, y = np.meshgrid(axis, axis)
@@ -33,43 +34,44 @@ def disk_coordinates(size: int, radius: float) -> tuple[np.ndarray, np.ndarray, 
 
 
 def radial_profile(image: np.ndarray, radius: float, edges: np.ndarray) -> np.ndarray:
-    """Return the mean brightness in rings.
+    """Return the mean brightness in concentric rings.
 
     Parameters
     ----------
     image : ndarray, shape (n, H, H)
     radius : float
-        Of the disk, in pixels.
+        Radius of the disk in pixels.
     edges : ndarray, shape (k + 1,)
-        Of the rings, in radii.
+        Edges of the rings in radii.
 
     Returns
     -------
     ndarray, shape (k,)
-        NaN where a ring holds no pixel.
+        In the images' unit; NaN for a ring without a pixel.
     """
     r, _, _ = disk_coordinates(image.shape[-1], radius)
     return _binned(r, image.mean(0, dtype=np.float64), edges)
 
 
 def latitude_activity(image: np.ndarray, radius: float, edges: np.ndarray, share: float = 0.05) -> np.ndarray:
-    """Return how often a pixel of a latitude band is among the brightest of the disk.
+    """Return how often a pixel of a latitude band is among the brightest pixels of the disk.
+
+    The outermost tenth of the radius is left out, because the limb is bright at every latitude.
 
     Parameters
     ----------
     image : ndarray, shape (n, H, H)
     radius : float
-        Of the disk, in pixels.
+        Radius of the disk in pixels.
     edges : ndarray, shape (k + 1,)
-        Of the bands, in degrees of latitude.
+        Edges of the bands in degrees of latitude.
     share : float
-        Share of all disk pixels, over all images, that counts as bright.
+        Share of the disk's pixels, over all images, that count as bright.
 
     Returns
     -------
     ndarray, shape (k,)
-        1 if a band is as bright as the disk on average; the outermost tenth of the radius is left out, since
-        the limb is bright at every latitude.
+        Relative to the whole disk: 1 means that the band has as many bright pixels as the disk on average.
     """
     r, latitude, _ = disk_coordinates(image.shape[-1], radius)
     inside = r < 0.9
@@ -80,25 +82,38 @@ def latitude_activity(image: np.ndarray, radius: float, edges: np.ndarray, share
 
 
 def _binned(where: np.ndarray, values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    bins = np.digitize(where, edges) - 1
-    inside = (bins >= 0) & (bins < len(edges) - 1) & np.isfinite(where)
-    counts = np.bincount(bins[inside], minlength=len(edges) - 1)
-    sums = np.bincount(bins[inside], values[inside], minlength=len(edges) - 1)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    """Return the mean of `values` (n,) whose place `where` (n,) lies in each bin (k,); NaN for an empty bin."""
+    from scipy.stats import binned_statistic
+
+    # scipy refuses NaN, and counts the last edge as a part of the last bin.
+    inside = (where >= edges[0]) & (where < edges[-1])
+    if not inside.any():
+        return np.full(len(edges) - 1, np.nan)
+    return binned_statistic(where[inside], values[inside], "mean", edges).statistic
 
 
 def std_map(image: np.ndarray) -> np.ndarray:
-    """Return the standard deviation of each pixel over images (n, H, W), as the paper's Fig. 4 (Sect. 7)."""
+    """Return the standard deviation (H, W) of each pixel over images (n, H, W), as in the paper's Fig. 4 (Sect. 7)."""
     if len(image) < 2:
-        raise SolarsynthError(f"a standard-deviation map needs at least 2 images, not {len(image)}")
+        raise SolarsynthError(f"a standard-deviation map needs at least 2 images, got {len(image)}")
     return np.asarray(image, np.float64).std(0)
 
 
 def map_agreement(a: np.ndarray, b: np.ndarray, radius: float) -> float:
-    """Return the correlation of two maps (H, H) over the disk; NaN if one of them is flat there.
+    """Return the correlation of two maps (H, H) over the inner nine tenths of the disk's radius.
 
-    The limb and the sky, where every Sun is alike, are left out: they would agree in any two maps. `radius` is
-    that of the disk in pixels, of which the inner nine tenths count.
+    The limb and the sky are left out: they are alike in all images of the Sun and would agree in any two maps.
+
+    Parameters
+    ----------
+    a, b : ndarray of float, shape (H, H)
+    radius : float
+        Radius of the disk in pixels.
+
+    Returns
+    -------
+    float
+        From -1 to 1; NaN if one of the maps is constant there.
     """
     inside = disk_coordinates(a.shape[-1], radius)[0] < 0.9
     a, b = a[inside] - a[inside].mean(), b[inside] - b[inside].mean()
@@ -107,25 +122,29 @@ def map_agreement(a: np.ndarray, b: np.ndarray, radius: float) -> float:
 
 
 def agreement_floor(image: np.ndarray, radius: float, size: int, draws: int, seed: int = 0) -> np.ndarray:
-    """Return the agreement of real maps with each other: of `size` images with all the others.
+    """Return how well maps of real images agree: that of `size` images, drawn at random, with that of all others.
 
     Parameters
     ----------
     image : ndarray, shape (n, H, W)
-        Real images, n > size + 1.
+        Real images, n ≥ size + 2.
     radius : float
-        As for `map_agreement`.
+        Radius of the disk in pixels.
     size : int
-        Images in the smaller map: as many as are generated.
+        Images in the smaller map, at least 2: as many as are generated.
     draws : int
+        Number of random draws.
     seed : int
 
     Returns
     -------
     ndarray, shape (draws,)
+        Correlations, see `map_agreement`.
     """
-    if len(image) < size + 2 or size < 2:
-        raise SolarsynthError(f"{len(image)} images are too few to compare maps of {size} with the others")
+    if not 2 <= size <= len(image) - 2:
+        raise SolarsynthError(
+            f"a floor of maps of {size} images needs size ≥ 2 and at least {size + 2} real images, got {len(image)}"
+        )
     rng = np.random.default_rng(seed)
     found = np.empty(draws)
     for i in range(draws):
@@ -135,16 +154,16 @@ def agreement_floor(image: np.ndarray, radius: float, size: int, draws: int, see
 
 
 def polar_share(deviation: np.ndarray, radius: float, latitude: float = 60.0) -> float:
-    """Return the share of the disk's variance that lies beyond a latitude on either side.
+    """Return the share of the disk's variance at high northern and southern latitudes.
 
     Parameters
     ----------
     deviation : ndarray, shape (H, H)
         A standard-deviation map.
     radius : float
-        Of the disk, in pixels; the outermost 3 % are left out, as the limb varies at every latitude.
+        Radius of the disk in pixels. The outermost 3 % are left out, because the limb varies at every latitude.
     latitude : float
-        Degrees.
+        Latitude in degrees above which a pixel counts, on either side of the equator.
     """
     r, where, _ = disk_coordinates(deviation.shape[-1], radius)
     inside = r < 0.97
@@ -153,26 +172,32 @@ def polar_share(deviation: np.ndarray, radius: float, latitude: float = 60.0) ->
 
 
 def power_law_slope(values: np.ndarray, low: float, high: float) -> tuple[float, float]:
-    """Return the slope of a power law between two bounds, by maximum likelihood, and its standard error.
+    """Fit a power law between two bounds by maximum likelihood, and return its slope and standard error.
 
     Parameters
     ----------
-    values : ndarray
-        Such as peak fluxes; those outside the bounds are not used.
+    values : ndarray, shape (n,)
+        Such as peak fluxes. Values outside the bounds are not used.
     low, high : float
+        Bounds, in the unit of the values.
 
     Returns
     -------
     slope, error : float
         α of p(x) ∝ x^-α on [low, high] (the truncated Pareto distribution; Aban et al. 2006,
         doi:10.1198/016214505000000411).
+
+    Raises
+    ------
+    SolarsynthError
+        If fewer than 10 values are within the bounds.
     """
     from scipy.optimize import brentq
 
     values = np.asarray(values, float)
     values = values[(values >= low) & (values <= high)]
     if len(values) < 10:
-        raise SolarsynthError(f"a slope needs at least 10 values between {low:g} and {high:g}, not {len(values)}")
+        raise SolarsynthError(f"a slope needs at least 10 values between {low:g} and {high:g}, got {len(values)}")
     mean_log, span = np.log(values / low).mean(), np.log(high / low)
 
     def expected(k: float) -> float:  # mean of log(x / low) for exponent k = α - 1
@@ -186,10 +211,14 @@ def power_law_slope(values: np.ndarray, low: float, high: float) -> tuple[float,
 def parse_locations(text: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Read heliographic locations such as ``N18W33``.
 
+    Parameters
+    ----------
+    text : sequence of str, length n
+
     Returns
     -------
-    latitude, longitude : ndarray
-        Degrees, north and west positive; NaN where a text is no location.
+    latitude, longitude : ndarray of float, shape (n,)
+        In degrees, positive to the north and to the west; NaN for a text that is not a location.
     """
     import re
 

@@ -1,4 +1,8 @@
-"""Scores of classes and of yes/no forecasts, from counts; all of them tested against scikit-learn and by hand."""
+"""Scores of classifications and of yes/no forecasts.
+
+scikit-learn computes what it has: confusion matrices, precision, recall and F1, the Brier score and calibration bins.
+The two skill scores of the paper's Eqs. 7 and 8, which it does not have under these names, are written here.
+"""
 
 from __future__ import annotations
 
@@ -8,82 +12,120 @@ import numpy as np
 
 from solarsynth.errors import SolarsynthError
 
-#: Fewer test images of a class say too little: no difference is judged on them, and scores that hold them say so.
+#: Fewer test images of a class are too few: no difference is judged on them, and scores that include them say so.
 FEWEST = 5
 
 
-def confusion(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return counts (n_classes, n_classes) of int: rows are what is true, columns what was said.
+def confusion(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return a confusion matrix: rows are true classes, columns are predicted classes.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like of int, shape (n,)
+        Classes from 0 to ``n_classes - 1``.
+    n_classes : int
+
+    Returns
+    -------
+    ndarray of int, shape (n_classes, n_classes)
 
     Raises
     ------
     SolarsynthError
-        For a label outside the classes.
+        For a label outside the classes, or for arrays of different lengths.
     """
-    true, predicted = np.asarray(true), np.asarray(predicted)
-    if len(true) != len(predicted):
-        raise SolarsynthError(f"{len(true)} true labels, but {len(predicted)} predictions")
-    both = np.concatenate([true, predicted])
+    from sklearn.metrics import confusion_matrix
+
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    if len(y_true) != len(y_pred):
+        raise SolarsynthError(f"every image needs one prediction, got {len(y_true)} images and {len(y_pred)}")
+    # scikit-learn silently leaves out labels that are not in its list.
+    both = np.concatenate([y_true, y_pred])
     if len(both) and not (0 <= both.min() and both.max() < n_classes):
-        raise SolarsynthError(f"labels must lie in 0 to {n_classes - 1}; there are {both.min()} to {both.max()}")
-    return np.bincount(true * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
+        raise SolarsynthError(f"labels must be from 0 to {n_classes - 1}, got {both.min()} to {both.max()}")
+    if not len(both):
+        return np.zeros((n_classes, n_classes), int)
+    return confusion_matrix(y_true, y_pred, labels=np.arange(n_classes))
 
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Scores per class, (n_classes,) each; NaN for a class without a true image.
+    """Scores of every class; NaN for a class without a true image.
 
     Attributes
     ----------
-    f1, precision, recall : ndarray of float
-        Precision of a class nobody predicted is 0.
+    f1, precision, recall : ndarray of float, shape (..., n_classes)
+        The precision of a class that is never predicted is 0.
     """
 
     f1: np.ndarray
     precision: np.ndarray
     recall: np.ndarray
 
-    def macro(self) -> dict[str, float]:
-        """Return the means over the classes that occur."""
-        return {name: float(np.nanmean(values)) for name, values in vars(self).items()}
+    def macro(self) -> dict[str, float | np.ndarray]:
+        """Return the means over the classes that occur: numbers, or arrays for several confusion matrices."""
+        return {name: np.nanmean(values, axis=-1)[()] for name, values in vars(self).items()}
 
 
 def class_scores(counts: np.ndarray) -> ClassScores:
-    """Return the scores of a confusion matrix, of counts or of weights.
+    """Return precision, recall and F1 of every class of one or more confusion matrices.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (..., n_classes, n_classes)
+        Counts or weights; see `confusion` and `at_mix`.
 
     Raises
     ------
     SolarsynthError
-        If it is empty.
+        If a matrix is empty.
     """
-    if not counts.sum():
-        raise SolarsynthError("scores need at least one tested image")
-    right, true, said = np.diag(counts).astype(float), counts.sum(1), counts.sum(0)
-    occurs = np.where(true > 0, 1.0, np.nan)
+    from sklearn.metrics import precision_recall_fscore_support
 
-    def share(of: np.ndarray, all_of: np.ndarray) -> np.ndarray:
-        return occurs * np.divide(of, all_of, out=np.zeros(len(of)), where=all_of > 0)
-
-    return ClassScores(f1=share(2 * right, true + said), precision=share(right, said), recall=share(right, true))
+    counts = np.asarray(counts)
+    n_classes = counts.shape[-1]
+    matrices = counts.reshape(-1, n_classes, n_classes)
+    if not matrices.sum((1, 2)).all():
+        raise SolarsynthError("scores need at least one tested image, got none")
+    # Each cell of a matrix is one weighted observation. The classes of each matrix get numbers of their own, so that
+    # one call scores all matrices: a call for each would take a hundred times as long.
+    number, y_true, y_pred = np.indices(matrices.shape)
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        (number * n_classes + y_true).ravel(),
+        (number * n_classes + y_pred).ravel(),
+        labels=np.arange(len(matrices) * n_classes),
+        sample_weight=matrices.ravel(),
+        zero_division=0,
+    )
+    occurs = np.where(counts.sum(-1) > 0, 1.0, np.nan)
+    f1, precision, recall = (occurs * np.reshape(values, occurs.shape) for values in (f1, precision, recall))
+    return ClassScores(f1, precision, recall)
 
 
 def at_mix(counts: np.ndarray, mix: np.ndarray) -> np.ndarray:
-    """Return a confusion matrix as if its classes were as common as in another set: (n_classes, n_classes) of float.
+    """Return confusion matrices as if the classes were as common as in another set.
 
-    The same classifier on the same kind of images has another precision, and another F1, where classes are
-    common that were rare.
+    Precision and F1 of a classifier depend on how common the classes are. A comparison of two sets needs the same
+    mix of classes in both.
 
     Parameters
     ----------
-    counts : ndarray of int, shape (n_classes, n_classes)
+    counts : ndarray of int, shape (..., n_classes, n_classes)
     mix : ndarray of int, shape (n_classes,)
         Images per class of the other set.
+
+    Returns
+    -------
+    ndarray of float, shape (..., n_classes, n_classes)
     """
-    return counts / np.maximum(counts.sum(1, keepdims=True), 1) * np.asarray(mix)[:, None]
+    return counts / np.maximum(counts.sum(-1, keepdims=True), 1) * np.asarray(mix)[:, None]
 
 
-def spread(values: np.ndarray) -> float:
-    """Return the standard deviation of a sample of values (n,), NaN ones left out; NaN of fewer than two."""
+def sample_std(values: np.ndarray) -> float:
+    """Return the standard deviation of a sample (n,), with n - 1 in the denominator.
+
+    Values that are NaN or infinite are left out. The result is NaN if fewer than two values remain.
+    """
     known = np.asarray(values, float)
     known = known[np.isfinite(known)]
     return float(known.std(ddof=1)) if len(known) > 1 else float("nan")
@@ -96,7 +138,7 @@ class Forecast:
     Attributes
     ----------
     tp, fp, fn, tn : int
-        Hits, false alarms, misses, correct rejections.
+        Hits, false alarms, misses and correct rejections.
     """
 
     tp: int
@@ -105,14 +147,18 @@ class Forecast:
     tn: int
 
     @classmethod
-    def of(cls, happened: np.ndarray, said: np.ndarray) -> Forecast:
-        """Count from what happened and what was said, (n,) bool each."""
-        counts = confusion(np.asarray(happened, int), np.asarray(said, int), 2)
-        return cls(tp=int(counts[1, 1]), fp=int(counts[0, 1]), fn=int(counts[1, 0]), tn=int(counts[0, 0]))
+    def of(cls, y_true: np.ndarray, y_pred: np.ndarray) -> Forecast:
+        """Count from the truth and the forecast, (n,) bool each."""
+        # Four sums instead of a confusion matrix: bootstraps count some ten thousand times.
+        y_true, y_pred = np.asarray(y_true, bool), np.asarray(y_pred, bool)
+        if len(y_true) != len(y_pred):
+            raise SolarsynthError(f"every day needs one forecast, got {len(y_true)} days and {len(y_pred)}")
+        hits, yes, positives = (int(np.count_nonzero(x)) for x in (y_true & y_pred, y_pred, y_true))
+        return cls(tp=hits, fp=yes - hits, fn=positives - hits, tn=len(y_true) - positives - yes + hits)
 
     @property
     def tss(self) -> float:
-        """True skill statistic, Eq. 7: hit rate less false alarm rate; NaN where one kind of day does not occur."""
+        """True skill statistic, Eq. 7: hit rate minus false alarm rate; NaN unless both kinds of day occur."""
         positives, negatives = self.tp + self.fn, self.fp + self.tn
         if not positives or not negatives:
             return float("nan")
@@ -120,15 +166,57 @@ class Forecast:
 
     @property
     def hss(self) -> float:
-        """Heidke skill score, Eq. 8: accuracy beyond chance; NaN where all days and all forecasts are of one kind."""
+        """Heidke skill score, Eq. 8: accuracy beyond chance; NaN if all days and all forecasts are the same."""
         positives, negatives = self.tp + self.fn, self.fp + self.tn
         chance = positives * (self.fn + self.tn) + (self.tp + self.fp) * negatives
         return 2 * (self.tp * self.tn - self.fn * self.fp) / chance if chance else float("nan")
 
 
-def brier(happened: np.ndarray, probability: np.ndarray) -> float:
-    """Return the mean squared difference of probabilities (n,) in [0, 1] and what happened (n,) bool."""
-    probability = np.asarray(probability, float)
-    if len(probability) == 0 or not ((probability >= 0) & (probability <= 1)).all():
-        raise SolarsynthError("a Brier score needs probabilities between 0 and 1")
-    return float(((probability - np.asarray(happened, float)) ** 2).mean())
+def brier(y_true: np.ndarray, probability: np.ndarray) -> float:
+    """Return the Brier score: the mean squared difference between probabilities and outcomes.
+
+    Parameters
+    ----------
+    y_true : ndarray of bool, shape (n,)
+    probability : ndarray of float, shape (n,)
+        In [0, 1].
+    """
+    from sklearn.metrics import brier_score_loss
+
+    y_true, probability = _outcomes(y_true, probability, "a Brier score")
+    return float(brier_score_loss(y_true, probability, pos_label=1))
+
+
+def calibration(y_true: np.ndarray, probability: np.ndarray, bins: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Compare forecast probabilities with observed frequencies, in bins of about equally many forecasts.
+
+    Parameters
+    ----------
+    y_true : ndarray of bool, shape (n,)
+    probability : ndarray of float, shape (n,)
+        In [0, 1]. Equal probabilities share a bin.
+    bins : int
+
+    Returns
+    -------
+    forecast, observed : ndarray of float, shape (k,)
+        Mean probability and share of yes in each bin; k is `bins`, or less if probabilities repeat.
+    """
+    from sklearn.calibration import calibration_curve
+
+    y_true, probability = _outcomes(y_true, probability, "a calibration curve")
+    observed, forecast = calibration_curve(y_true, probability, pos_label=1, n_bins=bins, strategy="quantile")
+    return forecast, observed
+
+
+def _outcomes(y_true: np.ndarray, probability: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return outcomes as 0 or 1, and probabilities as floats in [0, 1]."""
+    y_true, probability = np.asarray(y_true, int), np.asarray(probability, float)
+    if len(y_true) != len(probability):
+        raise SolarsynthError(f"{what} needs one probability per day, got {len(y_true)} and {len(probability)}")
+    if len(probability) == 0:
+        raise SolarsynthError(f"{what} needs at least one forecast, got none")
+    if not ((probability >= 0) & (probability <= 1)).all():
+        low, high = probability.min(), probability.max()
+        raise SolarsynthError(f"{what} needs probabilities between 0 and 1, got {low:g} to {high:g}")
+    return y_true, probability

@@ -1,7 +1,7 @@
-"""The ceVAE: a variational autoencoder that is a context encoder too (Zimmerer et al. 2018, Giger 2022).
+"""The ceVAE: a variational autoencoder that is also a context encoder (Zimmerer et al. 2018, Giger 2022).
 
-Its 512-dimensional latent space is where the paper measures clusters, what guides its third model, and its
-baseline: decoding z ~ N(0, I) draws Suns without asking for a class (Sect. 4).
+The paper measures clusters in its 512-dimensional latent space and conditions its third model on it. Decoding
+z ~ N(0, I) is the paper's baseline: it draws Suns without a class (Sect. 4).
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.models.pixels import pixel_scales
-from solarsynth.models.scores import psnr
+from solarsynth.models.pixels import pixel_statistics, psnr
 
 KL_WEIGHT = 0.01
 CONTEXT_SHARE = 0.5  # of the context encoder in the loss
@@ -43,7 +42,7 @@ class CeVAEConfig:
     def __post_init__(self) -> None:
         if self.image_size < 16 or self.image_size % 16:
             raise SolarsynthError(
-                f"image size {self.image_size} does not divide by 16, which the ceVAE's halvings need"
+                f"image_size must be at least 16 and divisible by 16 for the ceVAE, got {self.image_size}"
             )
 
     def as_dict(self) -> dict[str, int]:
@@ -56,7 +55,7 @@ class CeVAE(nn.Module):
 
     Encoder: four 3×3 convolutions of stride 2 with LeakyReLU, then one as large as what is left, to the mean and
     log variance of z. The decoder mirrors it. Both see pixels standardised over the training images, so that the
-    networks need not learn the mean Sun first; all losses are in the images' own units.
+    networks need not learn the mean Sun first. All losses are in the images' own units.
 
     Parameters
     ----------
@@ -64,17 +63,17 @@ class CeVAE(nn.Module):
 
     Attributes
     ----------
-    mean, spread : Tensor of float32, shape (1, H, W)
+    pixel_mean, pixel_std : Tensor of float32, shape (1, H, W)
         Per pixel, over the training images, set by `fit`.
-    z_mean, z_spread : Tensor of float32, shape (latent,)
+    z_mean, z_std : Tensor of float32, shape (latent,)
         Of the embeddings of the training images, set by `fit_embeddings`.
     """
 
     score_name = "psnr"
-    mean: Tensor
-    spread: Tensor
+    pixel_mean: Tensor
+    pixel_std: Tensor
     z_mean: Tensor
-    z_spread: Tensor
+    z_std: Tensor
 
     def __init__(self, config: CeVAEConfig) -> None:
         super().__init__()
@@ -93,17 +92,17 @@ class CeVAE(nn.Module):
         self.encoder = nn.Sequential(*down, nn.Conv2d(widths[-1], 2 * config.latent, last))
         self.decoder = nn.Sequential(nn.ConvTranspose2d(config.latent, widths[-1], last), *up)
         shape = (1, config.image_size, config.image_size)
-        self.register_buffer("mean", torch.zeros(shape))
-        self.register_buffer("spread", torch.ones(shape))
+        self.register_buffer("pixel_mean", torch.zeros(shape))
+        self.register_buffer("pixel_std", torch.ones(shape))
         self.register_buffer("z_mean", torch.zeros(config.latent))
-        self.register_buffer("z_spread", torch.ones(config.latent))
+        self.register_buffer("z_std", torch.ones(config.latent))
 
     @torch.no_grad()
     def fit(self, x_0: Tensor, condition: Tensor) -> None:
-        """Take mean and spread of every pixel from the training images (n, 1, H, W)."""
-        mean, spread = pixel_scales(x_0)
-        self.mean.copy_(mean)
-        self.spread.copy_(spread)
+        """Take mean and standard deviation of every pixel from the training images (n, 1, H, W)."""
+        mean, std = pixel_statistics(x_0)
+        self.pixel_mean.copy_(mean)
+        self.pixel_std.copy_(std)
 
     def describe(self) -> dict[str, Any]:
         """Return what defines it, as JSON types."""
@@ -128,22 +127,22 @@ class CeVAE(nn.Module):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance of z, each (B, latent), of images (B, 1, H, W) in [-1, 1]."""
-        return self.encoder((x - self.mean) / self.spread).flatten(1).chunk(2, dim=1)
+        return self.encoder((x - self.pixel_mean) / self.pixel_std).flatten(1).chunk(2, dim=1)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return images (B, 1, H, W) for z (B, latent)."""
-        return self.mean + self.spread * self.decoder(z[:, :, None, None])
+        return self.pixel_mean + self.pixel_std * self.decoder(z[:, :, None, None])
 
     def embed(self, x: Tensor) -> Tensor:
         """Return the embedding, μ standardised per dimension, (B, latent), of images (B, 1, H, W)."""
-        return (self.encode(x)[0] - self.z_mean) / self.z_spread
+        return (self.encode(x)[0] - self.z_mean) / self.z_std
 
     @torch.no_grad()
     def fit_embeddings(self, mu: Tensor) -> None:
-        """Set mean and spread from the means (n, latent) of the training images."""
+        """Set mean and standard deviation from the means (n, latent) of the training images."""
         self.z_mean.copy_(mu.mean(0))
-        # A dimension the decoder does not use hovers about 0 with no spread; it must not be blown up.
-        self.z_spread.copy_(mu.std(0, correction=0).clamp(min=1e-2))
+        # A dimension the decoder does not use hovers about 0; dividing by its tiny standard deviation would blow it up.
+        self.z_std.copy_(mu.std(0, correction=0).clamp(min=1e-2))
 
     def forward(self, x_0: Tensor, condition: Tensor, square: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss and the PSNR of the reconstruction of each image, (B,) both.

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from solarsynth import paths
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, did_you_mean
 
 #: What timm calls the sizes of DeiT.
 ARCHITECTURES = {
@@ -47,9 +47,11 @@ class ClassifierConfig:
 
     def __post_init__(self) -> None:
         if self.size not in ARCHITECTURES:
-            raise SolarsynthError(f"no DeiT of size {self.size!r}; there are {', '.join(ARCHITECTURES)}")
+            raise SolarsynthError(f"no DeiT of size {self.size!r}{did_you_mean(self.size, ARCHITECTURES)}")
         if self.image_size % self.patch:
-            raise SolarsynthError(f"image size {self.image_size} does not divide by the patch {self.patch}")
+            raise SolarsynthError(
+                f"image_size must be divisible by the classifier's patch of {self.patch}, got {self.image_size}"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the configuration as JSON types."""
@@ -103,7 +105,7 @@ def _fetch(name: str) -> str:
 
 
 class Classifier(nn.Module):
-    """DeiT on one channel. Called, it is the training objective: cross-entropy, and the share that is right.
+    """DeiT on one channel. Called, it is the training objective: cross-entropy, and the share that is correct.
 
     Parameters
     ----------
@@ -115,13 +117,13 @@ class Classifier(nn.Module):
 
     Attributes
     ----------
-    mean, spread : Tensor of float32, shape ()
+    mean, std : Tensor of float32, shape ()
         Of the training images' values, set by `fit`.
     """
 
     score_name = "accuracy"
     mean: Tensor
-    spread: Tensor
+    std: Tensor
 
     def __init__(
         self, config: ClassifierConfig, pretrained: bool = False, class_weight: tuple[float, ...] | None = None
@@ -140,18 +142,18 @@ class Classifier(nn.Module):
             depth=config.depth,
         )
         self.register_buffer("mean", torch.zeros(()))
-        self.register_buffer("spread", torch.ones(()))
+        self.register_buffer("std", torch.ones(()))
         weight = torch.tensor(class_weight) if class_weight is not None else torch.ones(config.n_classes)
         self.register_buffer("class_weight", weight)
 
     @torch.no_grad()
     def fit(self, x_0: Tensor, condition: Tensor) -> None:
-        """Take mean and spread of all values from the training images (n, 1, H, W)."""
+        """Take mean and standard deviation of all values from the training images (n, 1, H, W)."""
         self.mean.copy_(x_0.mean())
-        self.spread.copy_(x_0.std().clamp(min=1e-3))
+        self.std.copy_(x_0.std().clamp(min=1e-3))
 
     def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Draw nothing; part of the training loop's interface."""
+        """Return no tensors: the loss needs no random numbers."""
         return ()
 
     def describe(self) -> dict[str, Any]:
@@ -160,15 +162,15 @@ class Classifier(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """Return logits (B, n_classes) of images (B, 1, H, W) in [-1, 1]."""
-        return self.network((x - self.mean) / self.spread)
+        return self.network((x - self.mean) / self.std)
 
     def embed(self, x: Tensor) -> Tensor:
         """Return what the heads see (B, d): the mean of the class and the distillation token."""
-        features = self.network.forward_features((x - self.mean) / self.spread)
+        features = self.network.forward_features((x - self.mean) / self.std)
         return self.network.forward_head(features, pre_logits=True)
 
     def forward(self, x_0: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the cross-entropy (B,) of images (B, 1, H, W) with classes (B, 1), and which are right (B,)."""
+        """Return the cross-entropy (B,) of images (B, 1, H, W) with classes (B, 1), and which are correct (B,)."""
         logits, label = self.logits(x_0), condition[:, 0].long()
         loss = F.cross_entropy(logits, label, weight=self.class_weight, reduction="none")
         return loss, (logits.argmax(1) == label).float()

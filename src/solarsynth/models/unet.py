@@ -1,7 +1,7 @@
 """The paper's U-Net (Appendix B, Fig. B.1), from one small configuration.
 
-The paper gives a sketch; the sizes are those of the code lineage it comes from. At the paper's size the
-network has 23,332,737 parameters with five classes, which a test counts.
+The paper gives a sketch without sizes. The sizes here are those of the code lineage it comes from. With five classes
+the network then has 23,332,737 parameters, which a test counts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from solarsynth.errors import SolarsynthError, nearest
+from solarsynth.errors import SolarsynthError, did_you_mean
 
 ATTENTION = ("all", "inner", "none")
 
@@ -32,7 +32,7 @@ class UNetConfig:
         Channels of the first stage; all other widths, that of the time embedding too, scale with it.
         64 is the paper's.
     patch : int
-        Space-to-depth factor at the door: ``p`` works on ``image_size / p`` with ``p²`` channels, at about
+        Space-to-depth factor at the entrance: ``p`` works on ``image_size / p`` with ``p²`` channels, at about
         ``1 / p²`` of the cost. 1 is the paper's.
     heads : int
         Heads of each self-attention block.
@@ -57,16 +57,18 @@ class UNetConfig:
         object.__setattr__(self, "multipliers", tuple(self.multipliers))  # JSON makes lists of them
         depth = len(self.multipliers) - 1
         if depth < 1 or min(self.multipliers) < 1:
-            raise SolarsynthError(f"the multipliers {self.multipliers} must be two or more numbers from 1")
+            raise SolarsynthError(f"the multipliers must be two or more whole numbers from 1, got {self.multipliers}")
         if self.image_size < 1 or self.image_size % (self.patch * 2**depth):
             raise SolarsynthError(
-                f"image size {self.image_size} does not divide by {self.patch * 2**depth} "
-                f"({depth} halvings, patch {self.patch})"
+                f"image_size must be divisible by {self.patch * 2**depth} ({depth} halvings, patch {self.patch}), "
+                f"got {self.image_size}"
             )
         if self.base_width % self.heads:
-            raise SolarsynthError(f"base width {self.base_width} does not divide by {self.heads} attention heads")
+            raise SolarsynthError(
+                f"base_width must be divisible by the {self.heads} attention heads, got {self.base_width}"
+            )
         if self.attention not in ATTENTION:
-            raise SolarsynthError(f"no attention {self.attention!r}{nearest(self.attention, ATTENTION)}")
+            raise SolarsynthError(f"no attention {self.attention!r}{did_you_mean(self.attention, ATTENTION)}")
 
     @property
     def time_width(self) -> int:
@@ -202,7 +204,7 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         self.condition = condition
-        w, time, door, dropout = config.base_width, config.time_width, config.patch**2, config.dropout
+        w, time, channels, dropout = config.base_width, config.time_width, config.patch**2, config.dropout
         widths = [w * multiplier for multiplier in config.multipliers]
         depth, bottom = len(widths) - 1, widths[-1]
 
@@ -210,7 +212,7 @@ class UNet(nn.Module):
             there = config.attention == "all" or (config.attention == "inner" and not outermost)
             return SelfAttention(width, config.heads) if there else nn.Identity()
 
-        self.enter = DoubleConv(door, w, dropout=dropout)
+        self.enter = DoubleConv(channels, w, dropout=dropout)
         self.down = nn.ModuleList([Down(widths[i], widths[i + 1], time, dropout=dropout) for i in range(depth)])
         self.down_attention = nn.ModuleList([attention(widths[i + 1], i == 0) for i in range(depth)])
         self.bottleneck = nn.Sequential(
@@ -225,7 +227,7 @@ class UNet(nn.Module):
             [Up(below[i] + widths[depth - 1 - i], out[i], time, dropout=dropout) for i in range(depth)]
         )
         self.up_attention = nn.ModuleList([attention(out[i], i == depth - 1) for i in range(depth)])
-        self.leave = nn.Conv2d(out[-1], door, 1)
+        self.leave = nn.Conv2d(out[-1], channels, 1)
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """Return the prediction.

@@ -1,12 +1,11 @@
 """Build archives from the network: the paper's (SDOMLv2, GOES, HEK) and the quick-look one.
 
-What was made of the downloads stays in a folder of its own, so that a build that was interrupted goes on, and another
-build downloads nothing twice unless it wants frames of another size.
+What is made of the downloads is kept in a folder of its own. An interrupted build goes on from there, and another build
+downloads nothing twice unless it needs frames of another size.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -15,14 +14,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from solarsynth import files
 from solarsynth.errors import SolarsynthError
-from solarsynth.observations import goes, hek, quicklook, sdoml, web
-from solarsynth.observations.archive import write_archive
+from solarsynth.observations import goes, hek, quicklook, sdoml
+from solarsynth.observations.downloads import read_arrays
+from solarsynth.observations.periods import months, period_of_years
+from solarsynth.observations.writing import refuse_existing, tolerances, write_archive
+from solarsynth.progress import bar
+from solarsynth.times import HOUR, MINUTE, SECOND
 
-#: Which satellites' files are fetched, the most believed first.
+#: Satellites whose files are fetched, in order of preference.
 SATELLITES = (15, 13, 14, 16)
 
-Report = Callable[[str, int, int], None]
+#: ``choose(events, xrs_parts, frame_time)`` returns the indices of the frames to read.
+Choose = Callable[[pd.DataFrame, Iterator[pd.DataFrame], np.ndarray], np.ndarray]
 
 
 def parse_years(text: str) -> list[int]:
@@ -31,7 +36,7 @@ def parse_years(text: str) -> list[int]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{4})(?:\s*-\s*(\d{4}))?\s*", part)
         if not match:
-            raise SolarsynthError(f"years {text!r} are not written like 2011-2019, 2012 or 2011,2013")
+            raise SolarsynthError(f"years must be written like 2011-2019, 2012 or 2011,2013, got {text!r}")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise SolarsynthError(f"years {text!r}: {last} comes before {first}")
@@ -40,79 +45,36 @@ def parse_years(text: str) -> list[int]:
 
 
 def parse_period(text: str) -> tuple[int, int]:
-    """Read ``2012-01-01/2012-03-01`` as a period (ms, ms), the end excluded."""
+    """Read ``2012-01-01/2012-03-01`` as a period (ms, ms); its end is excluded."""
     parts = text.split("/")
     try:
         if len(parts) != 2:
             raise ValueError
         start, end = (int(np.datetime64(part.strip(), "ms").astype(np.int64)) for part in parts)
     except ValueError:
-        raise SolarsynthError(f"period {text!r} is not written like 2012-01-01/2012-03-01") from None
+        raise SolarsynthError(f"a period must be written like 2012-01-01/2012-03-01, got {text!r}") from None
     if end <= start:
         raise SolarsynthError(f"period {text!r} ends before it begins")
     return start, end
-
-
-def x_ray_months(
-    start: int,
-    end: int,
-    downloads: Path,
-    *,
-    satellites: Sequence[int] = SATELLITES,
-    resolution: str = "flx1s",
-    report: Report | None = None,
-) -> Iterator[pd.DataFrame]:
-    """Give the joined X-ray flux (science scale) month by month; joined months are kept.
-
-    Yields
-    ------
-    DataFrame
-        ``time`` (ms), ``flux`` (W/m²), ``quality``, ``satellite``; good samples only.
-    """
-    asked = goes.months(start, end)
-    for done, (year, month) in enumerate(asked, start=1):
-        kept = downloads / "goes" / f"joined-{resolution}-{year:04d}-{month:02d}.npz"
-        table = _read_table(kept)
-        if table is None:
-            paths = goes.fetch_month(year, month, downloads / "goes", satellites=satellites, resolution=resolution)
-            table = goes.join((goes.read_file(path)[0] for path in paths), satellites)
-            packed = io.BytesIO()
-            np.savez_compressed(packed, **{name: table[name].to_numpy() for name in goes.COLUMNS})
-            web.save(kept, packed.getvalue())
-        if report:
-            report("X-ray flux, months", done, len(asked))
-        if len(table):
-            yield table[(table["time"] >= start) & (table["time"] < end)]
-
-
-def _read_table(path: Path) -> pd.DataFrame | None:
-    if not path.is_file():
-        return None
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return pd.DataFrame({name: file[name] for name in goes.COLUMNS})
-    except (OSError, ValueError, KeyError):
-        return None  # damaged: join anew
 
 
 def build_sdoml(
     target: Path,
     years: Sequence[int],
     downloads: Path,
-    choose: Callable[[pd.DataFrame, Iterator[pd.DataFrame], np.ndarray], np.ndarray],
+    choose: Choose,
     *,
     image_size: int = 64,
     downsampling: str = "block-mean",
-    frame_tolerance_minutes: float = 7.0,
-    flux_tolerance_seconds: float = 6.0,
+    frame_tolerance: int = 7 * MINUTE,
+    flux_tolerance: int = 6 * SECOND,
     resolution: str = "flx1s",
     satellites: Sequence[int] = SATELLITES,
     dask: str = "",
     remote: sdoml.Remote | None = None,
     hek_url: str = "",
-    report: Report | None = None,
 ) -> dict[str, int]:
-    """Build the paper's archive: those frames of SDOMLv2 that are chosen, with flux and events.
+    """Build the paper's archive: the chosen frames of SDOMLv2, with flux and events.
 
     Parameters
     ----------
@@ -125,94 +87,93 @@ def build_sdoml(
         ``choose(events, xrs_parts, frame_time)`` returns the indices of the frames to read.
     image_size : int
     downsampling : {"block-mean", "bilinear-no-antialias"}
-    frame_tolerance_minutes, flux_tolerance_seconds : float
-        Recorded in the archive for the labelling (the paper: 7 and 6).
+    frame_tolerance, flux_tolerance : int
+        Milliseconds, recorded in the archive for the labelling (the paper: 7 minutes and 6 seconds).
     resolution : {"flx1s", "avg1m"}
     satellites : sequence of int
     dask : str
-        Address of a dask scheduler for the reads.
+        Address of a dask scheduler that reads the frames; "" reads them in threads of this process.
     remote : sdoml.Remote, optional
         The store; ``SOLARSYNTH_SDOML_URL`` and ``SOLARSYNTH_S3_ENDPOINT`` replace the public one.
     hek_url : str
         HEK's endpoint; ``SOLARSYNTH_HEK_URL`` replaces the public one.
-    report : callable, optional
-        Called with (what, done, in all).
 
     Returns
     -------
     dict of str to int
         Counts of what was read and left out.
     """
-    if Path(target).exists():
-        raise SolarsynthError(f"{target} exists; choose another name or remove it")
+    refuse_existing(target)
     remote = remote or sdoml.Remote(
-        url=os.environ.get("SOLARSYNTH_SDOML_URL") or sdoml.URL,
-        endpoint_url=os.environ.get("SOLARSYNTH_S3_ENDPOINT", ""),
+        url=_address("", "SOLARSYNTH_SDOML_URL", sdoml.URL), endpoint_url=_address("", "SOLARSYNTH_S3_ENDPOINT", "")
     )
-    hek_url = hek_url or os.environ.get("SOLARSYNTH_HEK_URL") or hek.URL
-    say = report or (lambda *_: None)
-    index = {}
-    for done, year in enumerate(years, start=1):
-        index[year] = sdoml.read_index(remote, year, downloads / "sdoml")
-        say("index, years", done, len(years))
-    rows = {year: sdoml.usable(index[year]) for year in years}
-    time = np.concatenate([index[year].time[rows[year]] for year in years])
-    where = np.concatenate([np.stack([np.full(len(r), year), r], 1) for year, r in rows.items()])
-    order = np.argsort(time, kind="stable")
-    time, where = time[order], where[order]
-    start, end = (int(np.datetime64(str(y), "ms").astype(np.int64)) for y in (min(years), max(years) + 1))
-    events = hek.fetch(start, end, downloads / "hek", url=hek_url, report=lambda d, n: say("events, months", d, n))
+    index = _read_indices(remote, years, downloads / "sdoml")
+    time, place = _usable(index)
+    period = period_of_years(min(years), max(years))
+    events = _events(period, downloads, hek_url)
 
     def flux() -> Iterator[pd.DataFrame]:
-        return x_ray_months(start, end, downloads, satellites=satellites, resolution=resolution, report=report)
+        return x_ray_months(*period, downloads, satellites=satellites, resolution=resolution)
 
-    wanted = where[np.unique(choose(events, flux(), time))]
-    images, stamps, missing, dark = [], [], 0, 0
-    for year in years:
-        got = sdoml.read_frames(
-            remote,
-            year,
-            wanted[wanted[:, 0] == year, 1],
-            index[year],
-            downloads / "sdoml",
-            size=image_size,
-            downsampling=downsampling,
-            dask=dask,
-            report=lambda d, n, year=year: say(f"frames of {year}, chunks", d, n),
-        )
-        images.append(got.image)
-        stamps.append(index[year].time[got.row])
-        missing, dark = missing + got.missing, dark + got.dark
-    image, stamp = np.concatenate(images), np.concatenate(stamps)
-    if not len(image):
-        raise SolarsynthError(f"{remote.url}: no frame of {min(years)} to {max(years)} follows an event")
-    order = np.argsort(stamp, kind="stable")
-    write_archive(
-        Path(target),
-        image=image[order],
-        time=stamp[order],
-        unit="DN/s",
-        xrs=flux(),
-        events=events,
-        xrs_scale="science",
-        attributes={
-            "source": "sdoml",
-            "years": list(years),
-            "downsampling": downsampling,
-            "frame_tolerance_minutes": frame_tolerance_minutes,
-            "flux_tolerance_seconds": flux_tolerance_seconds,
-        },
-    )
-    stored = sum(len(i.time) for i in index.values())
+    wanted = place[np.unique(choose(events, flux(), time))]
+    image, stamp, lost = _read_years(remote, index, wanted, downloads / "sdoml", image_size, downsampling, dask)
+    attributes = {"source": "sdoml", "years": list(years), "downsampling": downsampling}
+    attributes |= tolerances(frame_tolerance, flux_tolerance)
+    _write(target, image, stamp, "DN/s", flux(), events, attributes)
+    stored = sum(len(year.time) for year in index.values())
     return {
         "frames in the store": stored,
         "frames without a time or repeated": stored - len(time),
         "events": len(events),
         "frames wanted": len(wanted),
-        "frames in a missing chunk": missing,
-        "frames dark or with NaN": dark,
+        **lost,
         "frames kept": len(image),
     }
+
+
+def _read_indices(remote: sdoml.Remote, years: Sequence[int], folder: Path) -> dict[int, sdoml.YearIndex]:
+    with bar("index", len(years), "years") as progress:
+        index = {}
+        for year in years:
+            index[year] = sdoml.read_index(remote, year, folder)
+            progress.update(1)
+    return index
+
+
+def _usable(index: dict[int, sdoml.YearIndex]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the times (n,) of all usable frames, increasing, and their year and row (n, 2)."""
+    rows = {year: sdoml.usable(its_index) for year, its_index in index.items()}
+    time = np.concatenate([index[year].time[r] for year, r in rows.items()])
+    place = np.concatenate([np.stack([np.full(len(r), year), r], 1) for year, r in rows.items()])
+    order = np.argsort(time, kind="stable")
+    return time[order], place[order]
+
+
+def _read_years(
+    remote: sdoml.Remote,
+    index: dict[int, sdoml.YearIndex],
+    wanted: np.ndarray,
+    folder: Path,
+    size: int,
+    downsampling: str,
+    dask: str,
+) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
+    """Return the wanted frames in order of time, their times, and counts of those that are lost."""
+    images, stamps, missing, dark = [], [], 0, 0
+    for year in index:
+        rows = wanted[wanted[:, 0] == year, 1]
+        frames = sdoml.read_frames(
+            remote, year, rows, index[year], folder, size=size, downsampling=downsampling, dask=dask
+        )
+        images.append(frames.image)
+        stamps.append(index[year].time[frames.row])
+        missing, dark = missing + frames.missing, dark + frames.dark
+    image, stamp = np.concatenate(images), np.concatenate(stamps)
+    if not len(image):
+        raise SolarsynthError(f"{remote.url}: no frame of {min(index)} to {max(index)} follows an event")
+    order = np.argsort(stamp, kind="stable")
+    lost = {"frames in a missing chunk": missing, "frames dark or with NaN": dark}
+    return image[order], stamp[order], lost
 
 
 def build_quicklook(
@@ -221,12 +182,11 @@ def build_quicklook(
     downloads: Path,
     *,
     image_size: int = 64,
-    cadence: float = 60.0,
+    cadence: int = HOUR,
     satellites: Sequence[int] = SATELLITES,
     url: str = "",
     hek_url: str = "",
     polite: float = 0.1,
-    report: Report | None = None,
 ) -> dict[str, int]:
     """Build an archive of SDO browse images with one-minute GOES flux and HEK events.
 
@@ -235,56 +195,113 @@ def build_quicklook(
     target : Path
         Folder to make.
     period : (int, int)
-        Milliseconds since 1970, the end excluded.
+        Milliseconds since 1970; the end is excluded.
     downloads : Path
         Keeps what is downloaded, with the manifest of addresses and SHA-256.
     image_size : int
-    cadence : float
-        Minutes between two frames; also the tolerance of the labelling.
+    cadence : int
+        Milliseconds between two frames; also recorded as the labelling's tolerance.
     satellites : sequence of int
     url : str
-        Where the browse images are; ``SOLARSYNTH_QUICKLOOK_URL`` replaces the public one.
+        Address of the browse images; ``SOLARSYNTH_QUICKLOOK_URL`` replaces the public one.
     hek_url : str
+        HEK's endpoint; ``SOLARSYNTH_HEK_URL`` replaces the public one.
     polite : float
         Seconds between two requests for an image.
-    report : callable, optional
-        Called with (what, done, in all).
 
     Returns
     -------
     dict of str to int
+        Counts of what was read and left out.
     """
-    if Path(target).exists():
-        raise SolarsynthError(f"{target} exists; choose another name or remove it")
-    url = url or os.environ.get("SOLARSYNTH_QUICKLOOK_URL") or quicklook.URL
-    hek_url = hek_url or os.environ.get("SOLARSYNTH_HEK_URL") or hek.URL
-    say = report or (lambda *_: None)
-    start, end = period
-    image, time, counts = quicklook.fetch(
-        start,
-        end,
-        downloads / "quicklook",
-        cadence=cadence,
-        size=image_size,
-        url=url,
-        polite=polite,
-        report=lambda d, n: say("frames, days", d, n),
-    )
+    refuse_existing(target)
+    url = _address(url, "SOLARSYNTH_QUICKLOOK_URL", quicklook.URL)
+    folder = downloads / "quicklook"
+    image, time, counts = quicklook.fetch(*period, folder, cadence=cadence, size=image_size, url=url, polite=polite)
     if not len(image):
         raise SolarsynthError(f"{url}: no frame of that period")
-    events = hek.fetch(start, end, downloads / "hek", url=hek_url, report=lambda d, n: say("events, months", d, n))
+    events = _events(period, downloads, hek_url)
+    flux = x_ray_months(*period, downloads, satellites=satellites, resolution="avg1m")
+    _write(target, image, time, "display", flux, events, {"source": "quicklook"} | tolerances(cadence, MINUTE))
+    return counts | {"events": len(events)}
+
+
+def x_ray_months(
+    start: int,
+    end: int,
+    downloads: Path,
+    *,
+    satellites: Sequence[int] = SATELLITES,
+    resolution: str = "flx1s",
+) -> Iterator[pd.DataFrame]:
+    """Give the joined X-ray flux (science scale) month by month; joined months are kept.
+
+    Parameters
+    ----------
+    start, end : int
+        Milliseconds since 1970; the end is excluded.
+    downloads : Path
+    satellites : sequence of int
+        In order of preference.
+    resolution : {"flx1s", "avg1m"}
+
+    Yields
+    ------
+    DataFrame
+        ``time`` (ms), ``flux`` (W/m²), ``quality``, ``satellite``; good samples only.
+    """
+    wanted = months(start, end)
+    with bar("X-ray flux", len(wanted), "months") as progress:
+        for year, month in wanted:
+            table = _joined_month(year, month, downloads / "goes", satellites, resolution)
+            progress.update(1)
+            if len(table):
+                yield table[(table["time"] >= start) & (table["time"] < end)]
+
+
+def _joined_month(year: int, month: int, folder: Path, satellites: Sequence[int], resolution: str) -> pd.DataFrame:
+    kept = folder / f"joined-{resolution}-{year:04d}-{month:02d}.npz"
+
+    def read(path: Path) -> pd.DataFrame:
+        arrays = read_arrays(path)
+        return pd.DataFrame({name: arrays[name] for name in goes.COLUMNS})
+
+    def make() -> pd.DataFrame:
+        paths = goes.fetch_month(year, month, folder, satellites=satellites, resolution=resolution)
+        table = goes.join((goes.read_file(path)[0] for path in paths), satellites)
+        if len(table):  # a month without files is requested again: they may appear later
+            files.write_npz(kept, **{name: table[name].to_numpy() for name in goes.COLUMNS})
+        return table
+
+    return files.cached(kept, read, make)
+
+
+def _events(period: tuple[int, int], downloads: Path, url: str) -> pd.DataFrame:
+    return hek.fetch(*period, downloads / "hek", url=_address(url, "SOLARSYNTH_HEK_URL", hek.URL))
+
+
+def _write(
+    target: Path,
+    image: np.ndarray,
+    time: np.ndarray,
+    unit: str,
+    flux: Iterator[pd.DataFrame],
+    events: pd.DataFrame,
+    attributes: dict,
+) -> None:
+    """Write the archive of a build; the flux comes from science files."""
     write_archive(
         Path(target),
         image=image,
         time=time,
-        unit="display",
-        xrs=x_ray_months(start, end, downloads, satellites=satellites, resolution="avg1m", report=report),
+        unit=unit,
+        xrs=flux,
         events=events,
         xrs_scale="science",
-        attributes={
-            "source": "quicklook",
-            "frame_tolerance_minutes": cadence,
-            "flux_tolerance_seconds": 60.0,
-        },
+        attributes=attributes,
     )
-    return counts | {"events": len(events)}
+
+
+def _address(given: str, variable: str, public: str) -> str:
+    """Return the address that the caller gives, or the environment, or the public one."""
+    return given or os.environ.get(variable) or public

@@ -1,7 +1,7 @@
 """Flare events from the Heliophysics Events Knowledgebase (Hurlburt et al. 2012), month by month.
 
-sunpy's client sends no ``result_limit``, has no time limit and no retry, and parses every row slowly, so the
-rows are asked for directly, with the same query; they are kept as JSON on disk.
+sunpy's client sends no ``result_limit``, has no time limit, does not retry, and parses every row slowly. This module
+sends the same query itself and keeps the rows as JSON.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from solarsynth import files
 from solarsynth.errors import SolarsynthError
 from solarsynth.observations import web
-from solarsynth.observations.goes import months
-from solarsynth.observations.times import NO_TIME, parse_times
+from solarsynth.observations.periods import months
+from solarsynth.progress import bar
+from solarsynth.times import parse_times
 
 URL = "https://www.lmsal.com/hek/her?"
 RETURNED = (
@@ -32,7 +34,7 @@ RETURNED = (
     "ar_noaanum",
     "kb_archivid",
 )
-PAGE_LIMIT = 200  # a server that never ends its pages is broken
+PAGE_LIMIT = 200  # a server with more pages for one month is broken
 
 
 def fetch_month(
@@ -42,7 +44,7 @@ def fetch_month(
     *,
     url: str = URL,
     result_limit: int = 500,
-    **retry,
+    **retries,
 ) -> list[dict]:
     """Return a month's flare events, from the cache if it holds them.
 
@@ -53,10 +55,10 @@ def fetch_month(
     folder : Path
         Cache of JSON files, one per month.
     url : str
-        Endpoint, up to and with the ``?``.
+        Endpoint, including its ``?``.
     result_limit : int
         Rows per page.
-    **retry
+    **retries
         ``tries``, ``timeout`` and ``pause`` of `solarsynth.observations.web.get`.
 
     Returns
@@ -67,24 +69,33 @@ def fetch_month(
     Raises
     ------
     SolarsynthError
-        If the server does not give rows, or pages without end. Nothing is cached then.
+        If the server's answer holds no rows, or its pages do not end. Then nothing is cached.
     """
     kept = Path(folder) / f"hek-{year:04d}-{month:02d}.json"
-    if kept.is_file():
-        try:
-            rows = json.loads(kept.read_text(encoding="utf-8"))
-            if isinstance(rows, list):
-                return rows
-        except ValueError:
-            pass  # half a cache file is none
-    first = np.datetime64(f"{year:04d}-{month:02d}")
+
+    def make() -> list[dict]:
+        first = np.datetime64(f"{year:04d}-{month:02d}")
+        rows = _inside(_pages(first, url, result_limit, retries), first)
+        files.write_text(kept, json.dumps(rows, ensure_ascii=False))
+        return rows
+
+    return files.cached(kept, _read_rows, make)
+
+
+def _read_rows(path: Path) -> list[dict] | None:
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return rows if isinstance(rows, list) else None
+
+
+def _pages(month: np.datetime64, url: str, result_limit: int, retries: dict) -> list[dict]:
+    """Return the rows of all pages of a month."""
     query = {
         "cosec": "2",
         "cmd": "search",
         "type": "column",
         "event_type": "fl",
-        "event_starttime": str(first.astype("datetime64[s]")),
-        "event_endtime": str((first + 1).astype("datetime64[s]")),
+        "event_starttime": str(month.astype("datetime64[s]")),
+        "event_endtime": str((month + 1).astype("datetime64[s]")),
         "event_coordsys": "helioprojective",
         "x1": "-5000",
         "x2": "5000",
@@ -95,33 +106,34 @@ def fetch_month(
     }
     rows: list[dict] = []
     for page in range(1, PAGE_LIMIT + 1):
-        body = web.get(url + urllib.parse.urlencode(query | {"page": page}), check=_what_is_wrong, **retry)
+        body = web.get(url + urllib.parse.urlencode(query | {"page": page}), check=_fault, **retries)
         answer = _decode(body)
         rows += answer["result"]
         if not answer.get("overmax"):
-            break
+            return rows
         if not answer["result"]:
-            raise SolarsynthError(f"{url} {year}-{month:02d}: page {page} is empty but the server says there is more")
-    else:
-        raise SolarsynthError(f"{url} {year}-{month:02d}: more than {PAGE_LIMIT} pages; the server never ends")
-    # An event may begin in one month and be returned by the next; a page may repeat rows of the one before.
+            raise SolarsynthError(f"{url} {month}: page {page} is empty but the server says there is more")
+    raise SolarsynthError(f"{url} {month}: more than {PAGE_LIMIT} pages; the server never ends")
+
+
+def _inside(rows: list[dict], month: np.datetime64) -> list[dict]:
+    """Return the rows that start in the month, each once: pages repeat rows and hold some of other months."""
     start = parse_times([row.get("event_starttime") for row in rows])
-    low, high = (int(m.astype("datetime64[ms]").astype(np.int64)) for m in (first, first + 1))
+    low, high = (int(m.astype("datetime64[ms]").astype(np.int64)) for m in (month, month + 1))
     unique = {}
     for row, began in zip(rows, start, strict=True):
         if low <= began < high:
             unique.setdefault(row.get("kb_archivid") or json.dumps(row, sort_keys=True), row)
-    rows = list(unique.values())
-    web.save(kept, json.dumps(rows, ensure_ascii=False).encode())
-    return rows
+    return list(unique.values())
 
 
 def _decode(body: bytes) -> dict:
-    # HEK's free texts hold bytes that are no UTF-8; none of them is in a column that is used.
+    # HEK's free texts hold bytes that are not UTF-8; they are in columns that this package does not use.
     return json.loads(body.decode("utf-8", errors="replace"))
 
 
-def _what_is_wrong(body: bytes) -> str | None:
+def _fault(body: bytes) -> str | None:
+    """Return what is wrong with an answer, or None."""
     if not body.strip():
         return "the answer is empty"
     if web.looks_like_html(body):
@@ -135,19 +147,17 @@ def _what_is_wrong(body: bytes) -> str | None:
     return None
 
 
-def fetch(start: int, end: int, folder: Path, *, methods: Sequence[str] = (), report=None, **options) -> pd.DataFrame:
+def fetch(start: int, end: int, folder: Path, *, methods: Sequence[str] = (), **options) -> pd.DataFrame:
     """Return the events of a period.
 
     Parameters
     ----------
     start, end : int
-        Milliseconds since 1970, the end excluded.
+        Milliseconds since 1970; the end is excluded.
     folder : Path
         Cache.
     methods : sequence of str
         Detection methods (``frm_name``) to keep; all by default. HEK's own filter does not work.
-    report : callable, optional
-        Called with (months done, months in all).
     **options
         As for `fetch_month`.
 
@@ -156,11 +166,11 @@ def fetch(start: int, end: int, folder: Path, *, methods: Sequence[str] = (), re
     DataFrame
         ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``.
     """
-    rows, asked = [], months(start, end)
-    for done, (year, month) in enumerate(asked, start=1):
-        rows += fetch_month(year, month, folder, **options)
-        if report:
-            report(done, len(asked))
+    rows, wanted = [], months(start, end)
+    with bar("events", len(wanted), "months") as progress:
+        for year, month in wanted:
+            rows += fetch_month(year, month, folder, **options)
+            progress.update(1)
     table = events(rows)
     began = table["start"].to_numpy()
     keep = (began >= start) & (began < end)
@@ -170,21 +180,26 @@ def fetch(start: int, end: int, folder: Path, *, methods: Sequence[str] = (), re
 
 
 def events(rows: Sequence[dict]) -> pd.DataFrame:
-    """Turn HEK rows into events; a missing peak time is `NO_TIME`, a missing class ""."""
+    """Turn HEK rows into events; an unknown time is `NO_TIME`, an unknown text "".
 
-    def column(name):
-        return [row.get(name) for row in rows]
+    Returns
+    -------
+    DataFrame
+        ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``.
+    """
+
+    def times(name: str) -> np.ndarray:
+        return parse_times([row.get(name) for row in rows]) if rows else np.empty(0, np.int64)
+
+    def texts(name: str) -> list[str]:
+        return [str(row.get(name) or "").strip() for row in rows]
 
     return pd.DataFrame(
         {
-            "peak": _times(column("event_peaktime")),
-            "start": _times(column("event_starttime")),
-            "end": _times(column("event_endtime")),
-            "goes_class": [str(value or "").strip() for value in column("fl_goescls")],
-            "method": [str(value or "").strip() for value in column("frm_name")],
+            "peak": times("event_peaktime"),
+            "start": times("event_starttime"),
+            "end": times("event_endtime"),
+            "goes_class": texts("fl_goescls"),
+            "method": texts("frm_name"),
         }
     )
-
-
-def _times(values: list) -> np.ndarray:
-    return parse_times(values) if values else np.empty(0, np.int64) + NO_TIME

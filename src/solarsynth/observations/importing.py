@@ -1,4 +1,4 @@
-"""Make an archive from the arrays and tables a user has: ``solarsynth archive import``."""
+"""Make an archive from a user's arrays and tables: ``solarsynth archive import``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.observations.archive import UNITS, write_archive
-from solarsynth.observations.times import NO_TIME, parse_times
+from solarsynth.observations.writing import refuse_existing, write_archive
+from solarsynth.pixels import UNITS
+from solarsynth.times import NO_TIME, SECOND, parse_times
 
-# What the columns of a table are called in the lists people have; the first name that occurs is taken.
+# The names that the columns have in common lists; the first one that a table has is taken.
 _FLUX_COLUMNS = {
     "time": ("time", "date", "timestamp"),
     "flux": ("flux", "xrs_long", "xrsb", "xrsb_flux"),
@@ -52,15 +53,15 @@ def import_archive(
     flux : Path
         CSV (``.csv`` or ``.csv.gz``) with a time and the 1–8 Å flux in W/m².
     events : list of Path
-        CSV lists of flares, GOES's or HEK's columns.
+        CSV lists of flares with GOES's or HEK's columns.
     unit : {"DN/s", "display"}
         Unit of `image`.
     origin : {"upper", "lower"}
-        Whether row 0 of `image` is the northern or the southern one; the archive's is the southern.
+        Where the north of `image` is: with ``upper`` row 0 is the northernmost, with ``lower`` the southernmost.
     tolerance_minutes : float
-        How long after its peak a flare may be seen in a frame (the paper: 7; hourly frames: 60).
+        Minutes that a frame may follow the peak of its flare (the paper: 7; hourly frames: 60).
     flux_tolerance_seconds : float, optional
-        How long after the peak the flux may be read (the paper: 6); by default the flux's own cadence.
+        Seconds that a flux sample may follow the peak (the paper: 6); by default the cadence of the flux.
 
     Returns
     -------
@@ -70,10 +71,11 @@ def import_archive(
     Raises
     ------
     SolarsynthError
-        Naming the file and what is wrong with it. Nothing is left behind.
+        Naming the file and its fault. Then no archive is written.
     """
     if unit not in UNITS:
-        raise SolarsynthError(f"unit {unit!r} is not one of {', '.join(UNITS)}")
+        raise SolarsynthError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
+    refuse_existing(target)  # before the work
     image, time = _read_frames(frames)
     if origin == "upper":
         image = image[:, ::-1]
@@ -81,7 +83,7 @@ def import_archive(
     order = keep[np.argsort(time[keep], kind="stable")]
     table = _read_flux(flux)
     if flux_tolerance_seconds is None:
-        flux_tolerance_seconds = max(6.0, float(np.median(np.diff(table["time"]))) / 1000)
+        flux_tolerance_seconds = max(6.0, float(np.median(np.diff(table["time"]))) / SECOND)
     listed = pd.concat([_read_events(path) for path in events], ignore_index=True)
     write_archive(
         Path(target),
@@ -101,7 +103,7 @@ def import_archive(
 
 
 def _usable(image: np.ndarray, time: np.ndarray, path: Path) -> tuple[np.ndarray, dict[str, int]]:
-    """Drop frames without a time, with NaN, and repeats of a time; say how many of each."""
+    """Return the frames that have a time of their own and no NaN, and counts of the others."""
     known = time != NO_TIME
     finite = np.ones(len(image), bool)
     if image.dtype.kind == "f":
@@ -110,7 +112,7 @@ def _usable(image: np.ndarray, time: np.ndarray, path: Path) -> tuple[np.ndarray
     _, first = np.unique(time[good], return_index=True)
     keep = good[np.sort(first)]
     if not len(keep):
-        raise SolarsynthError(f"{path}: no usable frame in it (all lack a time or hold NaN)")
+        raise SolarsynthError(f"{path}: no usable frame in it (every frame lacks a time or holds NaN)")
     return keep, {
         "frames without a time": int((~known).sum()),
         "frames with NaN": int((~finite).sum()),
@@ -131,7 +133,7 @@ def _read_frames(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise SolarsynthError(f"{path}: not a readable .npz, perhaps truncated ({error}); fetch it again") from None
     if image.ndim != 3 or len(image) != len(stamps):
         raise SolarsynthError(
-            f"{path}: 'image' must be (n, H, W) with one 't_obs' each; it is {image.shape} with {len(stamps)} times"
+            f"{path}: 'image' must be (n, H, W) with one 't_obs' per frame, got {image.shape} with {len(stamps)} times"
         )
     return image, parse_times(stamps.astype(str))
 
@@ -159,8 +161,8 @@ def _read_flux(path: Path) -> pd.DataFrame:
     table["flux"] = pd.to_numeric(table["flux"], errors="coerce")
     table = table[table["time"] != NO_TIME].sort_values("time", kind="stable").drop_duplicates("time")
     if len(table) < 2:
-        raise SolarsynthError(f"{path}: fewer than two samples with a time")
-    if "gap_filled" in table:  # an interpolated sample is no measurement
+        raise SolarsynthError(f"{path}: at least two samples must have a time, got {len(table)}")
+    if "gap_filled" in table:  # an interpolated sample is no measurement, so its quality is not 0
         table["quality"] = table.pop("gap_filled")
     return table.reset_index(drop=True)
 
@@ -168,7 +170,7 @@ def _read_flux(path: Path) -> pd.DataFrame:
 def _read_events(path: Path) -> pd.DataFrame:
     table = _read_table(path, _EVENT_COLUMNS, ("start", "goes_class"))
     for name in ("peak", "start", "end"):
-        # A list without a peak time (HEK's web export) still counts; its events cannot be labelled.
+        # A list without peak times, such as HEK's web export, is read all the same; its events cannot be labelled.
         table[name] = parse_times(table[name]) if name in table else np.full(len(table), NO_TIME)
     table["goes_class"] = table["goes_class"].fillna("").astype(str).str.strip()
     table["method"] = table["method"] if "method" in table else path.stem

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.observations.archive import CHANNEL, Archive, read_chunk
-from solarsynth.observations.times import NO_TIME
+from solarsynth.observations.archive import CHANNEL, Archive
+from solarsynth.observations.chunks import read_chunk
+from solarsynth.times import NO_TIME
 
 
 @dataclass(frozen=True)
@@ -18,15 +20,15 @@ class Inspection:
     Attributes
     ----------
     counts : dict of str to int
-        Frames, samples and events, and the faults that reading works round.
+        Frames, samples and events, and the faults that readers of the archive leave out.
     cadence : float
-        Median minutes between two frames; NaN with fewer than two.
+        Median of the milliseconds between two frames; NaN if there are fewer than two frames.
     gaps : list of (int, int)
-        The longest gaps between frames (ms, ms), longest first, of those over ten times the cadence.
+        The longest gaps between frames (ms, ms), longest first, of those longer than ten times the cadence.
     classes : dict of str to int
-        Listed events per GOES class; "" those without.
+        Listed events per GOES class; "" counts those without a class.
     damages : list of str
-        What makes the archive unfit: parts that are missing or cannot be decoded.
+        What makes the archive unfit for use: parts that are missing or cannot be decoded.
     """
 
     counts: dict[str, int]
@@ -37,13 +39,13 @@ class Inspection:
 
 
 def inspect(archive: Archive, longest: int = 5) -> Inspection:
-    """Read an archive through and say what it holds.
+    """Read a whole archive and report what it holds.
 
     Parameters
     ----------
     archive : Archive
     longest : int
-        How many gaps to name.
+        Number of gaps to report.
 
     Returns
     -------
@@ -55,6 +57,33 @@ def inspect(archive: Archive, longest: int = 5) -> Inspection:
         If the archive lacks what the layout requires (times, flux, events).
     """
     damages: list[str] = []
+    nan, dark = _faulty_frames(archive, damages)
+    index = archive.frames()
+    samples = _flux_samples(archive, damages)
+    events = _events(archive, damages)
+    cadence, gaps = _gaps(index.time, longest)
+    return Inspection(
+        counts={
+            "frames stored": index.stored,
+            "frames usable": len(index),
+            "frames without a time": index.without_time,
+            "frames that repeat a time": index.duplicates,
+            "frames with NaN": nan,
+            "frames all dark": dark,
+            "steps back in time between neighbours": index.unsorted,
+            "good X-ray samples": samples,
+            "events": len(events),
+            "events without a peak time": int((events["peak"] == NO_TIME).sum()),
+        },
+        cadence=cadence,
+        gaps=gaps,
+        classes=events["goes_class"].str[:1].value_counts().to_dict(),
+        damages=damages,
+    )
+
+
+def _faulty_frames(archive: Archive, damages: list[str]) -> tuple[int, int]:
+    """Return how many frames hold NaN and how many only zeros; add damaged chunks to `damages`."""
     dark = nan = 0
     for year in archive.years:
         array = archive.array(year)
@@ -73,50 +102,38 @@ def inspect(archive: Archive, longest: int = 5) -> Inspection:
             dark += int((~bad & (np.where(np.isfinite(frames), frames, 0).max(axis=(1, 2)) == 0)).sum())
         if missing:
             damages.append(f"{missing} of {array.nchunks} chunks of {year}/{CHANNEL} are missing")
-    index = archive.frames()
-    samples, flux_damage = _flux_rows(archive)
-    damages += flux_damage
+    return nan, dark
+
+
+def _flux_samples(archive: Archive, damages: list[str]) -> int:
+    """Return the number of good X-ray samples; add undecodable flux to `damages`."""
+    samples = 0
     try:
-        events = archive.events()
+        for part in archive.xrs_parts():
+            samples += len(part)
+    except SolarsynthError:
+        raise
+    except Exception as error:
+        damages.append(f"xrs cannot be decoded ({type(error).__name__})")
+    return samples
+
+
+def _events(archive: Archive, damages: list[str]) -> pd.DataFrame:
+    """Return the events; if they cannot be decoded, add that to `damages` and return none."""
+    try:
+        return archive.events()
     except SolarsynthError:
         raise
     except Exception as error:
         damages.append(f"events cannot be decoded ({type(error).__name__})")
-        events = None
-    step = np.diff(index.time)
-    cadence = float(np.median(step)) if len(step) else float("nan")
-    order = np.argsort(step)[::-1]
-    gaps = [
-        (int(index.time[i]), int(index.time[i + 1])) for i in order[:longest] if len(step) and step[i] > 10 * cadence
-    ]
-    classes = {} if events is None else events["goes_class"].str[:1].value_counts().to_dict()
-    return Inspection(
-        counts={
-            "frames stored": index.stored,
-            "frames usable": len(index),
-            "frames without a time": index.without_time,
-            "frames that repeat a time": index.duplicates,
-            "frames with NaN": nan,
-            "frames all dark": dark,
-            "steps back in time between neighbours": index.unsorted,
-            "good X-ray samples": samples,
-            "events": 0 if events is None else len(events),
-            "events without a peak time": 0 if events is None else int((events["peak"] == NO_TIME).sum()),
-        },
-        cadence=cadence / 60_000,
-        gaps=gaps,
-        classes=classes,
-        damages=damages,
-    )
+        return pd.DataFrame({"peak": np.empty(0, np.int64), "goes_class": np.empty(0, str)})
 
 
-def _flux_rows(archive: Archive) -> tuple[int, list[str]]:
-    rows = 0
-    try:
-        for part in archive.xrs_parts():
-            rows += len(part)
-    except SolarsynthError:
-        raise
-    except Exception as error:
-        return rows, [f"xrs cannot be decoded ({type(error).__name__})"]
-    return rows, []
+def _gaps(time: np.ndarray, longest: int) -> tuple[float, list[tuple[int, int]]]:
+    """Return the median step and the longest gaps of increasing times."""
+    step = np.diff(time)
+    if not len(step):
+        return float("nan"), []
+    cadence = float(np.median(step))
+    order = np.argsort(step)[::-1][:longest]
+    return cadence, [(int(time[i]), int(time[i + 1])) for i in order if step[i] > 10 * cadence]

@@ -1,22 +1,87 @@
-"""Fetching over HTTP: one polite door with time limits, retries and back-off, for every source."""
+"""Requests over a network: time limits, retries and back-off, written once for every source.
+
+Waits and time limits are in seconds here, since they go to the libraries that wait.
+"""
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import TypeVar
 
 from solarsynth.errors import SolarsynthError
 
+Value = TypeVar("Value")
+
 USER_AGENT = "solarsynth (https://doi.org/10.1051/0004-6361/202347860 companion)"
 
-# What may be different a moment later; a 404 or a 403 will not be.
+#: Longest wait, in seconds, that a server may ask for.
+LONGEST_WAIT = 60.0
+
+# Answers that may be another one a moment later; a 404 or a 403 will not change.
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 
 
 class NotThere(SolarsynthError):
-    """The server says that there is no such thing (404)."""
+    """The server answered that there is no such thing (404)."""
+
+
+class TryAgain(Exception):
+    """An attempt failed in a way in which the next one may not.
+
+    Parameters
+    ----------
+    reason : str
+    wait : float, optional
+        Seconds to wait, as the server requests; they replace the back-off.
+    """
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+def retry(attempt: Callable[[], Value], name: str, *, tries: int, pause: float) -> Value:
+    """Call `attempt` until it no longer raises `TryAgain`.
+
+    Parameters
+    ----------
+    attempt : callable
+        Raises `TryAgain` if it is worth another attempt; every other error ends the attempts.
+    name : str
+        What is attempted; the error message begins with it.
+    tries : int
+        Number of attempts.
+    pause : float
+        Seconds before the second attempt; doubled before each further one.
+
+    Returns
+    -------
+    object
+        What `attempt` returns.
+
+    Raises
+    ------
+    SolarsynthError
+        If every attempt failed, with the last reason.
+    """
+    import tenacity
+
+    back_off = tenacity.wait_exponential(multiplier=pause)
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        requested = state.outcome.exception().wait
+        return back_off(state) if requested is None else min(LONGEST_WAIT, requested)
+
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(TryAgain),
+        stop=tenacity.stop_after_attempt(tries),
+        wait=wait,
+        reraise=True,
+    )
+    try:
+        return attempts(attempt)
+    except TryAgain as error:
+        raise SolarsynthError(f"{name}: {error}, tried {tries} times; run the same again to go on") from None
 
 
 def get(
@@ -33,13 +98,13 @@ def get(
     ----------
     url : str
     check : callable, optional
-        Says in a few words what is wrong with a body, or None; a wrong body is fetched again like a failed one.
+        Returns what is wrong with a body in a few words, or None. A wrong body is fetched again like a failed one.
     tries : int
-        Attempts in all.
+        Number of attempts.
     timeout : float
-        Seconds without a byte before an attempt is given up.
+        Seconds without a byte after which an attempt has failed.
     pause : float
-        Seconds before the second attempt; doubled before each further one, or what the server asks for.
+        Seconds before the second attempt; doubled before each further one. A server's ``Retry-After`` replaces it.
 
     Returns
     -------
@@ -50,48 +115,37 @@ def get(
     NotThere
         For a 404.
     SolarsynthError
-        If every attempt failed, with the last reason.
+        If the server refuses, or every attempt failed, with the last reason.
     """
     import requests
 
-    reason = "no attempt"
-    for attempt in range(tries):
-        wait = pause * 2**attempt
+    def attempt() -> bytes:
         try:
             answer = requests.get(url, timeout=timeout, headers={"User-Agent": USER_AGENT})
-            if answer.status_code == 404:
-                raise NotThere(f"{url}: not there (404)")
-            if answer.status_code == 200:
-                reason = check(answer.content)
-                if reason is None:
-                    return answer.content
-            else:
-                reason = f"the server answers {answer.status_code} {answer.reason}"
-                if answer.status_code not in _TRANSIENT:
-                    break
-                if answer.headers.get("Retry-After", "").isdigit():
-                    wait = min(60.0, float(answer.headers["Retry-After"]))
         except requests.RequestException as error:
-            reason = _words(error)
-        if attempt + 1 < tries:
-            time.sleep(wait)
-    raise SolarsynthError(f"{url}: {reason}, tried {attempt + 1} times; run the same again to go on")
+            raise TryAgain(_reason(error)) from None
+        if answer.status_code == 404:
+            raise NotThere(f"{url}: not there (404)")
+        if answer.status_code == 200:
+            fault = check(answer.content)
+            if fault is not None:
+                raise TryAgain(fault)
+            return answer.content
+        reason = f"the server answers {answer.status_code} {answer.reason}"
+        if answer.status_code not in _TRANSIENT:
+            raise SolarsynthError(f"{url}: {reason}; it was not tried again, since this answer does not change")
+        requested = answer.headers.get("Retry-After", "")
+        raise TryAgain(reason, float(requested) if requested.isdigit() else None)
 
-
-def save(path: Path, body: bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(body)
-    os.replace(temporary, path)
+    return retry(attempt, url, tries=tries, pause=pause)
 
 
 def looks_like_html(body: bytes) -> bool:
-    """Return whether a body is a web page: what rate limits and error pages are."""
+    """Return whether a body is a web page; error pages and notices of a rate limit are."""
     return body[:512].lstrip().lower().startswith((b"<!doctype", b"<html", b"<head", b"<?xml"))
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     import requests
 
     if isinstance(error, requests.Timeout):

@@ -1,0 +1,237 @@
+"""The ledger ``results.json``: every item of the paper, what was found, and what it is worth."""
+
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from solarsynth.book import paper
+from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.files import write_json
+
+NAME = "results.json"
+
+#: What an item of the ledger can be; `status_of` decides.
+STATUSES = ("reproduced", "differs", "not-comparable", "missing")
+
+KEYS = (
+    "id",
+    "title",
+    "chapter",
+    "anchor",
+    "status",
+    "why",
+    "published",
+    "ours",
+    "error",
+    "floor",
+    "profile",
+    "source",
+)
+
+
+def empty() -> dict[str, dict[str, Any]]:
+    """Return a ledger in which every item of the paper is missing."""
+    return {
+        i.id: dict.fromkeys(KEYS)
+        | {
+            "id": i.id,
+            "title": i.title,
+            "chapter": i.chapter,
+            "anchor": i.id.replace(".", "-"),
+            "status": "missing",
+            "why": "no page computes it yet",
+        }
+        for i in paper.ITEMS
+    }
+
+
+def read(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read a folder's ledger; items it does not hold are missing."""
+    path = folder / NAME
+    if not path.is_file():
+        return empty()
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        return empty() | {entry["id"]: entry for entry in held["items"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise SolarsynthError(f"{path}: damaged ledger ({error}); remove it and run the notebooks again") from None
+
+
+def status_of(ours: Mapping[str, Any] | None, exact: Mapping[str, Any] | None = None) -> str:
+    """Return the status that follows from an item's values.
+
+    Parameters
+    ----------
+    ours : mapping or None
+        This run's values.
+    exact : mapping, optional
+        Published counts or sizes that a run can reproduce exactly.
+
+    Returns
+    -------
+    str
+        ``missing`` without a value. With exact published values ``reproduced`` if ours are equal to them, else
+        ``differs``. ``not-comparable`` for every other value: it was measured on another source, or the paper has no
+        number. The reader judges how far the two agree.
+    """
+    if not ours:
+        return "missing"
+    if exact is None:
+        return "not-comparable"
+    return "reproduced" if all(ours.get(name) == value for name, value in exact.items()) else "differs"
+
+
+def record(
+    folder: Path,
+    name: str,
+    *,
+    status: str,
+    why: str,
+    published: Any = None,
+    ours: Any = None,
+    error: Any = None,
+    floor: Any = None,
+    profile: str,
+    source: str,
+) -> None:
+    """Write one item.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    name : str
+        Id of the item.
+    status : {"reproduced", "differs", "not-comparable", "missing"}
+    why : str
+        One sentence that a reader understands.
+    published, ours, error, floor
+        JSON values. JSON has no NaN; it becomes null.
+    profile, source : str
+    """
+    if status not in STATUSES:
+        raise SolarsynthError(f"no status {status!r}{did_you_mean(status, STATUSES)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(str(folder / f".{NAME}.lock")):
+        entries = read(folder)
+        if name not in entries:
+            raise SolarsynthError(f"no item {name!r} in the ledger{did_you_mean(name, entries)}")
+        entries[name] |= {
+            "status": status,
+            "why": why,
+            "published": _known(published),
+            "ours": _known(ours),
+            "error": _known(error),
+            "floor": _known(floor),
+            "profile": profile,
+            "source": source,
+        }
+        write(folder, entries)
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _known(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def write(folder: Path, entries: dict[str, dict[str, Any]]) -> None:
+    """Write a ledger whole."""
+    write_json(folder / NAME, {"items": list(entries.values())})
+
+
+def value_text(value: Any) -> str:
+    """Write a value of the ledger for a table cell."""
+    if value is None:
+        return "–"
+    if isinstance(value, dict):
+        return "; ".join(f"{key} {value_text(v)}" for key, v in value.items())
+    if isinstance(value, bool) or isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return ", ".join(value_text(v) for v in value)
+
+
+LONGEST = 200  # characters of a value in a table cell
+
+
+def _cell(value: Any) -> str:
+    """Write a value short enough for a cell; the whole of it stands on its page and in the ledger."""
+    return textwrap.shorten(value_text(value), LONGEST, placeholder=" …")
+
+
+_MARKS = {
+    "reproduced": "✓ reproduced",
+    "differs": "≠ differs",
+    "not-comparable": "≈ not comparable",
+    "missing": "· missing",
+}
+
+
+def summary(entries: dict[str, dict[str, Any]]) -> str:
+    """Return the front page's part: the counts, and the items that have a value beside the paper's."""
+    lines = ["<!-- Written by solarsynth from results.json; do not edit. -->", "", _count_line(entries), ""]
+    lines += ["| Paper | | Paper's value | This run's | Status |", "| --- | --- | --- | --- | --- |"]
+    for entry in entries.values():
+        if entry["published"] is not None and entry["ours"] is not None:
+            link = f"[{entry['title']}](chapters/{entry['chapter']}.ipynb)"
+            lines.append(
+                f"| {paper.item(entry['id']).place} | {link} | {_cell(entry['published'])} "
+                f"| {_cell(entry['ours'])} | {_MARKS[entry['status']]} |"
+            )
+    return "\n".join([*lines, ""])
+
+
+def _count_line(entries: dict[str, dict[str, Any]]) -> str:
+    counts = {status: sum(e["status"] == status for e in entries.values()) for status in STATUSES}
+    return ", ".join(f"**{counts[s]}** {s.replace('-', ' ')}" for s in STATUSES) + f" of {len(entries)} items."
+
+
+def status_page(entries: dict[str, dict[str, Any]]) -> str:
+    """Return the map from every item of the paper to its page, as MyST Markdown.
+
+    Parameters
+    ----------
+    entries : dict
+        The ledger.
+    """
+    lines = [
+        "<!-- Written by solarsynth from results.json; do not edit. -->",
+        "",
+        _count_line(entries),
+        "",
+        ":::{list-table}",
+        ":header-rows: 1",
+        ":class: status-table",
+        "",
+        "* - Paper",
+        "  - Page",
+        "  - Status",
+        "  - Paper's value",
+        "  - This run's",
+        "  - Why",
+    ]
+    for entry in entries.values():
+        place = paper.item(entry["id"]).place
+        link = f"[{entry['title']}](chapters/{entry['chapter']}.ipynb)"
+        lines += [
+            f"* - {place}",
+            f"  - {link}",
+            f"  - {_MARKS[entry['status']]}",
+            f"  - {_cell(entry['published'])}",
+            f"  - {_cell(entry['ours'])}",
+            f"  - {entry['why']}",
+        ]
+    return "\n".join([*lines, ":::", ""])

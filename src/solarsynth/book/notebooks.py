@@ -1,0 +1,90 @@
+"""The notebooks: ``.py`` is the source, ``.ipynb`` its paired copy without outputs."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from solarsynth import paths
+from solarsynth.errors import SolarsynthError
+from solarsynth.files import write_text
+
+#: Pages in reading order.
+PAGES = (
+    "02_dataset",
+    "02_simulated_sun",
+    "03_background",
+    "04_methodology",
+    "04_sampling",
+    "05_metrics",
+    "06_results",
+    "07_image_analysis",
+    "08_1_classification",
+    "08_2_forecasting",
+    "c_resolution",
+    "d_class_scores",
+    "09_conclusions",
+)
+
+
+def parameters(notebook: Path) -> list[str]:
+    """Return the names of a notebook's parameters, as papermill finds them.
+
+    Parameters
+    ----------
+    notebook : Path
+        An ``.ipynb`` file.
+
+    Raises
+    ------
+    SolarsynthError
+        If the notebook cannot be read or has no parameters.
+    """
+    import nbformat
+    import papermill
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    try:
+        found = list(papermill.inspect_notebook(notebook))
+    except (OSError, ValueError, nbformat.ValidationError):
+        raise SolarsynthError(f"{notebook}: no readable notebook; run 'make notebooks'") from None
+    if not found:
+        raise SolarsynthError(f"{notebook}: no cell tagged 'parameters'")
+    return found
+
+
+def paired(source: Path) -> str:
+    """Return the text of the ``.ipynb`` that belongs to a ``.py`` notebook.
+
+    Parameters
+    ----------
+    source : Path
+        In the percent format.
+
+    Returns
+    -------
+    str
+        JSON. It is the same for the same source: cell ids are numbers, not random.
+    """
+    import jupytext
+    import nbformat
+
+    notebook = jupytext.read(source)
+    notebook.metadata.pop("jupytext", None)
+    notebook.metadata["language_info"] = {"name": "python"}
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"{source.stem.replace('_', '-')}-{number:02d}"
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook) + "\n"
+
+
+def pair_all() -> list[Path]:
+    """Write every ``.ipynb`` anew from its source; return those that changed."""
+    changed = []
+    for source in sorted(paths.notebooks().glob("*.py")):
+        target, text = source.with_suffix(".ipynb"), paired(source)
+        if not target.is_file() or target.read_text(encoding="utf-8") != text:
+            write_text(target, text)
+            changed.append(target)
+    return changed

@@ -1,0 +1,157 @@
+"""What every notebook begins with: its parameters checked, its lab opened, one line that says what ran."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from solarsynth import paths, stages
+from solarsynth.devices import describe_device
+from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.stages import Lab
+from solarsynth.store import commit
+from solarsynth.times import MINUTE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+THUMBNAIL_WIDTH = 480  # pixels
+
+#: Parameters that every page has and that are not settings of the profile.
+COMMON = ("profile", "source", "data", "seed")
+
+
+@dataclass
+class Page:
+    """A notebook at work.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``06_results``.
+    lab : Lab
+        Its settings, source, seed and store.
+    folder : Path
+        The run's folder, with its ledger.
+    """
+
+    name: str
+    lab: Lab
+    folder: Path
+
+    def figure(self, figure: Figure, thumbnail: str = "", lab: Lab | None = None) -> Figure:
+        """Write the source note under a figure, and save the figure as a small picture if a name is given.
+
+        Parameters
+        ----------
+        figure : Figure
+        thumbnail : str
+            Name of the PNG for the front page.
+        lab : Lab, optional
+            Whose images the figure shows; the page's own by default.
+        """
+        note = source_note(lab or self.lab).replace("\n", " ")
+        figure.supxlabel(note, fontsize=7, color="0.45", x=0.99, ha="right")
+        if thumbnail:
+            path = self.folder / "_static" / "figures" / f"{thumbnail}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(path, dpi=THUMBNAIL_WIDTH / figure.get_figwidth())
+        return figure
+
+    @property
+    def on_archive(self) -> str:
+        """A clause for the ledger: whether the archive is the paper's."""
+        the_papers = (self.lab.source, self.lab.data) == ("sdoml", "2011-2019")
+        return "on the paper's archive" if the_papers else "on another archive than the paper's"
+
+    @property
+    def source_note(self) -> str:
+        """A sentence for captions: which Sun this is."""
+        return source_note(self.lab)
+
+
+def source_note(lab: Lab) -> str:
+    """Return a sentence for captions: which Sun a lab's images show."""
+    if lab.source == "simulated":
+        return "Simulated Sun, not observations."
+    data = stages.labelled_set(lab)
+    if data.about["source"] == "simulated":
+        return "Simulated Sun, not observations."
+    unit = "browse-image display intensity" if data.unit == "display" else "DN/s"
+    late = data.about["frame_tolerance"] / MINUTE
+    note = f"Real SDO/AIA 171 Å frames ({unit})"
+    return f"{note},\nup to {late:g} min after the peak (the paper: 7)." if late > 7 else f"{note}."
+
+
+def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Page:
+    """Open the page's lab from its parameters.
+
+    Parameters
+    ----------
+    name : str
+        The notebook's name.
+    namespace : dict
+        Its ``globals()``. The page's parameters are the names that its parameters cell annotates
+        (``guidance: float = None``). Of them ``profile``, ``source``, ``data`` and ``seed`` choose the lab. The others
+        are settings that replace the profile's; None leaves a setting as it is.
+    own : tuple of str
+        Parameters that are the page's own and not settings of the profile.
+
+    Returns
+    -------
+    Page
+
+    Raises
+    ------
+    SolarsynthError
+        If papermill passed a parameter that the notebook does not have.
+    """
+    _one_line_errors()
+    # Importing papermill to inspect the notebook costs 0.7 s a page; Python itself keeps the annotated names.
+    known = list(namespace.get("__annotations__", {}))
+    for injected in _injected(namespace):
+        if injected not in known:
+            raise SolarsynthError(f"{name} has no parameter {injected!r}{did_you_mean(injected, known)}")
+    values = {key: namespace[key] for key in known}
+    changes = {key: values[key] for key in known if key not in (*COMMON, *own)}
+    lab = Lab(
+        profile=values["profile"],
+        source=values["source"],
+        data=str(values["data"] or ""),
+        seed=values["seed"],
+        overrides=changes,
+    )
+    s = lab.settings
+    print(
+        f"profile {lab.profile} · source {lab.source} · split {s.split} · {s.parameterisation} · "
+        f"device {describe_device()} · seed {lab.seed} · commit {commit()}"
+    )
+    changed = [f"{key} = {value}" for key, value in changes.items() if value is not None]
+    if changed:
+        print(f"changed: {', '.join(changed)}")
+    return Page(name, lab, paths.run_folder(lab.source, lab.profile))
+
+
+def _injected(namespace: dict[str, Any]) -> list[str]:
+    """Return the names that papermill assigns: in a cell of its own that begins with '# Parameters'."""
+    cells = [source for source in namespace.get("In", ()) if source.startswith("# Parameters")]
+    return [node.targets[0].id for source in cells for node in ast.parse(source).body]
+
+
+def _one_line_errors() -> None:
+    """Show a user's mistake as one line, not as a traceback through the library."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return
+    shell = get_ipython()
+    if shell is not None:
+        shell.set_custom_exc((SolarsynthError,), _show)
+
+
+def _show(shell, kind, error, trace, tb_offset=None):
+    lines = [f"{kind.__name__}: {error}"]
+    shell._showtraceback(kind, error, lines)
+    return lines

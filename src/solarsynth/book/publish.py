@@ -1,0 +1,188 @@
+"""What becomes of a run that has been executed: its generated pages, its HTML, and its publication.
+
+The published run, ``book/chapters`` and ``book/results.json``, is replaced only by `publish`, all at once.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from solarsynth import paths, stages
+from solarsynth.book import ledger
+from solarsynth.book.notebooks import PAGES
+from solarsynth.devices import describe_device
+from solarsynth.errors import SolarsynthError
+from solarsynth.figures.stages import stage_graph
+from solarsynth.files import write_json, write_text
+from solarsynth.store import environment
+
+if TYPE_CHECKING:
+    from solarsynth.stages import Lab
+
+#: What a run writes and a publication carries over.
+PRODUCTS = ("chapters", "_static/figures", "_generated")
+PROVENANCE = "run.json"
+STAGES_PICTURE = "_static/figures/stages.png"
+
+
+def complete(folder: Path) -> bool:
+    """Return whether a run's folder holds every chapter: only then can the book be built."""
+    return all((folder / "chapters" / f"{name}.ipynb").is_file() for name in PAGES)
+
+
+def copy_pages(folder: Path) -> None:
+    """Copy the book's own pages into a run's folder, without what the published run wrote.
+
+    Chapters that lie in the folder already stay.
+    """
+    book = paths.book()
+    for path in sorted(book.rglob("*")):
+        relative = path.relative_to(book)
+        if path.is_dir() or relative.parts[0] in ("_build", "chapters", "_generated") or path.name == ledger.NAME:
+            continue
+        if relative.parts[:2] == ("_static", "figures") or relative.name == PROVENANCE:
+            continue
+        target = folder / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    for name in ("chapters", "_static/figures"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+
+
+def write_provenance(folder: Path, lab: Lab, values: dict[str, Any], seconds: float) -> None:
+    """Write what a run was made with.
+
+    Parameters
+    ----------
+    folder : Path
+    lab : Lab
+    values : dict
+        ``profile``, ``source``, ``data`` and ``seed``, as the notebooks got them.
+    seconds : float
+        Duration of the run.
+    """
+    labelled = stages.labelled_set(lab)
+    about = {
+        "profile": Path(values["profile"]).stem,
+        "source": values["source"],
+        "archive": Path(values["data"]).name if values["data"] else "simulated",
+        "seed": values["seed"],
+        "settings": lab.settings.as_dict(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": seconds,
+        "device": describe_device(),
+        **environment(),
+        "images": labelled.counts(),
+        "training images": labelled.counts(test=False),
+        "unit": labelled.unit,
+    }
+    write_json(folder / PROVENANCE, about)
+
+
+def write_generated(folder: Path) -> None:
+    """Write the generated parts of the pages: the summary, the status table and the provenance table."""
+    generated, entries = folder / "_generated", ledger.read(folder)
+    write_text(generated / "summary.md", ledger.summary(entries))
+    write_text(generated / "status.md", ledger.status_page(entries))
+    write_text(generated / "provenance.md", provenance_page(folder))
+    write_text(generated / "stages.md", stages_page())
+    picture = folder / STAGES_PICTURE
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    stage_graph(stages.STAGES).savefig(picture, dpi=160)
+
+
+def stages_page() -> str:
+    """Return the graph of the stages as a picture and a table, as MyST Markdown."""
+    lines = [
+        "<!-- Written by solarsynth from its table of stages; do not edit. -->",
+        "",
+        f"```{{image}} {STAGES_PICTURE}",
+        ":alt: Boxes for the stages, from the archive to the trials, with an arrow from each to those that need it",
+        "```",
+        "",
+        "| stage | what it makes | from |",
+        "| --- | --- | --- |",
+    ]
+    rows = (f"| `{s.name}` | {s.title} | {', '.join(f'`{name}`' for name in s.above) or '–'} |" for s in stages.STAGES)
+    return "\n".join([*lines, *rows, ""])
+
+
+def provenance_page(folder: Path) -> str:
+    """Return what a run was made with, as MyST Markdown.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``run.json``.
+    """
+    run = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    s = run["settings"]
+    rows = {
+        "Source": f"{run['source']} ({run['archive']}), unit {run['unit']}",
+        "Profile": f"{run['profile']}, seed {run['seed']}",
+        "Labelled images": ", ".join(f"{name} {count:,}" for name, count in run["images"].items()),
+        "of them for training": ", ".join(f"{name} {count:,}" for name, count in run["training images"].items()),
+        "Network": f"{s['parameterisation']}, base width {s['base_width']}, patch {s['patch']}, "
+        f"{s['train_images']:,} training images",
+        "Sampler": f"{s['sampler']}, {s['sampling_steps']} steps, w = {s['guidance']:g}",
+        "Split": f"{s['split']}, {s['test_fraction']:.0%} held out",
+        "Device": f"{run['device']}, {run['platform']}",
+        "Duration": f"{run['seconds'] / 60:.1f} min, finished {run['finished']}; "
+        "what the store already held is not in it (chapter 4 has the training's own)",
+        "Commit": f"`{run['commit']}`",
+        "Versions": ", ".join(f"{name} {v}" for name, v in run["versions"].items()) + f", Python {run['python']}",
+    }
+    lines = ["<!-- Written by solarsynth from run.json; do not edit. -->", "", "| | |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| {key} | {value} |" for key, value in rows.items()), ""])
+
+
+def build_book(folder: Path) -> Path:
+    """Build the HTML of a run; every warning is an error.
+
+    Returns
+    -------
+    Path
+        The front page.
+
+    Raises
+    ------
+    SolarsynthError
+        With the first warning, and where the others are.
+    """
+    print("building the book", file=sys.stderr, flush=True)
+    program = Path(sys.executable).with_name("jupyter-book")  # this environment's, activated or not
+    command = [str(program), "build", "--all", "-W", "-n", "--keep-going", "-q", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    output = done.stdout + done.stderr
+    write_text(folder / "build.log", output)
+    if done.returncode:
+        faults = [line for line in output.splitlines() if "WARNING" in line or "ERROR" in line]
+        first = faults[0] if faults else "no message"
+        raise SolarsynthError(f"the book did not build: {first} (all of it in {folder / 'build.log'})")
+    return folder / "_build" / "html" / "index.html"
+
+
+def publish(folder: Path) -> None:
+    """Replace the published run by the run in `folder`, all at once."""
+    book = paths.book()
+    staged = book.with_name(".book-staged")
+    shutil.rmtree(staged, ignore_errors=True)
+    for name in PRODUCTS:
+        shutil.copytree(folder / name, staged / name)
+    for name in (ledger.NAME, PROVENANCE):
+        shutil.copyfile(folder / name, staged / name)
+    for name in (*PRODUCTS, ledger.NAME, PROVENANCE):
+        target = book / name
+        old = target.with_name(f".{target.name}.old")
+        if target.exists():
+            target.rename(old)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (staged / name).rename(target)
+        shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
+    shutil.rmtree(staged)

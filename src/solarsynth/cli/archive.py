@@ -1,0 +1,106 @@
+"""Commands that make and inspect archives of observations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from solarsynth.flares import CLASSES
+
+
+@click.group("archive")
+def archive_group() -> None:
+    """Make and inspect archives of observations."""
+
+
+@archive_group.command("import")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--frames", required=True, type=click.Path(path_type=Path), help=".npz with image (n, H, W) and t_obs.")
+@click.option("--flux", required=True, type=click.Path(path_type=Path), help="CSV of the 1–8 Å flux in W/m².")
+@click.option(
+    "--events",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="CSV list of flares; repeatable.",
+)
+@click.option(
+    "--unit",
+    type=click.Choice(["display", "DN/s"]),
+    default="display",
+    show_default=True,
+    help="Of the frames.",
+)
+@click.option(
+    "--origin",
+    type=click.Choice(["upper", "lower"]),
+    default="upper",
+    show_default=True,
+    help="Whether row 0 of a frame is its northern (upper) or southern one.",
+)
+@click.option("--tolerance", default=7.0, show_default=True, help="Minutes a frame may follow its flare's peak.")
+@click.option(
+    "--flux-tolerance",
+    type=float,
+    help="Seconds a flux sample may follow the peak [default: the flux's cadence].",
+)
+def import_command(
+    target: Path,
+    frames: Path,
+    flux: Path,
+    events: tuple[Path, ...],
+    unit: str,
+    origin: str,
+    tolerance: float,
+    flux_tolerance: float | None,
+) -> None:
+    """Turn frames, flux and flare lists into an archive TARGET.
+
+    \b
+    Example:
+      solarsynth archive import suns-2012 --frames frames-64.npz --flux goes-xrs-5min.csv.gz \\
+          --events goes-flares.csv --tolerance 60
+    """
+    from solarsynth.observations.importing import import_archive
+
+    counts = import_archive(
+        target,
+        frames=frames,
+        flux=flux,
+        events=list(events),
+        unit=unit,
+        origin=origin,
+        tolerance_minutes=tolerance,
+        flux_tolerance_seconds=flux_tolerance,
+    )
+    for name, count in counts.items():
+        click.echo(f"{count:>10,}  {name}")
+    click.echo(f"wrote {target}")
+
+
+@archive_group.command("info")
+@click.argument("path", type=click.Path(path_type=Path))
+def info_command(path: Path) -> None:
+    """Print what the archive at PATH holds, its gaps and faults; exit with 1 if it is damaged."""
+    from solarsynth.dataset.labelling import period
+    from solarsynth.observations.archive import Archive
+    from solarsynth.observations.inspection import inspect
+    from solarsynth.times import DAY, MINUTE, format_times
+
+    archive = Archive(path)
+    found = inspect(archive)
+    click.echo(f"{path}: {archive.shape[0]} × {archive.shape[1]} px, {archive.unit}, flux {archive.xrs_scale}")
+    if found.counts["frames usable"]:
+        click.echo(f"{period(archive.frames().time)}, a frame every {found.cadence / MINUTE:.3g} min (median)")
+    for name, count in found.counts.items():
+        click.echo(f"{count:>12,}  {name}")
+    listed = ", ".join(f"{n} {found.classes.get(n, 0):,}" for n in CLASSES)
+    click.echo(f"events by class: {listed}, none {found.classes.get('', 0):,}")
+    for start, end in found.gaps:
+        first, last = format_times([start, end])
+        click.echo(f"gap of {(end - start) / DAY:.2f} days: {first[:16]} to {last[:16]}")
+    for damage in found.damages:
+        click.echo(f"damaged: {damage}", err=True)
+    if found.damages:
+        raise SystemExit(1)

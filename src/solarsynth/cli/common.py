@@ -1,0 +1,81 @@
+"""Options that several commands share, and the lab that they describe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from solarsynth.errors import SolarsynthError
+
+if TYPE_CHECKING:
+    from solarsynth.stages import Lab
+
+profile_option = click.option(
+    "--profile", default="laptop", show_default=True, help="smoke, laptop, gpu, paper, or a YAML file."
+)
+source_option = click.option(
+    "--source",
+    default="simulated",
+    show_default=True,
+    help="simulated, archive, quicklook, sdoml or labelled; all but the first need --data.",
+)
+data_option = click.option(
+    "--data",
+    default="",
+    help="An archive's folder; a period 2012-01-01/2012-03-01 (quicklook); years 2011-2019 (sdoml); a .npz (labelled).",
+)
+seed_option = click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of training and sampling."
+)
+settings_option = click.option(
+    "-s",
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Replace a setting of the profile; repeatable.",
+)
+
+
+def parse_settings(settings: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings given as KEY=VALUE; values are YAML."""
+    import yaml
+
+    values = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set takes KEY=VALUE, got {text!r}")
+        values[key.strip()] = yaml.safe_load(value)
+    return values
+
+
+def open_lab(
+    profile: str,
+    source: str,
+    data: str,
+    settings: tuple[str, ...],
+    seed: int = 0,
+    *,
+    dask: str = "",
+    compiled: bool = False,
+) -> Lab:
+    """Return the lab that a command's options describe."""
+    from solarsynth.stages import Lab
+
+    return Lab(profile, source, data, seed, parse_settings(settings), dask, compiled)
+
+
+def check_folder(path: Path | None) -> None:
+    """Fail before the work begins if the folder of a file to be written does not exist."""
+    if path and not path.resolve().parent.is_dir():
+        raise SolarsynthError(f"{path}: its folder does not exist")
+
+
+def check_npz(path: Path | None) -> None:
+    """Fail before the work begins if a file to be written is no .npz, or its folder does not exist."""
+    if path and path.suffix != ".npz":
+        raise click.UsageError(f"--out must end in .npz, got {path}")
+    check_folder(path)

@@ -1,0 +1,79 @@
+"""The command that measures samples of any model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from solarsynth.cli.common import check_folder, data_option, open_lab, profile_option, settings_option, source_option
+
+
+@click.command("evaluate")
+@click.argument("samples", type=click.Path(path_type=Path))
+@click.option(
+    "--reference",
+    "archive",
+    type=click.Path(path_type=Path),
+    help="Archive whose training images are the reference [default: the source's].",
+)
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write the table as CSV.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table as JSON.")
+@profile_option
+@source_option
+@data_option
+@settings_option
+@click.option("--clusters", default=5, show_default=True, type=click.IntRange(2), help="K of the cluster metrics.")
+@click.option("--cluster-seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of K-means.")
+@click.option(
+    "--space", default="cevae", show_default=True, help="Of clusters and coverage; or classifier, clip, inception."
+)
+def evaluate_command(
+    samples: Path,
+    archive: Path | None,
+    csv_path: Path | None,
+    json_path: Path | None,
+    profile: str,
+    source: str,
+    data: str,
+    settings: tuple[str, ...],
+    clusters: int,
+    cluster_seed: int,
+    space: str,
+) -> None:
+    """Measure SAMPLES, an .npz of image and label by any model, against real images: Table 1 and Appendix D.
+
+    \b
+    Examples:
+      solarsynth evaluate suns.npz --reference suns-2012 --json table.json
+      solarsynth evaluate suns.npz --profile smoke
+    """
+    from rich.console import Console
+
+    from solarsynth import stages
+    from solarsynth.dataset.images import ImageSet
+    from solarsynth.evaluation import Reference, as_table, class_values, evaluate, range_warning, read_samples
+    from solarsynth.tables import evaluation_table
+
+    if archive and source not in ("simulated", "archive"):
+        raise click.UsageError(f"--reference names an archive; it does not go with --source {source}")
+    for path in (csv_path, json_path):
+        check_folder(path)
+    source, data = ("archive", str(archive)) if archive else (source, data)
+    lab = open_lab(profile, source, data, settings)
+    reference = Reference(lab, clusters, cluster_seed, space)
+    image, label = read_samples(samples, lab.settings.image_size)
+    warning = range_warning(image, stages.labelled_set(lab).image)
+    if warning:
+        click.echo(f"solarsynth: {warning}", err=True)
+    drawn = ImageSet.of(image, label)
+    scored = None if label is None else drawn
+    values = evaluate(reference, [drawn], scored, description="evaluation")
+    if scored is not None:
+        values += class_values(reference, scored)
+    Console().print(evaluation_table(values, title=f"{samples.name}: {len(image):,} images"))
+    table = as_table(values)
+    if csv_path:
+        table.to_csv(csv_path, index=False)
+    if json_path:
+        json_path.write_text(table.to_json(orient="records", indent=1, force_ascii=False) + "\n", encoding="utf-8")

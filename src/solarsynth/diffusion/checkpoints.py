@@ -1,0 +1,134 @@
+"""Checkpoints of a training: everything that a killed training needs to go on exactly, without pickle."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+CHECKPOINT = "checkpoint.safetensors"
+LOG = "training.csv"
+
+
+@dataclass
+class Progress:
+    """How far a training has come.
+
+    Attributes
+    ----------
+    step : int
+        Optimiser steps done.
+    rows : list of list of float
+        Lines of the log: images seen, mean loss, mean score, mean norm of the gradient.
+    sums : list of float
+        Sums of loss, score and norm since the last line.
+    counted : int
+        Steps in these sums.
+    """
+
+    step: int = 0
+    rows: list = field(default_factory=list)
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    counted: int = 0
+
+
+def save_checkpoint(
+    folder: Path,
+    identity: dict[str, Any],
+    model: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    progress: Progress,
+) -> None:
+    """Write weights, their average and the optimiser's state to `folder`, whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+    identity : dict
+        What the training is; a checkpoint of another one is not resumed.
+    model, average : nn.Module
+    optimiser : Optimizer
+    progress : Progress
+    """
+    tensors = {f"weights.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    for i, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{i}.{name}": value for name, value in state.items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    metadata = {"identity": json.dumps(identity), "progress": json.dumps(vars(progress))}
+    temporary = folder / f".{CHECKPOINT}.tmp"
+    save_file(tensors, temporary, metadata=metadata)
+    os.replace(temporary, folder / CHECKPOINT)
+
+
+def load_checkpoint(
+    folder: Path,
+    identity: dict[str, Any],
+    model: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
+) -> Progress:
+    """Restore what `save_checkpoint` wrote, and say how far the training had come.
+
+    A missing checkpoint means a new training. So does a damaged one, or one of another training; that is said.
+
+    Parameters
+    ----------
+    folder : Path
+    identity, model, average, optimiser
+        As for `save_checkpoint`; the modules and the optimiser are restored in place.
+
+    Returns
+    -------
+    Progress
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return Progress()
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata()
+            if json.loads(metadata["identity"]) != json.loads(json.dumps(identity)):
+                print(f"{path}: a checkpoint of another training; starting from the beginning", file=sys.stderr)
+                return Progress()
+            progress = Progress(**json.loads(metadata["progress"]))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        print(f"{path}: damaged; starting from the beginning", file=sys.stderr)
+        return Progress()
+    model.load_state_dict(_part(tensors, "weights."))
+    average.load_state_dict(_part(tensors, "average."))
+    parameters = list(model.parameters())
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in _part(tensors, "optimiser.").items():
+        i, key = name.split(".", 1)
+        # Laid out in memory as its parameter is: the fused optimiser walks both side by side.
+        like = parameters[int(i)]
+        laid_out = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+        state.setdefault(int(i), {})[key] = laid_out
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    return progress
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def write_log(folder: Path, rows: list, score_name: str) -> None:
+    """Write the log ``training.csv``: images, loss, score and norm of the gradient."""
+    temporary = folder / f".{LOG}.tmp"
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("images", "loss", score_name, "gradient_norm"))
+        writer.writerows([int(row[0]), *(f"{value:.6g}" for value in row[1:])] for row in rows)
+    os.replace(temporary, folder / LOG)

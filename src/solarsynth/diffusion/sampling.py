@@ -1,0 +1,116 @@
+"""How images are sampled: one value that every function which draws images takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from solarsynth.diffusion.guidance import Guidance
+from solarsynth.diffusion.parameterisations import Denoiser
+from solarsynth.diffusion.samplers import SAMPLERS, NoiseStreams
+from solarsynth.errors import SolarsynthError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """A sampler and its settings.
+
+    Attributes
+    ----------
+    sampler : {"ancestral", "ddim", "dpm-solver++"}
+    steps : int
+        Network evaluations per image, twice as many with guidance. ``ancestral`` always takes all T - 1 steps.
+    eta : float
+        Of ``ddim``: 0 is deterministic, 1 as noisy as ``ancestral``.
+    guidance : float
+        w of Eq. 6.
+    interval : tuple of float
+        Noise levels σ between which guidance acts.
+    batch : int
+        Images drawn together; 0: as many as draw fastest, found by measuring. It changes results by rounding only.
+    """
+
+    sampler: str = "dpm-solver++"
+    steps: int = 20
+    eta: float = 0.0
+    guidance: float = 0.0
+    interval: tuple[float, float] = (0.0, math.inf)
+    batch: int = 0
+
+    def __post_init__(self) -> None:
+        if self.sampler not in SAMPLERS:
+            raise SolarsynthError(f"no sampler {self.sampler!r}{did_you_mean(self.sampler, SAMPLERS)}")
+        Guidance(self.guidance, *self.interval)  # an empty interval is an error here, not at the first image
+
+    @classmethod
+    def of(cls, settings: Any) -> Sampling:
+        """Return the sampling of a run's `solarsynth.settings.Settings`; there an upper end of 0 means none."""
+        s = settings
+        interval = (s.guidance_low, s.guidance_high or math.inf)
+        return cls(s.sampler, s.sampling_steps, s.eta, s.guidance, interval, s.sampling_batch)
+
+    def replace(self, **changes: Any) -> Sampling:
+        """Return a copy with other values; a change of None leaves the value as it is.
+
+        Raises
+        ------
+        SolarsynthError
+            For a name that is no field of a sampling.
+        """
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in changes:
+            if name not in known:
+                raise SolarsynthError(f"sampling has no {name!r}{did_you_mean(name, known)}")
+        return dataclasses.replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+    def steps_of(self, n_steps: int) -> int:
+        """Return the number of steps on a schedule of T = `n_steps`."""
+        return n_steps - 1 if self.sampler == "ancestral" else self.steps
+
+    @property
+    def guide(self) -> Guidance:
+        """The weight of guidance and where it acts."""
+        return Guidance(self.guidance, *self.interval)
+
+    def identity(self, n_steps: int) -> dict[str, Any]:
+        """Return what the images depend on, as JSON types: no batch, and eta only where it acts."""
+        identity = {"sampler": self.sampler, "steps": self.steps_of(n_steps), "guidance": self.guidance}
+        if self.interval != (0.0, math.inf):
+            low, high = self.interval
+            identity["interval"] = [low, high if math.isfinite(high) else 0.0]
+        return identity | ({"eta": self.eta} if self.sampler == "ddim" else {})
+
+    def run(
+        self,
+        denoiser: Denoiser,
+        x_T: Tensor,
+        condition: Tensor,
+        noise: NoiseStreams | None = None,
+        callback: Callable[[int, int, Tensor], None] | None = None,
+    ) -> Tensor:
+        """Draw x_0 from x_T.
+
+        Parameters
+        ----------
+        denoiser : Denoiser
+        x_T : Tensor of float32, shape (B, ...)
+            Standard normal noise.
+        condition : Tensor, shape (B, d)
+        noise : NoiseStreams, optional
+            Where the noise of the steps comes from, with ``ancestral`` and with eta above 0.
+        callback : callable, optional
+            Called after each step with (step number from 1, steps, x).
+
+        Returns
+        -------
+        Tensor of float32, shaped like `x_T`
+            Not clipped.
+        """
+        options = {"eta": self.eta} if self.sampler == "ddim" else {}
+        steps = self.steps_of(denoiser.schedule.n_steps)
+        return SAMPLERS[self.sampler](denoiser, x_T, condition, self.guide, steps, noise, callback, **options)

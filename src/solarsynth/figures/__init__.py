@@ -1,0 +1,71 @@
+"""The figures: ``figure_1()``, ``figure_5()`` and so on are the paper's, the others are ours.
+
+Each function takes arrays and returns a `matplotlib.figure.Figure`. Frames are shown with north up, in sunpy's 171 Å
+colours. The modules follow the chapters of the book: ``data``, ``networks``, ``training``, ``metrics``, ``samples`` and
+``downstream``; ``style`` and ``suns`` hold what they share.
+"""
+
+from solarsynth.figures.data import (
+    butterfly,
+    figure_1,
+    figure_9,
+    figure_a_1,
+    flare_sizes,
+    real_frames,
+    shared_physics,
+    suns_side_by_side,
+    x_ray_and_frames,
+)
+from solarsynth.figures.downstream import figure_6, figure_8, figure_10, reliability
+from solarsynth.figures.metrics import cluster_floor, confusion_matrices, embedding_distances, sampling_quality
+from solarsynth.figures.networks import figure_2, figure_b_1
+from solarsynth.figures.samples import (
+    figure_3,
+    figure_4,
+    figure_5,
+    figure_c_1,
+    reconstructions,
+    reverse_process,
+)
+from solarsynth.figures.stages import stage_graph
+from solarsynth.figures.style import COLOURS, SCENARIO_COLOURS, STYLE
+from solarsynth.figures.suns import not_computed, show_sun, solar_colours
+from solarsynth.figures.training import forward_process, schedule_curves, training_curves
+
+__all__ = [
+    "COLOURS",
+    "SCENARIO_COLOURS",
+    "STYLE",
+    "butterfly",
+    "cluster_floor",
+    "confusion_matrices",
+    "embedding_distances",
+    "figure_1",
+    "figure_2",
+    "figure_3",
+    "figure_4",
+    "figure_5",
+    "figure_6",
+    "figure_8",
+    "figure_9",
+    "figure_10",
+    "figure_a_1",
+    "figure_b_1",
+    "figure_c_1",
+    "flare_sizes",
+    "forward_process",
+    "not_computed",
+    "real_frames",
+    "reconstructions",
+    "reliability",
+    "reverse_process",
+    "sampling_quality",
+    "schedule_curves",
+    "shared_physics",
+    "show_sun",
+    "solar_colours",
+    "stage_graph",
+    "suns_side_by_side",
+    "training_curves",
+    "x_ray_and_frames",
+]

@@ -1,0 +1,137 @@
+"""GOES flare classes: their names, their bounds, and the way between a class and a flux.
+
+A class is the peak of the 1–8 Å X-ray flux on a logarithmic scale (Sect. 2.2 of the paper). A letter names the decade
+and a number the multiple of its lower end: M2.5 is 2.5e-5 W/m². Inside the package a class is an integer from 0 (A) to
+4 (X) and a flux is a float in W/m². Public functions also take astropy quantities.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from solarsynth.errors import SolarsynthError
+
+#: The classes in the order of their peak flux.
+CLASSES = ("A", "B", "C", "M", "X")
+
+#: Flux of A1, B1, C1, M1 and X1 in W/m².
+UNIT_FLUX = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
+
+#: Lower bounds of the classes B, C, M and X in W/m²; every smaller flux is of class A.
+CLASS_BOUNDS = UNIT_FLUX[1:]
+
+_CLASS_TEXT = re.compile(r"\s*([ABCMX])\s*(\d+(?:\.\d*)?)?\s*", re.IGNORECASE)
+
+
+def class_of_flux(flux: Any) -> np.ndarray:
+    """Return the class, 0 (A) to 4 (X), of 1–8 Å fluxes; a bound belongs to the class above it.
+
+    Parameters
+    ----------
+    flux : array_like or astropy.units.Quantity
+        Floats are in W/m².
+
+    Returns
+    -------
+    ndarray of int64
+    """
+    # In single precision 1e-6 can lie slightly below the bound that it names.
+    return np.searchsorted(CLASS_BOUNDS, watts(flux) * (1 + 1e-6), side="right")
+
+
+def flux_of_class(text: Iterable[str]) -> np.ndarray:
+    """Return the flux in W/m² that class names such as ``M2.5`` stand for, and NaN for every other text.
+
+    Parameters
+    ----------
+    text : iterable of str
+        A letter alone stands for the lower end of its class.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+    """
+    known: dict[str, float] = {}  # a list repeats its few hundred names many times
+    return np.array([known[t] if t in known else known.setdefault(t, _flux(t)) for t in text], np.float64)
+
+
+def _flux(text: str) -> float:
+    match = _CLASS_TEXT.fullmatch(text)
+    if not match:
+        return float("nan")
+    return UNIT_FLUX[CLASSES.index(match[1].upper())] * float(match[2] or 1)
+
+
+def class_text(flux: Any) -> str:
+    """Write a peak flux as a GOES class with one decimal, such as ``M2.5``.
+
+    Parameters
+    ----------
+    flux : float or astropy.units.Quantity
+        A float is in W/m².
+    """
+    flux = float(watts(flux))
+    index = int(np.searchsorted(CLASS_BOUNDS, flux, side="right"))
+    return f"{CLASSES[index]}{flux / UNIT_FLUX[index]:.1f}"
+
+
+def parse_request(request: Any) -> tuple[int, float | None]:
+    """Read what a user asks a model for.
+
+    Parameters
+    ----------
+    request : str or astropy.units.Quantity
+        A class (``M``), a class with a number (``M2.5``) or a flux with a unit.
+
+    Returns
+    -------
+    label : int
+        Class, 0 (A) to 4 (X).
+    flux : float or None
+        The flux in W/m²; None if the request is a class alone.
+
+    Raises
+    ------
+    SolarsynthError
+        If the text names no class, or the flux is not positive and finite.
+    """
+    if isinstance(request, str):
+        letter, number = request[:1], request[1:]
+        if letter not in CLASSES:
+            raise SolarsynthError(f"no class {request!r}; the GOES classes are {', '.join(CLASSES)}")
+        if not number:
+            return CLASSES.index(letter), None
+        try:
+            flux = float(number) * UNIT_FLUX[CLASSES.index(letter)]
+        except ValueError:
+            raise SolarsynthError(f"no class {request!r}; write a class (X) or a class and a number (X2.5)") from None
+    else:
+        flux = float(watts(request))
+    if not (np.isfinite(flux) and flux > 0):
+        raise SolarsynthError(f"a flux must be a positive number in W/m², got {flux:g}")
+    return int(class_of_flux(flux)), flux
+
+
+def watts(flux: Any) -> np.ndarray:
+    """Return fluxes as float64 in W/m².
+
+    Parameters
+    ----------
+    flux : array_like or astropy.units.Quantity
+        Numbers are taken as W/m².
+
+    Raises
+    ------
+    SolarsynthError
+        If a quantity is no flux.
+    """
+    if hasattr(flux, "to_value"):
+        try:
+            flux = flux.to_value("W / m2")
+        except Exception:
+            raise SolarsynthError(f"{flux} is no X-ray flux; its unit must convert to W/m²") from None
+    return np.asarray(flux, np.float64)

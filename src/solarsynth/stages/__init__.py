@@ -1,0 +1,34 @@
+"""The stages: what is made from what. A lab makes them; the store keeps them.
+
+    lab = Lab(profile="laptop")
+    stages.sample_set(lab, {"X": 16}, seed=0)
+
+Every function here takes a lab. What it needs is found in the store or made.
+"""
+
+from solarsynth.stages.archive import ARCHIVE, archive, archive_entry
+from solarsynth.stages.days import DAYS, RARE, classes_task, daily_table, days_task
+from solarsynth.stages.encoders import CEVAE, CLASSIFIER, PREDICTIONS, cevae, predictions
+from solarsynth.stages.features import FEATURES, FLOOR, MAP, SPACES, features, floor, space, training_features, tsne_map
+from solarsynth.stages.graph import SOURCES, Job, Lab, Need, Stage
+from solarsynth.stages.labelled import DATASET, held_out_images, labelled_set, training_images
+from solarsynth.stages.models import MODEL, PRIOR, generator, network_stage, training_conditions
+from solarsynth.stages.overview import STAGES, overview
+from solarsynth.stages.samples import (
+    SAMPLES,
+    describe_samples,
+    drawable_classes,
+    proportional_counts,
+    sample_set,
+    set_seeds,
+    uniform_counts,
+)
+from solarsynth.stages.trials import (
+    SCENARIOS,
+    TRIAL,
+    Trial,
+    added_images,
+    amounts,
+    probabilities,
+    synthetic_images,
+)

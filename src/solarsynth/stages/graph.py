@@ -1,0 +1,296 @@
+"""The graph of stages: a stage is data, and a lab makes what is asked of it.
+
+A `Stage` says what it makes, from which settings and from which other stages. A `Lab` binds settings, a source of
+observations, a seed and the store, and knows no stage. The key of a result follows from the row alone: the stage's
+name and version, the settings it reads, what was asked, and the keys of the stages it needs. So a key is known before
+anything is made, and a changed setting makes anew only what depends on it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.settings import Settings, load_settings
+from solarsynth.store import Entry, Store, stage_key
+
+Ask = Mapping[str, Any]
+
+# What `data` is for each source that needs it.
+_DATA = {
+    "archive": "the folder of an archive",
+    "quicklook": "a period such as 2012-01-01/2012-03-01",
+    "sdoml": "years such as 2011-2019",
+    "labelled": "the .npz of a labelled set that `solarsynth dataset --out` wrote",
+}
+SOURCES = ("simulated", *_DATA)
+
+
+class Need(NamedTuple):
+    """A stage above, and what is asked of it."""
+
+    stage: Stage
+    ask: Ask = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One kind of result.
+
+    Attributes
+    ----------
+    name : str
+        Folder of its results in the store.
+    title : str
+        What it makes, for people.
+    make : callable
+        ``make(job)`` fills ``job.folder``. The folder is kept if the call is killed and handed over again, so that
+        long work can go on from what lies there.
+    load : callable
+        ``load(lab, entry)`` returns the value.
+    reads : tuple of str, or callable
+        Settings in the key, and ``seed`` if it depends on the lab's; a callable maps what is asked to them. A job can
+        read no other setting.
+    above : tuple of str
+        Names of the stages that `needs` may return: the edges of the graph.
+    needs : callable
+        ``needs(lab, ask)`` returns, by name, the `Need`s of a request, or keys of data that no stage made.
+    ask : mapping
+        What can be asked, with defaults.
+    identity : callable
+        ``identity(lab, ask)`` returns what was asked as JSON types, for the key.
+    given : callable
+        ``given(lab)`` returns an entry that the user provides in the stage's place, or None.
+    version : int
+        Raised when the code of the stage changes its result.
+    on_device : bool
+        Whether it computes on the GPU, if there is one.
+    together : bool
+        Whether all processes that torchrun started make it together.
+    keep : bool
+        Whether the lab keeps the loaded value in memory.
+    """
+
+    name: str
+    title: str
+    make: Callable[[Job], None]
+    load: Callable[[Lab, Entry], Any]
+    reads: tuple[str, ...] | Callable[[Ask], tuple[str, ...]] = ()
+    above: tuple[str, ...] = ()
+    needs: Callable[[Lab, Ask], Mapping[str, Need | str]] = lambda lab, ask: {}
+    ask: Ask = field(default_factory=dict)
+    identity: Callable[[Lab, Ask], dict[str, Any]] = lambda lab, ask: dict(ask)
+    given: Callable[[Lab], Entry | None] = lambda lab: None
+    version: int = 1
+    on_device: bool = False
+    together: bool = False
+    keep: bool = False
+
+    def settings_of(self, ask: Ask) -> tuple[str, ...]:
+        """Return the settings that a request depends on."""
+        return self.reads(ask) if callable(self.reads) else self.reads
+
+
+class _Declared:
+    """The settings that a stage declared; reading another one is a fault of the stage."""
+
+    def __init__(self, lab: Lab, stage: Stage, ask: Ask) -> None:
+        self._lab, self._stage, self._names = lab, stage, stage.settings_of(ask)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._names:
+            raise RuntimeError(f"stage {self._stage.name!r} reads the setting {name!r} without declaring it")
+        return self._lab.seed if name == "seed" else getattr(self._lab.settings, name)
+
+
+@dataclass(frozen=True)
+class Job:
+    """The making of one result.
+
+    Attributes
+    ----------
+    lab : Lab
+    stage : Stage
+    ask : mapping
+        What was asked, defaults filled in.
+    folder : Path
+        Where it is made.
+    """
+
+    lab: Lab
+    stage: Stage
+    ask: Ask
+    folder: Path
+
+    @property
+    def settings(self) -> Any:
+        """The settings that the stage declared, and ``seed`` if it did."""
+        return _Declared(self.lab, self.stage, self.ask)
+
+    def need(self, name: str) -> Any:
+        """Return the loaded value of a stage above, by the name that `Stage.needs` gives it."""
+        stage, ask = self.stage.needs(self.lab, self.ask)[name]
+        return self.lab.load(stage, **ask)
+
+    def entry(self, name: str) -> Entry:
+        """Return the entry of a stage above."""
+        stage, ask = self.stage.needs(self.lab, self.ask)[name]
+        return self.lab.entry(stage, **ask)
+
+
+@dataclass
+class Lab:
+    """Settings, a source of observations, a seed and the store.
+
+    Parameters
+    ----------
+    profile : str or Settings
+        Name of a profile, path of a YAML file, or settings.
+    source : {"simulated", "archive", "quicklook", "sdoml", "labelled"}
+    data : str
+        With ``archive`` its folder, with ``sdoml`` years (``2011-2019``), with ``quicklook`` a period
+        (``2012-01-01/2012-03-01``), with ``labelled`` the file of a labelled set.
+    seed : int
+        Seed of training; the split has its own, fixed one.
+    overrides : dict, optional
+        Settings that replace the profile's; None leaves the profile's value.
+    dask : str
+        Address of a dask scheduler that reads the frames of ``sdoml``; threads of this process without it.
+    compiled : bool
+        Whether networks are trained with torch.compile, which changes results by rounding only.
+    """
+
+    profile: str | Settings = "smoke"
+    source: str = "simulated"
+    data: str = ""
+    seed: int = 0
+    overrides: dict[str, Any] | None = None
+    dask: str = ""
+    compiled: bool = False
+
+    def __post_init__(self) -> None:
+        if self.source not in SOURCES:
+            raise SolarsynthError(f"no source {self.source!r}{did_you_mean(self.source, SOURCES)}")
+        if self.source in _DATA and not self.data:
+            raise SolarsynthError(f"source {self.source!r} needs data: {_DATA[self.source]} (DATA=… or -p data …)")
+        if self.source == "simulated" and self.data:
+            raise SolarsynthError(f"source 'simulated' takes no data; for {self.data} choose source 'archive'")
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
+            raise SolarsynthError(f"seed must be a whole number from 0, got {self.seed!r}")
+        if isinstance(self.profile, Settings):
+            self.settings = self.profile.replace(**(self.overrides or {}))
+            self.profile = "custom"
+        else:
+            self.settings = load_settings(self.profile, **(self.overrides or {}))
+            self.profile = Path(self.profile).stem
+        self.store = Store()
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self._values: dict[tuple[str, str], Any] = {}
+
+    def variant(self, *, source: str = "", **changes: Any) -> Lab:
+        """Return a lab with other settings, and with another source that needs no data if one is named."""
+        data = "" if source and source != self.source else self.data
+        lab = Lab(self.settings, source or self.source, data, self.seed, changes, self.dask, self.compiled)
+        lab.profile = self.profile
+        return lab
+
+    def key(self, stage: Stage, **ask: Any) -> str:
+        """Return the key of a result; nothing is made."""
+        given = stage.given(self)
+        if given is not None:
+            return given.key
+        return stage_key(stage.name, stage.version, self._params(stage, ask), self._upstream(stage, ask))
+
+    def entry(self, stage: Stage, **ask: Any) -> Entry:
+        """Return a result's entry in the store, made with all that it needs if the store does not hold it."""
+        given = stage.given(self)
+        if given is not None:
+            return given
+        ask = {**stage.ask, **ask}
+        params, upstream = self._params(stage, ask), self._upstream(stage, ask)
+        found = (stage.name, stage_key(stage.name, stage.version, params, upstream))
+        if found not in self._entries:
+            several = stage.together and int(os.environ.get("WORLD_SIZE", "1")) > 1
+            make = _make_together if several else Store.make
+            self._entries[found] = make(
+                self.store,
+                stage.name,
+                lambda folder: stage.make(Job(self, stage, ask, folder)),
+                params=params,
+                upstream=upstream,
+                stage_version=stage.version,
+                device=_device_name if stage.on_device else lambda: "cpu",
+            )
+        return self._entries[found]
+
+    def load(self, stage: Stage, **ask: Any) -> Any:
+        """Return a result's value; see `entry`."""
+        entry = self.entry(stage, **ask)
+        if not stage.keep:
+            return stage.load(self, entry)
+        return self.remember((stage.name, entry.key), lambda: stage.load(self, entry))
+
+    def remember(self, name: tuple[str, str], compute: Callable[[], Any]) -> Any:
+        """Return a value that is computed once in the life of this lab."""
+        if name not in self._values:
+            self._values[name] = compute()
+        return self._values[name]
+
+    def _params(self, stage: Stage, ask: Ask) -> dict[str, Any]:
+        ask = {**stage.ask, **ask}
+        for name in ask:
+            if name not in stage.ask:
+                raise TypeError(f"stage {stage.name!r} cannot be asked for {name!r}")
+        declared = _Declared(self, stage, ask)
+        settings = {name: getattr(declared, name) for name in stage.settings_of(ask)}
+        return {"settings": settings, "ask": stage.identity(self, ask)}
+
+    def _upstream(self, stage: Stage, ask: Ask) -> dict[str, str]:
+        upstream = {}
+        for name, need in stage.needs(self, {**stage.ask, **ask}).items():
+            if isinstance(need, str):
+                upstream[name] = need
+                continue
+            if need.stage.name not in stage.above:
+                raise RuntimeError(f"stage {stage.name!r} needs {need.stage.name!r} without declaring it")
+            upstream[name] = self.key(need.stage, **need.ask)
+        return upstream
+
+
+def _device_name() -> str:
+    from solarsynth.devices import describe_device
+
+    return describe_device()
+
+
+def _make_together(store: Store, stage: str, make: Callable[[Path], None], **arguments: Any) -> Entry:
+    """Make an entry with all processes that torchrun started.
+
+    Process 0 holds the lock and says in which folder the work is done, or that there is none to do.
+    """
+    from solarsynth.diffusion import distributed
+
+    if distributed.world() == 1:
+        return store.make(stage, make, **arguments)
+    if distributed.rank():
+        folder = distributed.from_first()
+        if folder:
+            make(Path(folder))
+        distributed.barrier()  # until process 0 has finished the entry
+        return store.make(stage, make, **arguments)
+    announced = []
+
+    def together(folder: Path) -> None:
+        announced.append(distributed.from_first(str(folder)))
+        make(folder)
+
+    entry = store.make(stage, together, **arguments)
+    if not announced:
+        distributed.from_first("")
+    distributed.barrier()
+    return entry

@@ -1,0 +1,229 @@
+"""The denoisers of the paper and the prior (Sect. 4), each trained from the rows of `solarsynth.kinds`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from solarsynth.flares import CLASSES
+from solarsynth.stages.days import DAYS
+from solarsynth.stages.encoders import CEVAE, read_network_of
+from solarsynth.stages.features import space
+from solarsynth.stages.graph import Ask, Job, Lab, Need, Stage
+from solarsynth.stages.labelled import DATASET, labelled_set, training_images
+from solarsynth.stages.training import train_network
+
+if TYPE_CHECKING:
+    from solarsynth.diffusion.sampling import Sampling
+    from solarsynth.generator import Generator
+
+SCHEDULE = ("n_steps", "beta_start", "beta_end")
+U_NET = ("image_size", "base_width", "patch", "attention", "dropout", "parameterisation", "min_snr")
+OPTIMISER = (
+    "batch_size",
+    "learning_rate",
+    "weight_decay",
+    "cooldown",
+    "ema_decay",
+    "ema_start",
+    "condition_dropout",
+    "gradient_clip",
+)
+PRIOR_TRAINING = {"batch_size": 64, "learning_rate": 1e-3, "cooldown": 0.5, "ema_decay": 0.99, "ema_start": 20}
+PRIOR_DEPTH = 4
+
+
+def _fine_tuned(settings: Any, model: str) -> bool:
+    """Return whether a model starts from the weights of the first model."""
+    from solarsynth.kinds import MODELS
+
+    return bool(settings.finetune_images) and model != MODELS[0]
+
+
+def _reads(ask: Ask) -> tuple[str, ...]:
+    from solarsynth.kinds import MODELS, kind
+
+    common = ("seed", *U_NET, *SCHEDULE, *OPTIMISER, *kind(ask["model"]).settings)
+    if ask["on"] == "days":
+        return (*common, "daily_images")
+    # A model that starts from scratch reads `train_images`, a fine-tuned one `finetune_images`; 0 decides which.
+    return (*common, "train_images") + (() if ask["model"] == MODELS[0] else ("finetune_images",))
+
+
+def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
+    from solarsynth.kinds import MODELS, kind
+
+    if ask["on"] == "days":
+        return {"images": Need(DAYS, {"mode": ask["mode"]})}
+    needs: dict[str, Need | str] = {"images": Need(DATASET)}
+    if _fine_tuned(lab.settings, ask["model"]):
+        needs["start"] = Need(MODEL, {"model": MODELS[0]})
+    return needs | {name: Need({"cevae": CEVAE}[name]) for name in kind(ask["model"]).trained_with}
+
+
+def _train_model(job: Job) -> None:
+    from solarsynth.kinds import kind
+
+    s, model = job.settings, job.ask["model"]
+    row = kind(model)
+    image, label, flux, about = _days_examples(job) if job.ask["on"] == "days" else _frames_examples(job)
+    length = s.daily_images if job.ask["on"] == "days" else s.train_images
+    start = None
+    if "start" in job.stage.needs(job.lab, job.ask):
+        length, start = s.finetune_images, _start_from(job.need("start"))
+    architecture = {"kind": model, "n_classes": len(CLASSES)}
+    architecture |= {name: getattr(s, name) for name in (*U_NET, *SCHEDULE, *row.settings)}
+    train_network(
+        job,
+        architecture,
+        {"train_images": length} | {name: getattr(s, name) for name in OPTIMISER},
+        image,
+        training_conditions(job.lab, model, label, flux, image),
+        about,
+        seed=s.seed,
+        description=model if job.ask["on"] == "frames" else f"{model} on days",
+        start=start,
+    )
+
+
+def _frames_examples(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    data = job.need("images")
+    part = ~data.test
+    about = {
+        "classes_seen": data.counts(test=False),
+        "unit": data.unit,
+        "source": data.about["source"],
+        "training_flux": {n: data.flux[part & (data.label == i)].tolist() for i, n in enumerate(CLASSES)},
+    }
+    return data.image[part], data.label[part], data.flux[part], about
+
+
+def _days_examples(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    task, data = job.need("images"), labelled_set(job.lab)
+    used = task.train & (task.flare >= 0)  # a day without a flare has no class to learn
+    flare = task.flare[used]
+    counts = np.bincount(flare, minlength=len(CLASSES)).tolist()
+    about = {
+        "classes_seen": dict(zip(CLASSES, counts, strict=True)),
+        "unit": data.unit,
+        "source": data.about["source"],
+    }
+    return task.image[used], flare, np.full(len(flare), np.nan), about
+
+
+def training_conditions(lab: Lab, model: str, label: np.ndarray, flux: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Return the conditions (n, d) float32 that a model is trained with.
+
+    Parameters
+    ----------
+    lab : Lab
+    model : str
+    label : ndarray of int, shape (n,)
+    flux : ndarray of float, shape (n,)
+        W/m².
+    image : ndarray of uint8, shape (n, H, W)
+    """
+    from solarsynth.kinds import Examples, kind
+
+    examples = Examples(label, flux, lambda: space(lab, "cevae").embed(image))
+    return kind(model).training(examples).astype(np.float32)
+
+
+def _start_from(trained: Any) -> Any:
+    """Return a function that gives a fresh network the weights of a trained one, except those of its condition."""
+
+    def start(network: Any) -> None:
+        shared = {k: v for k, v in trained.state_dict().items() if not k.startswith("network.condition.")}
+        network.load_state_dict(shared, strict=False)
+
+    return start
+
+
+MODEL = Stage(
+    "model",
+    "a denoiser: a model of Sect. 4, or that of Sect. 8.2 on one frame a day",
+    make=_train_model,
+    load=read_network_of,
+    reads=_reads,
+    above=("dataset", "days", "cevae", "model"),
+    needs=_needs,
+    ask={"model": "discrete", "on": "frames", "mode": "paper"},
+    identity=lambda lab, ask: {k: v for k, v in ask.items() if k != "mode" or ask["on"] == "days"},
+    version=3,
+    on_device=True,
+    together=True,
+)
+
+
+def _train_prior(job: Job) -> None:
+    s, data = job.settings, job.need("dataset")
+    images = training_images(job.lab)
+    architecture = {"kind": "prior", "n_classes": len(CLASSES), "latent": s.latent, "width": s.prior_width}
+    architecture |= {"depth": PRIOR_DEPTH} | {name: getattr(s, name) for name in SCHEDULE}
+    train_network(
+        job,
+        architecture,
+        {"train_images": s.prior_images, "condition_dropout": s.condition_dropout, **PRIOR_TRAINING},
+        space(job.lab, "cevae").embed(images.image),
+        images.label[:, None].astype(np.float32),
+        {"unit": data.unit, "source": data.about["source"]},
+        seed=s.seed,
+        description="prior",
+    )
+
+
+PRIOR = Stage(
+    "prior",
+    "the diffusion of ceVAE embeddings given a class",
+    make=_train_prior,
+    load=read_network_of,
+    reads=("seed", "latent", "prior_width", "prior_images", "condition_dropout", *SCHEDULE),
+    above=("dataset", "cevae"),
+    needs=lambda lab, ask: {"dataset": Need(DATASET), "cevae": Need(CEVAE)},
+    version=3,
+    on_device=True,
+    together=True,
+)
+
+
+def network_stage(name: str) -> Need:
+    """Return the stage that trains a network by the name users give it: a model, ``cevae`` or ``prior``.
+
+    Raises
+    ------
+    SolarsynthError
+        If there is no such network.
+    """
+    from solarsynth.errors import SolarsynthError, did_you_mean
+    from solarsynth.kinds import KINDS
+
+    if name in KINDS:
+        return Need(MODEL, {"model": name})
+    others = {"cevae": CEVAE, "prior": PRIOR}
+    if name not in others:
+        raise SolarsynthError(f"no model {name!r}{did_you_mean(name, (*KINDS, *others))}")
+    return Need(others[name])
+
+
+def generator(lab: Lab, model: str = "discrete", sampling: Sampling | None = None, **ask: Any) -> Generator:
+    """Return a trained model, ready to sample.
+
+    Parameters
+    ----------
+    lab : Lab
+    model : str
+        A row of `solarsynth.kinds.KINDS`.
+    sampling : Sampling, optional
+        What calls do not choose themselves; by default the lab's settings.
+    **ask
+        ``on="days"`` for the model of Sect. 8.2, and its ``mode``.
+    """
+    from solarsynth.diffusion.sampling import Sampling
+    from solarsynth.generator import Generator
+    from solarsynth.kinds import kind
+
+    prior = lab.entry(PRIOR).path if "prior" in kind(model).asked_with else None
+    entry = lab.entry(MODEL, model=model, **ask)
+    return Generator.read(entry.path, sampling or Sampling.of(lab.settings), prior)

@@ -1,0 +1,159 @@
+"""Sets of samples: so many images per class from one model and one seed (Sect. 6)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from solarsynth.dataset.images import ImageSet
+from solarsynth.flares import CLASSES
+from solarsynth.stages.encoders import CEVAE
+from solarsynth.stages.graph import Ask, Job, Lab, Need, Stage
+from solarsynth.stages.labelled import labelled_set
+from solarsynth.stages.models import MODEL, PRIOR, generator
+from solarsynth.store import Entry
+
+if TYPE_CHECKING:
+    from solarsynth.diffusion.sampling import Sampling
+
+
+def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
+    from solarsynth.kinds import BASELINE, kind
+
+    if ask["model"] == BASELINE:
+        return {"cevae": Need(CEVAE)}
+    model = Need(MODEL, {name: ask[name] for name in ("model", "on", "mode")})
+    return {"model": model} | ({"prior": Need(PRIOR)} if "prior" in kind(ask["model"]).asked_with else {})
+
+
+def _identity(lab: Lab, ask: Ask) -> dict[str, Any]:
+    from solarsynth.kinds import BASELINE
+
+    if ask["model"] == BASELINE:  # it takes no class: so many images in all
+        return {"model": BASELINE, "count": sum(ask["counts"].values()), "seed": ask["seed"]}
+    identity = {name: ask[name] for name in ("model", "counts", "seed")}
+    return identity | _sampling(lab, ask).identity(lab.settings.n_steps)
+
+
+def _sampling(lab: Lab, ask: Ask) -> Sampling:
+    from solarsynth.diffusion.sampling import Sampling
+
+    return ask["sampling"] or Sampling.of(lab.settings)
+
+
+def _draw(job: Job) -> None:
+    from solarsynth.kinds import BASELINE
+
+    ask, about = job.ask, job.stage.identity(job.lab, job.ask)
+    started = time.perf_counter()
+    if ask["model"] == BASELINE:
+        from solarsynth.networks import draw_baseline
+
+        image = draw_baseline(job.need("cevae"), about["count"], ask["seed"])
+        label = np.full(len(image), -1)
+    else:
+        sampling = _sampling(job.lab, ask)
+        source = generator(job.lab, ask["model"], sampling, on=ask["on"], mode=ask["mode"])
+        label = np.repeat(np.arange(len(CLASSES)), [ask["counts"].get(name, 0) for name in CLASSES])
+        started = time.perf_counter()  # without reading the model
+        image = source.draw(
+            label, seed=ask["seed"], sampling=sampling, folder=job.folder, description=f"{ask['model']}: sampling"
+        )
+    about = {"seconds": time.perf_counter() - started} | about
+    np.savez(job.folder / "samples.npz", image=image, label=label, settings=json.dumps(about))
+    for part in job.folder.glob("batch-*.npy"):
+        part.unlink()
+
+
+def _read(lab: Lab, entry: Entry) -> ImageSet:
+    with np.load(entry.path / "samples.npz", allow_pickle=False) as file:
+        return ImageSet(file["image"], entry.key, file["label"])
+
+
+SAMPLES = Stage(
+    "samples",
+    "a set of samples of one model",
+    make=_draw,
+    load=_read,
+    above=("model", "prior", "cevae"),
+    needs=_needs,
+    ask={"model": "discrete", "counts": None, "seed": 0, "sampling": None, "on": "frames", "mode": "paper"},
+    identity=_identity,
+    version=3,
+    on_device=True,
+)
+
+
+def sample_set(
+    lab: Lab,
+    counts: Mapping[str, int],
+    *,
+    seed: int,
+    model: str = "discrete",
+    sampling: Sampling | None = None,
+    **ask: Any,
+) -> ImageSet:
+    """Return samples, so many per class; a killed sampling goes on where it was.
+
+    Parameters
+    ----------
+    lab : Lab
+    counts : mapping of str to int
+        Images per class. The baseline takes no class: it draws as many images as the counts add up to.
+    seed : int
+        Seed of the set.
+    model : {"discrete", "continuous", "embedding", "cevae"}
+    sampling : Sampling, optional
+        By default the lab's settings.
+    **ask
+        ``on="days"`` for the model of Sect. 8.2, and its ``mode``.
+
+    Returns
+    -------
+    ImageSet
+        Labels are 0 (A) to 4 (X), -1 for the baseline's images.
+    """
+    return lab.load(SAMPLES, model=model, counts=dict(counts), seed=seed, sampling=sampling, **ask)
+
+
+def describe_samples(
+    lab: Lab, counts: Mapping[str, int], *, seed: int, model: str = "discrete", sampling: Sampling | None = None
+) -> dict[str, Any]:
+    """Return how a set was drawn: model, counts, seed, sampler, steps, guidance, and the seconds it took."""
+    entry = lab.entry(SAMPLES, model=model, counts=dict(counts), seed=seed, sampling=sampling)
+    with np.load(entry.path / "samples.npz", allow_pickle=False) as file:
+        return {"key": entry.key} | json.loads(str(file["settings"]))
+
+
+def drawable_classes(lab: Lab) -> list[str]:
+    """Return the classes that the models can be asked for: those with a training image."""
+    return [name for name, count in labelled_set(lab).counts(test=False).items() if count]
+
+
+def uniform_counts(lab: Lab, size: int) -> dict[str, int]:
+    """Return images per class for a set of `size` images with all drawable classes alike (Sect. 6)."""
+    names = drawable_classes(lab)
+    each, more = divmod(size, len(names))
+    return {name: each + (i < more) for i, name in enumerate(names)}
+
+
+def proportional_counts(lab: Lab, size: int) -> dict[str, int]:
+    """Return images per class for a set of `size` images in the proportions of the training images (Sect. 6).
+
+    Shares are rounded by largest remainder, so that the counts add up to `size`.
+    """
+    counts = labelled_set(lab).counts(test=False)
+    exact = np.array([counts[name] for name in CLASSES]) / sum(counts.values()) * size
+    whole = np.floor(exact).astype(int)
+    for i in np.argsort(exact - whole)[::-1][: size - whole.sum()]:
+        whole[i] += 1
+    return dict(zip(CLASSES, whole.tolist(), strict=True))
+
+
+def set_seeds(count: int, first: int = 1000) -> Sequence[int]:
+    """Return the seeds of the sets of Section 6; they are fixed, so that a set can be named by its number."""
+    return range(first, first + count)

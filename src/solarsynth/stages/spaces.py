@@ -1,0 +1,124 @@
+"""Feature spaces: they turn images into vectors whose distances mean something.
+
+The ceVAE and the classifier are trained on the lab's archive. The weights of CLIP and InceptionV3 are published; they
+are used where timm and clean-fid keep them on this machine. With ``SOLARSYNTH_WEIGHTS=download`` they are fetched.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from solarsynth import paths
+from solarsynth.devices import device, in_batches
+from solarsynth.errors import SolarsynthError
+from solarsynth.networks import embed_images
+from solarsynth.pixels import to_unit
+
+#: OpenAI's image tower as timm keeps it; the name without quickgelu gives other values.
+CLIP = "vit_base_patch32_clip_quickgelu_224.openai"
+INCEPTION_FILE = "inception-2015-12-05.pt"
+
+
+class WeightsMissing(SolarsynthError):
+    """Published weights are not on this machine."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """A feature space.
+
+    Attributes
+    ----------
+    name : str
+        ``cevae``, ``classifier``, ``clip`` or ``inception``.
+    key : str
+        Identifies the network's weights.
+    embed : callable
+        Maps images (n, H, W) uint8 to features (n, d) float32; in batches, whatever n is.
+    """
+
+    name: str
+    key: str
+    embed: Callable[[np.ndarray], np.ndarray]
+
+
+def trained(name: str, key: str, network: Any) -> Space:
+    """Return the space of a network of this lab: ``cevae`` or ``classifier``."""
+    if name == "cevae":
+        return Space(name, key, functools.partial(embed_images, network))
+    return Space(name, key, lambda image: in_batches(lambda x: network.embed(to_unit(x[:, None])), image))
+
+
+def clip() -> Space:
+    """Return the space of CLIP's image tower: 512 values, 224 px, bicubic, one channel repeated to three.
+
+    Raises
+    ------
+    WeightsMissing
+        If the weights are neither in timm's cache nor to be fetched.
+    """
+    import timm
+    from PIL import Image
+
+    if not paths.in_timm_cache(CLIP) and not paths.may_fetch():
+        raise WeightsMissing("weights not available: CLIP ViT-B/32 is not in timm's cache")
+    try:
+        model = timm.create_model(CLIP, pretrained=True).to(device()).eval()
+    except Exception as error:  # whatever the network or the hub says, the other metrics go on
+        raise WeightsMissing(f"weights not available: CLIP could not be fetched ({type(error).__name__})") from None
+    settings = timm.data.resolve_model_data_config(model) | {"crop_pct": 1.0}
+    transform = timm.data.create_transform(**settings, is_training=False)
+
+    def prepare(image: np.ndarray) -> torch.Tensor:
+        return torch.stack([transform(Image.fromarray(frame).convert("RGB")) for frame in image])
+
+    def embed(image: np.ndarray) -> np.ndarray:
+        return in_batches(model, image, 64, prepare)
+
+    return Space("clip", CLIP, embed)
+
+
+def inception() -> Space:
+    """Return clean-fid's space in its ``clean`` mode: 2048 values, 299 px, one channel repeated to three, 8 bit.
+
+    Raises
+    ------
+    WeightsMissing
+        If the weights are neither where clean-fid keeps them (``SOLARSYNTH_INCEPTION`` names another folder) nor
+        to be fetched.
+    """
+    from cleanfid.fid import get_batch_features
+    from cleanfid.inception_torchscript import InceptionV3W
+    from cleanfid.resize import build_resizer
+
+    folder = Path(os.environ.get("SOLARSYNTH_INCEPTION") or tempfile.gettempdir())
+    fetch = paths.may_fetch()
+    if not (folder / INCEPTION_FILE).is_file() and not fetch:
+        raise WeightsMissing(f"weights not available: clean-fid's {INCEPTION_FILE} is not on this machine")
+    try:
+        model = InceptionV3W(str(folder), download=fetch, resize_inside=False).to(device()).eval()
+    except Exception as error:
+        raise WeightsMissing(f"weights not available: InceptionV3 cannot be read ({type(error).__name__})") from None
+    resize = build_resizer("clean")
+
+    def embed(image: np.ndarray) -> np.ndarray:
+        parts = [np.empty((0, 2048), np.float32)]
+        for first in range(0, len(image), 32):
+            frames = [resize(np.repeat(frame[..., None], 3, axis=2)) for frame in image[first : first + 32]]
+            batch = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float()
+            parts.append(get_batch_features(batch, model, device()).astype(np.float32))
+        return np.concatenate(parts)
+
+    with (folder / INCEPTION_FILE).open("rb") as file:
+        key = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return Space("inception", key, embed)

@@ -1,0 +1,80 @@
+"""Settings: defaults, profiles, and what happens to values that cannot be."""
+
+import pytest
+import yaml
+
+from solarsynth import paths
+from solarsynth.errors import SolarsynthError
+from solarsynth.settings import Settings, load_settings, profiles
+
+
+def test_a_profile_names_only_what_differs_from_the_paper():
+    assert profiles() == ["gpu", "laptop", "paper", "smoke"]
+    defaults = Settings().as_dict()
+    for name in profiles():
+        written = yaml.safe_load((paths.params() / f"{name}.yml").read_text()) or {}
+        settings = load_settings(name).as_dict()
+        assert {key for key in defaults if settings[key] != defaults[key]} == set(written)
+        assert list(written) == [key for key in defaults if key in written], "in the order of their declaration"
+
+
+def test_paper_is_the_paper():
+    p = load_settings("paper")
+    assert (p.n_steps, p.batch_size, p.learning_rate, p.train_images) == (1000, 12, 3e-4, 500 * 20_420)
+    assert (p.parameterisation, p.patch, p.base_width, p.sampler) == ("eps", 1, 64, "ancestral")
+    assert (p.ema_decay, p.ema_start, p.condition_dropout, p.guidance, p.cooldown) == (0.995, 2000, 0.1, 2.0, 0.0)
+    assert (p.sets, p.set_size, p.usage_scale, p.classifier_depth) == (10, 1000, 1.0, 12)
+
+
+def test_every_setting_says_what_it_means_and_admits_its_default():
+    for name, default, permitted, meaning in Settings.describe():
+        assert len(meaning) > 10 and permitted, name
+        assert getattr(load_settings("smoke", **{name: default}), name) == default
+
+
+@pytest.mark.parametrize(
+    "change, match",
+    [
+        ({"guidence": 1.0}, "unknown setting 'guidence'; did you mean 'guidance'"),
+        ({"guidance": "strong"}, "guidance must be a number, got 'strong'"),
+        ({"batch_size": 1.5}, "batch_size must be a whole number, got 1.5"),
+        ({"batch_size": 0}, "batch_size must be at least 1 and finite, got 0"),
+        ({"batch_size": True}, "batch_size must be a whole number, got True"),
+        ({"guidance": True}, "guidance must be a number, got True"),
+        ({"sampler": "dpm"}, "sampler: no choice 'dpm'; did you mean 'ddim'"),
+        ({"sampler": 3}, "sampler must be a word, got 3"),
+        ({"test_fraction": 0.95}, "test_fraction must be from 0 to 0.9, got 0.95"),
+        ({"split": "blockd"}, "no choice 'blockd'; did you mean 'blocked'"),
+        ({"learning_rate": float("nan")}, "learning_rate must be at least 0 and finite, got nan"),
+        ({"gradient_clip": float("inf")}, "gradient_clip must be at least 0 and finite, got inf"),
+    ],
+)
+def test_bad_settings(change, match):
+    with pytest.raises(SolarsynthError, match=match):
+        load_settings("smoke", **change)
+
+
+def test_none_leaves_the_profiles_value():
+    assert load_settings("smoke", guidance=None) == load_settings("smoke")
+    assert load_settings("smoke", guidance=1).guidance == 1.0
+    assert load_settings("smoke", learning_rate="1e-4").learning_rate == 1e-4  # YAML 1.1 reads it as a word
+
+
+def test_unknown_profile():
+    with pytest.raises(SolarsynthError, match="no profile 'latop'; did you mean 'laptop'"):
+        load_settings("latop")
+
+
+def test_a_file_of_ones_own(tmp_path):
+    path = tmp_path / "mine.yml"
+    path.write_text("sets: 7\nlearning_rate: 1e-4\n")
+    mine = load_settings(path)
+    assert (mine.sets, mine.learning_rate, mine.batch_size) == (7, 1e-4, Settings().batch_size)
+    path.write_text("# nothing\n")
+    assert load_settings(path) == Settings()
+    for text, match in (("a: [", "not YAML"), ("- 1", "a profile is a list of"), ("stes: 7", "did you mean 'sets'")):
+        path.write_text(text)
+        with pytest.raises(SolarsynthError, match=match):
+            load_settings(path)
+    with pytest.raises(SolarsynthError, match=r"nowhere\.yml: no such profile file"):
+        load_settings(tmp_path / "nowhere.yml")

@@ -1,0 +1,403 @@
+"""The graph: keys, what is made anew, and the stages together at a size that takes seconds."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from tiny import TINY
+
+from solarsynth import CLASSES, paths, stages
+from solarsynth.dataset.images import ImageSet
+from solarsynth.diffusion.sampling import Sampling
+from solarsynth.errors import SolarsynthError
+from solarsynth.generator import Generator
+from solarsynth.kinds import MODELS
+from solarsynth.networks import read_network
+from solarsynth.settings import Settings
+from solarsynth.stages import MODEL, SAMPLES, STAGES, Lab, Need, Stage
+
+
+@pytest.fixture
+def lab(shared_archive, store_folder):
+    return lambda **changes: Lab("smoke", "archive", str(shared_archive), overrides=TINY | changes)
+
+
+# --- the graph itself, on three stages that count
+
+
+def counting(calls):
+    """Return three stages: numbers → their sum → a text; each notes that it was made."""
+
+    def numbers(job):
+        calls.append("numbers")
+        (job.folder / "n.json").write_text(json.dumps(list(range(job.settings.sets))))
+
+    def total(job):
+        calls.append("total")
+        (job.folder / "n.json").write_text(json.dumps(sum(job.need("numbers")) * job.ask["factor"]))
+
+    def text(job):
+        calls.append("text")
+        (job.folder / "n.json").write_text(json.dumps(f"{job.need('total')} {job.settings.guidance}"))
+
+    load = lambda lab, entry: json.loads((entry.path / "n.json").read_text())  # noqa: E731
+    one = Stage("numbers", "", numbers, load, reads=("sets",))
+    two = Stage(
+        "total",
+        "",
+        total,
+        load,
+        above=("numbers",),
+        needs=lambda lab, ask: {"numbers": Need(one)},
+        ask={"factor": 1},
+    )
+    three = Stage(
+        "text",
+        "",
+        text,
+        load,
+        reads=("guidance",),
+        above=("total",),
+        needs=lambda lab, ask: {"total": Need(two, {"factor": 2})},
+    )
+    return one, two, three
+
+
+def test_a_changed_setting_makes_anew_only_what_depends_on_it(fresh_store):
+    calls = []
+    _, two, three = counting(calls)
+    assert Lab(overrides={"sets": 4}).load(three) == "12 2.0" and calls == ["text", "total", "numbers"]
+    calls.clear()
+    assert Lab(overrides={"sets": 4}).load(three) == "12 2.0" and calls == []
+    assert Lab(overrides={"sets": 4, "guidance": 3.0}).load(three) == "12 3.0" and calls == ["text"]
+    calls.clear()
+    assert Lab(overrides={"sets": 4, "batch_size": 3}).load(two, factor=2) == 12 and calls == []
+    assert Lab(overrides={"sets": 5}).load(three) == "20 2.0" and calls == ["text", "total", "numbers"]
+
+
+def test_a_key_is_known_before_anything_is_made(fresh_store):
+    calls = []
+    *_, three = counting(calls)
+    lab = Lab()
+    key = lab.key(three)
+    assert not calls and lab.entry(three).key == key
+    assert lab.key(counting([])[1], factor=3) != lab.key(counting([])[1], factor=2)
+
+
+def test_a_stage_reads_and_needs_only_what_it_declares(fresh_store):
+    greedy = Stage("greedy", "", lambda job: job.settings.guidance, lambda lab, entry: None, reads=("sets",))
+    with pytest.raises(RuntimeError, match="stage 'greedy' reads the setting 'guidance' without declaring it"):
+        Lab().entry(greedy)
+    one = counting([])[0]
+    sly = Stage("sly", "", lambda job: None, lambda lab, entry: None, needs=lambda lab, ask: {"numbers": Need(one)})
+    with pytest.raises(RuntimeError, match="stage 'sly' needs 'numbers' without declaring it"):
+        Lab().entry(sly)
+    with pytest.raises(TypeError, match="stage 'numbers' cannot be asked for 'colour'"):
+        Lab().entry(one, colour="red")
+
+
+def test_the_table_of_stages_has_no_circle():
+    """Every stage needs stages before it only; `model` may start from another model's weights."""
+    before = set()
+    for stage in STAGES:
+        assert set(stage.above) - {stage.name} <= before, stage.name
+        before.add(stage.name)
+    names = {name for name, *_ in Settings.describe()} | {"seed"}
+    for row in stages.overview(Lab()):
+        assert set(row.reads) <= names
+
+
+def test_the_overview_counts_what_was_made_with_these_settings(lab, fresh_store):
+    one, other = lab(), lab(train_images=72)
+    one.entry(MODEL)
+    rows = {row.stage: row for row in stages.overview(one)}
+    assert rows["model"].made == 1 and rows["model"].bytes > 1000 and 0 <= rows["model"].age < 600
+    assert rows["dataset"].made == 1 and rows["samples"].made == 0 and np.isnan(rows["samples"].age)
+    other.entry(MODEL)
+    rows = {row.stage: row for row in stages.overview(one)}
+    assert (rows["model"].made, rows["model"].others, rows["dataset"].made) == (1, 1, 1)
+    assert {row.stage: row for row in stages.overview(other)}["model"].made == 1
+
+
+# --- the package's stages
+
+
+def test_only_what_depends_on_a_setting_is_trained_again(lab, fresh_store):
+    counts = {name: 1 for name in stages.drawable_classes(lab())}
+    first = lab().entry(SAMPLES, counts=counts, seed=1)
+    assert not first.reused and lab().entry(SAMPLES, counts=counts, seed=1).reused
+    guided = lab(guidance=0.5)
+    assert guided.entry(MODEL).reused and not guided.entry(SAMPLES, counts=counts, seed=1).reused
+    longer = lab(train_images=72)
+    assert longer.entry(stages.DATASET).reused and not longer.entry(MODEL).reused
+    assert lab(latent=6).entry(MODEL).reused, "the discrete model does not know the ceVAE"
+    assert lab(sampling_batch=3).entry(SAMPLES, counts=counts, seed=1).reused, "a batch changes nothing"
+
+
+def test_a_sampling_can_be_chosen_for_one_set(lab):
+    counts, sampling = {"C": 2}, Sampling.of(lab().settings).replace(sampler="ddim", steps=3)
+    drawn = stages.sample_set(lab(), counts, seed=1, sampling=sampling)
+    same = stages.sample_set(lab(sampler="ddim", sampling_steps=3), counts, seed=1)
+    assert drawn.key == same.key != stages.sample_set(lab(), counts, seed=1).key
+    about = stages.describe_samples(lab(), counts, seed=1, sampling=sampling)
+    assert about["sampler"] == "ddim" and about["steps"] == 3 and about["seconds"] > 0
+
+
+def test_an_interrupted_set_goes_on(lab, fresh_store, monkeypatch):
+    small = lab(sampling_batch=2)
+    counts = {name: 3 for name in stages.drawable_classes(small)}
+    whole = stages.sample_set(small, counts, seed=2).image
+    shutil.rmtree(small.store.folder / "samples")
+    one_batch, calls = Generator._draw_batch, []
+
+    def stop(self, *arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return one_batch(self, *arguments)
+
+    monkeypatch.setattr(Generator, "_draw_batch", stop)
+    with pytest.raises(KeyboardInterrupt):
+        stages.sample_set(lab(sampling_batch=2), counts, seed=2)
+    calls.clear()
+    monkeypatch.setattr(Generator, "_draw_batch", lambda self, *a: calls.append(1) or one_batch(self, *a))
+    again = lab(sampling_batch=2)
+    assert np.array_equal(stages.sample_set(again, counts, seed=2).image, whole)
+    assert len(calls) == -(-len(whole) // 2) - 2, "two batches were kept"
+    folder = again.entry(SAMPLES, counts=counts, seed=2).path
+    assert sorted(p.name for p in folder.iterdir()) == ["manifest.json", "samples.npz"]
+
+
+def test_a_damaged_model(lab, fresh_store):
+    folder = lab().entry(MODEL).path
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(SolarsynthError, match="no readable model in it"):
+        Generator.read(folder, Sampling())
+    assert not lab().entry(MODEL).reused  # the store makes it again
+
+
+def test_weights_of_another_architecture_are_refused(lab, tmp_path):
+    small, large = lab().entry(MODEL).path, lab(base_width=8).entry(MODEL).path
+    shutil.copy(large / "model.safetensors", tmp_path)
+    shutil.copy(small / "model.json", tmp_path)
+    with pytest.raises(SolarsynthError, match=r"no readable model in it.*train it again"):
+        read_network(tmp_path)
+
+
+def test_proportions_add_up(lab):
+    for size in (5, 20, 37, 1000):
+        counts = stages.proportional_counts(lab(), size)
+        have = stages.labelled_set(lab()).counts(test=False)
+        assert sum(counts.values()) == size
+        total = sum(have.values())
+        assert all(abs(counts[n] - size * have[n] / total) <= 1 for n in CLASSES)
+        assert not any(counts[n] for n in CLASSES if not have[n])
+
+
+def test_sets_of_classes_alike_add_up(lab):
+    names = stages.drawable_classes(lab())
+    for size in (5, 20, 37):
+        counts = stages.uniform_counts(lab(), size)
+        assert sum(counts.values()) == size and set(counts) == set(names)
+        assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_a_changed_archive_is_read_again(small_archive, store_folder):
+    lab = Lab("smoke", "archive", str(small_archive), overrides=TINY)
+    before = lab.key(stages.DATASET)
+    attributes = small_archive / ".zattrs"
+    attributes.write_text(attributes.read_text() + " ")
+    assert Lab("smoke", "archive", str(small_archive), overrides=TINY).key(stages.DATASET) != before
+
+
+@pytest.mark.parametrize(
+    "arguments, match",
+    [
+        ({"source": "archiv"}, "no source 'archiv'; did you mean 'archive'"),
+        ({"source": "archive"}, "needs data"),
+        ({"source": "simulated", "data": "x"}, "takes no data"),
+        ({"seed": -1}, "seed must be a whole number from 0, got -1"),
+        ({"source": "labelled", "data": "nowhere.npz"}, r"nowhere\.npz: cannot be read"),
+    ],
+)
+def test_labs_that_cannot_be(arguments, match):
+    with pytest.raises(SolarsynthError, match=match):
+        Lab(**arguments).key(stages.DATASET)
+
+
+def test_the_network_sources_are_asked_by_the_rules_of_the_labelling(fresh_store, monkeypatch):
+    """A wider tolerance reads more frames, and an archive left by a build killed at its end is replaced."""
+    requests = {}
+
+    def build(target, years, downloads, choose, **given):
+        assert not target.exists()
+        target.mkdir()
+        requests.update(given, choose=choose.keywords)
+
+    monkeypatch.setattr("solarsynth.observations.building.build_sdoml", build)
+    first = stages.archive_entry(Lab("smoke", "sdoml", "2012"))
+    assert requests["choose"] == {"frame_tolerance": 420_000, "flux_tolerance": 6_000}
+    wide = lambda: stages.archive_entry(Lab("smoke", "sdoml", "2012", overrides={"frame_tolerance": 30.0}))  # noqa: E731
+    entry = wide()
+    assert entry.key != first.key and requests["choose"]["frame_tolerance"] == 1_800_000
+    assert requests["frame_tolerance"] == 1_800_000
+    shutil.rmtree(entry.path)
+    (fresh_store / "archive" / f"{entry.key}.partial" / "archive").mkdir(parents=True)
+    assert wide().key == entry.key
+
+
+def test_the_cadence_of_browse_images_is_chosen(fresh_store, monkeypatch):
+    cadences = []
+    monkeypatch.setattr(
+        "solarsynth.observations.building.build_quicklook",
+        lambda target, *rest, **given: (target.mkdir(), cadences.append(given["cadence"])),
+    )
+    for minutes in (60.0, 15.0):
+        lab = Lab("smoke", "quicklook", "2012-01-01/2012-01-02", overrides={"quicklook_cadence": minutes})
+        assert not stages.archive_entry(lab).reused
+    assert cadences == [3_600_000, 900_000]
+
+
+def test_the_baseline_takes_no_class(lab):
+    drawn = stages.sample_set(lab(), {"B": 3, "C": 2}, seed=4, model="cevae")
+    assert drawn.image.shape == (5, 16, 16) and set(drawn.label) == {-1}
+    assert stages.sample_set(lab(), {"M": 5}, seed=4, model="cevae").key == drawn.key
+
+
+@pytest.mark.parametrize("device, match", [("cuda", "torch sees no GPU"), ("tpu", "must be cpu or cuda, got 'tpu'")])
+def test_a_device_that_is_not_there(lab, monkeypatch, device, match):
+    import torch
+
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    monkeypatch.setenv("SOLARSYNTH_DEVICE", device)
+    with pytest.raises(SolarsynthError, match=match):
+        lab(train_images=80).entry(MODEL)
+
+
+def test_a_labelled_set_in_one_file(lab, tmp_path):
+    data = stages.labelled_set(lab())
+    file = tmp_path / "set.npz"
+    data.write(file)
+    other = Lab("smoke", "labelled", str(file), overrides=TINY)
+    read = stages.labelled_set(other)
+    for name in data.ARRAYS:
+        assert np.array_equal(getattr(read, name), getattr(data, name)), name
+    assert read.funnel == data.funnel and read.about == data.about
+    assert stages.generator(other).sample(stages.drawable_classes(other)[0], 1).shape == (1, 16, 16)
+    with pytest.raises(SolarsynthError, match="has no archive"):
+        stages.archive(other)
+    with pytest.raises(SolarsynthError, match="image_size must be 16 for its images, got 64"):
+        stages.labelled_set(Lab("smoke", "labelled", str(file)))
+    file.write_bytes(file.read_bytes()[:2000])
+    with pytest.raises(SolarsynthError, match="no labelled set"):
+        stages.labelled_set(Lab("smoke", "labelled", str(file), overrides=TINY))
+
+
+def test_a_set_holds_its_class_seed_and_settings(lab):
+    drawn = stages.sample_set(lab(), {"B": 2, "C": 1}, seed=7, model="continuous")
+    about = stages.describe_samples(lab(), {"B": 2, "C": 1}, seed=7, model="continuous")
+    assert drawn.image.shape == (3, 16, 16) and drawn.label.tolist() == [1, 1, 2]
+    assert about["model"] == "continuous" and about["seed"] == 7 and about["counts"] == {"B": 2, "C": 1}
+    assert {"sampler", "steps", "guidance", "seconds"} <= set(about) and about["key"] == drawn.key
+
+
+def test_features_are_named_by_what_they_are_made_from(lab):
+    """The same pixels under another key are computed again; the same key is found."""
+    images = stages.training_images(lab())
+    found = stages.features(lab(), "cevae", images)
+    np.testing.assert_allclose(found, stages.space(lab(), "cevae").embed(images.image), atol=1e-5)
+    entry = lab().entry(stages.FEATURES, space="cevae", images=images)
+    assert entry.reused and entry.manifest["upstream"]["images"] == images.key
+    assert entry.manifest["upstream"]["network"] == lab().key(stages.CEVAE)
+    other = ImageSet.of(images.image[:3])
+    assert lab().key(stages.FEATURES, space="cevae", images=other) != entry.key
+
+
+def test_predictions_are_those_of_the_classifier(lab):
+    images = stages.held_out_images(lab())
+    one, two = (stages.predictions(lab(), images, seed) for seed in (0, 1))
+    assert one.shape == (len(images), 5) and np.allclose(one.sum(1), 1, atol=1e-5)
+    assert not np.allclose(one, two), "classifiers of other seeds"
+
+
+def test_every_class_is_shown_to_the_classifier_as_often(lab, fresh_store, monkeypatch):
+    """What the training loop is given: the training images of each class, repeated to the size of the largest."""
+    seen = {}
+
+    def spy(job, architecture, config, image, condition, about, **rest):
+        seen.update(image=image, label=condition[:, 0].astype(int))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("solarsynth.stages.encoders.train_network", spy)
+    with pytest.raises(KeyboardInterrupt):
+        lab().entry(stages.CLASSIFIER)
+    data = stages.labelled_set(lab())
+    counts = np.bincount(data.label[~data.test], minlength=5)
+    assert np.bincount(seen["label"], minlength=5).tolist() == np.where(counts, counts.max(), 0).tolist()
+    for i in np.flatnonzero(counts):
+        shown = {frame.tobytes() for frame in seen["image"][seen["label"] == i]}
+        assert shown == {frame.tobytes() for frame in data.image[~data.test & (data.label == i)]}
+
+
+@pytest.mark.parametrize("name", ["discret", "prio"])
+def test_a_network_that_does_not_exist(name):
+    with pytest.raises(SolarsynthError, match=f"no model '{name}'; did you mean"):
+        stages.network_stage(name)
+
+
+LIGHT = """
+import sys
+for name in ("zarr", "pandas", "sunpy", "click", "cleanfid", "papermill", "sklearn", "matplotlib", "dask", "scipy"):
+    sys.modules[name] = None
+import os
+os.environ["SOLARSYNTH_ARTIFACTS"] = {store!r}
+from solarsynth import stages
+lab = stages.Lab("smoke", "labelled", {file!r}, overrides={tiny!r})
+for name in ("cevae", "prior", "discrete", "embedding"):
+    stage, ask = stages.network_stage(name)
+    lab.entry(stage, **ask)
+drawn = stages.sample_set(lab, {{stages.drawable_classes(lab)[0]: 2}}, seed=0, model="embedding")
+print(drawn.image.shape)
+"""
+
+
+def test_training_from_one_file_needs_little_more_than_torch(lab, tmp_path):
+    """A borrowed GPU seldom has zarr, pandas or click."""
+    stages.labelled_set(lab()).write(tmp_path / "set.npz")
+    code = LIGHT.format(store=str(tmp_path / "store"), file=str(tmp_path / "set.npz"), tiny=TINY)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.strip().endswith("(2, 16, 16)")
+
+
+def test_the_gpu_jobs_train_sample_and_go_on(lab, tmp_path):
+    """The script as a borrowed machine runs it, on this CPU."""
+    stages.labelled_set(lab()).write(tmp_path / "set.npz")
+    out = tmp_path / "out"
+    gpu = {"sets": 1, "set_size": 5, "classifier_images": 64, "classifier_seeds": 1}
+    settings = " ".join(f"{key}={value}" for key, value in (TINY | gpu).items())
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "OMP_NUM_THREADS": "1", "PYTHON": sys.executable}
+    environment |= {"OUT": str(out), "DATA": str(tmp_path / "set.npz"), "PROFILE": "smoke", "SETTINGS": settings}
+    environment |= {"SOLARSYNTH_ARTIFACTS": str(tmp_path / "store")}
+    command = ["bash", str(paths.root() / "scripts" / "gpu_jobs.sh")]
+
+    def call(*steps, **more):
+        return subprocess.run([*command, *steps], env=environment | more, capture_output=True, text=True)
+
+    done = call("info", "train", "sample", "weights")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    written = {path.name for path in out.iterdir()}
+    assert {"device.json", "sets.jsonl", "embedding-gallery.npz", "cevae-training.csv"} <= written
+    assert {"prior-half.safetensors.000", "discrete-half.safetensors.000", "classifier-0-training.csv"} <= written
+    assert {f"{model}-gallery.npz" for model in MODELS} <= written
+    slice_over = call("train", SECONDS_LIMIT="3")
+    assert slice_over.returncode == 75 and "run the same again" in slice_over.stdout
+    wrong = call("trian")
+    assert wrong.returncode == 2 and "no step 'trian'" in wrong.stderr
+    missing = call("train", DATA=str(tmp_path / "nowhere.npz"))
+    assert missing.returncode == 1 and "nowhere.npz is not there; make it where zarr is" in missing.stdout

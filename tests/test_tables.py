@@ -1,0 +1,146 @@
+"""The tables of the book, by hand, against the paper's numbers and against scikit-learn."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import precision_recall_fscore_support
+
+from solarsynth.book import ledger
+from solarsynth.evaluation.values import Value, as_table
+from solarsynth.metrics.skill import class_scores, confusion
+from solarsynth.tables import claims, evaluation_table, funnel, number, parameters_by_block, table_1, table_d
+
+
+def rows(value, error):
+    """A model's rows of Table 1: one that was measured, and one whose weights are missing."""
+    return [
+        Value("Cluster distance", 1, value, error, "std over sets", 0.9, 1.1, 50),
+        Value("FID CLIP", 0, note="weights not available: none"),
+    ]
+
+
+FAR_APART = {
+    "cevae": rows(2.0, 0.1),
+    "discrete": rows(1.1, 0.05),
+    "continuous": rows(1.5, 0.05),
+    "embedding": rows(3, 0.1),
+}
+
+
+def stars(table):
+    return "".join(map(str, table.to_numpy().ravel())).count("*")
+
+
+def test_table_1_marks_a_best_value_only_beyond_the_errors():
+    table = table_1(FAR_APART, {"Cluster distance": 1.02})
+    ours, published = table.loc["Cluster distance → 1", "ours, N = 50"], table.loc["Cluster distance → 1", "paper"]
+    assert ours["discrete"] == "1.1 ± 0.05 *" and published["discrete"] == "0.921 ± 0.0037"
+    assert ours["real, held out"] == "1.02" and published["real, held out"] == "1" and ours["real sets"] == "0.9 to 1.1"
+    assert table.loc["FID CLIP → 0", "ours"]["ceVAE"] == "weights not available"
+    assert table.loc["FID CLIP → 0", "paper"]["ceVAE"] == "5.05"
+    near = FAR_APART | {"continuous": rows(0.88, 0.05)}
+    assert stars(table) == 1 and stars(table_1(near, {"Cluster distance": 1.02})) == 0
+
+
+@pytest.mark.parametrize(
+    "error, marked",
+    [
+        (0.19, 1),  # discrete leads by 1.5 - 1.1 = 0.4
+        (0.21, 0),
+        (math.nan, 0),  # without any error nothing can be judged
+    ],
+)
+def test_table_1_compares_the_lead_with_the_sum_of_both_errors(error, marked):
+    values = FAR_APART | {"discrete": rows(1.1, error), "continuous": rows(1.5, error)}
+    assert stars(table_1(values, {})) == marked
+
+
+def test_table_1_with_one_model_has_no_best_one():
+    assert stars(table_1({"discrete": rows(1.1, 0.05)}, {})) == 0
+
+
+def test_numbers_as_they_are_written():
+    third = np.full(3, 1 / 3) + np.array([0, 1e-17, 6e-17])
+    assert number(1 / 3, float(third.std(ddof=1))) == "0.333 ± 0" and number(0.5, 0.123) == "0.5 ± 0.12"
+    assert number(2.0, math.nan) == "2" and number(math.nan, 1.0) == "–"
+
+
+def test_tables_by_hand():
+    scores = [
+        class_scores(confusion([0, 0, 1, 1], [0, 1, 1, 1], 5)),
+        class_scores(confusion([0, 0, 1, 1], [0, 0, 1, 1], 5)),
+    ]
+    table = table_d("table-d.1", scores)
+    assert table.loc["A", ("recall", "ours")] == "0.75 ± 0.35" and table.loc["X", ("recall", "ours")] == "–"
+    assert table.loc["M", ("F1", "paper")] == "0.70" and table.loc["macro", ("F1", "paper")] == "0.55"
+    values = [Value("F1", 1, 0.5, 0.1, images=7, note="why")]
+    assert evaluation_table(values, "t").row_count == 1 and as_table(values)["note"].tolist() == ["why"]
+
+
+def test_a_table_of_appendix_d_against_scikit_learn():
+    rng = np.random.default_rng(0)
+    y_true = rng.integers(0, 5, 200)
+    y_pred = np.where(rng.uniform(size=200) < 0.6, y_true, rng.integers(0, 5, 200))
+    table = table_d("table-d.2", [class_scores(confusion(y_true, y_pred, 5))])
+    theirs = precision_recall_fscore_support(y_true, y_pred)
+    macro = precision_recall_fscore_support(y_true, y_pred, average="macro")
+    for title, values, mean in zip(("precision", "recall", "F1"), theirs, macro, strict=False):
+        ours = table[title, "ours"].astype(float)
+        np.testing.assert_allclose(ours, [*values, mean], rtol=5e-3)
+
+
+def test_what_evaluate_prints():
+    from rich.console import Console
+
+    values = [
+        Value("Cluster error", 0, 0.25, 0.03, "std over sets", 0.1, 0.2, 1500),
+        Value("FID CLIP", 0, note="weights not available: CLIP"),
+    ]
+    text = io.StringIO()
+    Console(file=text, width=160).print(evaluation_table(values, "samples.npz"))
+    printed = text.getvalue()
+    measured = next(line for line in printed.splitlines() if "Cluster error" in line)
+    assert all(part in measured for part in ("0.25 ± 0.03", "0.1 to 0.2", "1,500"))
+    assert "weights not available: CLIP" in printed and "samples.npz" in printed
+
+
+def test_funnel_has_the_paper_s_counts_where_it_has_them():
+    table = funnel({"events": 1200, "labelled frames": 345, "frames within reach": 400})
+    assert table["paper"].tolist() == ["107,709", "20,420", "–"]  # Sect. 2.4
+    assert table["this run"].tolist() == ["1,200", "345", "400"]
+    assert table.index.tolist() == ["events", "labelled frames", "frames within reach"]
+
+
+def test_parameters_by_block_add_up():
+    table = parameters_by_block({"down": 1_000_000, "up": 234_567})
+    assert table["parameters"].tolist() == ["1,000,000", "234,567", "1,234,567"]
+
+
+def test_claims_carry_the_errors_of_the_ledger():
+    entries = ledger.empty()
+    entries["table-1"] |= {
+        "ours": {"F1": {"discrete": 0.7123, "continuous": None}, "Cluster error": {"discrete": 0.5}},
+        "error": {"F1": {"discrete": 0.0456}},
+    }
+    entries["figure-3"] |= {"ours": {"purity": {"ceVAE": 0.38, "classifier": 0.4}}}
+    entries["skill-8.2"] |= {
+        "ours": {"TSS": 0.41, "HSS": 0.22, "TSS, 100 against none": "+0.02 (-0.1 to +0.2)"},
+        "error": {"TSS": 0.05, "HSS": None},
+        "floor": {"TSS, persistence": 0.5},
+    }
+    found = claims(entries)["this run"].tolist()
+    assert found[:2] == ["discrete 0.712 ± 0.046", "discrete 0.5"]
+    assert found[2] == "in the ceVAE's space: not computed"
+    assert found[3] == "purity ceVAE: 0.38; classifier: 0.4"
+    assert found[5] == entries["accuracy-8.1"]["why"]
+    assert found[6] == "TSS 0.41 ± 0.05; HSS 0.22; TSS, 100 against none +0.02 (-0.1 to +0.2); TSS, persistence 0.5"
+
+
+def test_claims_of_a_run_that_computed_nothing_say_why():
+    entries = ledger.empty()
+    for entry in entries.values():
+        entry["why"] = "the reason"
+    found = claims(entries)["this run"]
+    assert len(found) == 7 and found.str.contains("not computed|the reason").all()

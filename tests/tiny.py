@@ -1,0 +1,33 @@
+"""Settings of the networks that the tests train: they take a second each.
+
+Every test uses these settings, so that the session's store trains each network once.
+"""
+
+TINY = {
+    "image_size": 16,
+    "patch": 1,
+    "base_width": 4,
+    "train_images": 64,
+    "finetune_images": 16,
+    "daily_images": 64,
+    "latent": 4,
+    "cevae_width": 2,
+    "cevae_images": 64,
+    "prior_images": 64,
+    "batch_size": 8,
+    "sampling_steps": 4,
+    "test_fraction": 0.3,
+    "split": "random",
+    "classifier_patch": 8,
+    "classifier_depth": 1,
+    "classifier_images": 128,
+    "classifier_seeds": 2,
+    "trial_depth": 1,
+    "trial_epochs": 1.0,
+    "floor_draws": 10,
+}
+
+
+def as_options(settings: dict) -> list[str]:
+    """Return settings as options of the command line."""
+    return [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
