@@ -15,8 +15,8 @@
 #
 # The paper needs frames of the Sun that each show a flare of a known class. It finds them in three steps
 # ({cite:t}`ramunno2024`, Sect. 2.4): a list of events gives the *time* of each flare, the X-ray flux gives its *strength*, and
-# the first frame after the peak gives the *picture*. This page repeats the three steps, counts how many events are lost at
-# each, and draws the frames that remain.
+# the first frame after the peak gives the *picture*. This page repeats the three steps, counts the events that remain after
+# each, and shows some of the frames.
 #
 # | Paper | Here |
 # | --- | --- |
@@ -54,8 +54,9 @@ print(this.source_note)
 #
 # A GOES class is the peak of the 1–8 Å X-ray flux on a logarithmic scale: A below $10^{-7}\,\mathrm{W\,m^{-2}}$, then B, C, M
 # and, from $10^{-4}$, X. Where the event list gives a class, that class is used. Otherwise the first good X-ray sample after
-# the peak is used, because the flux falls more slowly than it rose. The frame must *follow* the peak within a tolerance: 7
-# minutes in the paper, where frames come every 6. Several events on one frame become one image with the highest class.
+# the peak gives the class; it is close to the peak value, because the flux falls more slowly than it rises. The frame must
+# *follow* the peak within a tolerance. In the paper this is 7 minutes, and frames come every 6. If several events share a
+# frame, they become one image with the highest class.
 
 # %% tags=["hide-output", "remove-stderr"]
 print(lab.entry(stages.DATASET))
@@ -63,21 +64,21 @@ labelled = stages.labelled_set(lab)
 
 # %% [markdown]
 # (funnel)=
-# These counts remain after each step:
+# The table shows how many remain after each step:
 
 # %%
 tables.funnel(labelled.funnel)
 
 # %% [markdown]
 # The paper's counts are for nine years of the full SDOMLv2 archive and the whole list of HEK. Ours are for the archive of this
-# run. Compare which step loses most; the numbers themselves cannot agree.
+# run, so the numbers cannot agree. What can be compared is which step loses the most.
 #
 # ## Two scales of flux
 #
 # The *operational* classes in the lists contain a factor of 0.7 that NOAA's reprocessed *science* flux of GOES 8 to 15 does
 # not: an X1.0 of the lists is an X1.43 on the science scale. The paper takes 15,696 classes from lists and 35,678 from science
-# flux, so it mixes both scales. Here one scale holds for a whole set (`scale`). The matrix counts the events by their class on
-# either scale; events off the diagonal change class with the scale.
+# flux, so it mixes both scales. Here the setting `scale` chooses one scale for the whole set. The matrix below counts the
+# events by their class on each of the two scales. Events off the diagonal change class with the scale.
 
 # %%
 archive = stages.archive(lab)
@@ -95,13 +96,13 @@ confusion
 # ## Classes
 #
 # A label depends on the phase of the solar cycle as much as on the flare. Near the minimum the flux stays in class A; near the
-# maximum the background alone is B or C. Class A is therefore *the quiet Sun*, and class X is rare everywhere.
+# maximum the background alone is B or C. Class A therefore shows *the quiet Sun*. Class X is rare at all times.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-1", "caption": "Images per flare class (the paper's Fig. 1), training and held-out part. The paper labels 20,420 images; the shares are ours."}, "image": {"alt": "Bar chart of the number of images in the classes A, B, C, M and X"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-1", "caption": "Images per flare class (the paper's Fig. 1), for the training and the held-out part. The paper labels 20,420 images; the counts shown are this run's."}, "image": {"alt": "Bar chart of the number of images in the classes A, B, C, M and X"}}
 parts = {"training": labelled.counts(test=False), "held out": labelled.counts(test=True)}
 this.figure(figures.figure_1(parts), "figure-1")
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-flux", "caption": "X-ray flux over the archive's period and the labelled peaks, coloured by class. Dotted lines bound the classes."}, "image": {"alt": "X-ray flux against time on a logarithmic axis with coloured dots at labelled flares"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-flux", "caption": "Daily maximum of the X-ray flux over the archive's period. Dots are the labelled peaks, coloured by class. Dotted lines bound the classes."}, "image": {"alt": "X-ray flux against time on a logarithmic axis with coloured dots at labelled flares"}}
 daily = (
     pd.concat(part["flux"].groupby(part["time"] // DAY).max() for part in archive.xrs_parts()).groupby(level=0).max()
 )
@@ -124,8 +125,8 @@ this.figure(figures.figure_a_1(labelled))
 # ## Training and test
 #
 # Neighbouring frames are nearly the same picture. A random split, which the paper presumably used, puts neighbours of the test
-# images into the training part: information leaks. A *blocked* split keeps whole blocks of days (27 days are one rotation of
-# the Sun) on one side. The split of this run:
+# images into the training part, so the test is no longer independent. This is called *leakage*. A *blocked* split puts all
+# images of a block of days into the same part. A block of 27 days is one rotation of the Sun. The split of this run:
 
 # %%
 print(f"split: {labelled.about['split']}, {len(set(labelled.block))} blocks of {lab.settings.block_days:g} days")
@@ -144,8 +145,9 @@ records.figure_a_1(this, labelled.label, labelled.delay)
 # %% [markdown]
 # ## Takeaways
 #
-# - Each step loses events: in HEK's whole list most detections have no class of their own, and several share a frame.
-# - The classes are as unbalanced as on the Sun. That imbalance is the paper's reason to generate synthetic flares.
+# - Events are lost between the list and the images. In HEK's whole list most detections carry no class, and several
+#   events can share a frame.
+# - The classes are unbalanced. That imbalance is the paper's reason to generate synthetic flares.
 # - A random split leaks. The first line of output on every page names the split that was used.
 #
-# **Next:** {doc}`02_simulated_sun`, the Sun that needs no data.
+# **Next:** {doc}`02_simulated_sun`, the simulated Sun, which needs no data.

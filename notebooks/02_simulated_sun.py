@@ -13,13 +13,14 @@
 # %% [markdown]
 # # 2 · The simulated Sun
 #
-# Every page of this book also runs without data and without a network, on a Sun that a program simulates. The simulation is a
+# Every page of this book also runs without data and without an internet connection, on a simulated Sun. The simulation is a
 # physical model, not noise with labels. Regions emerge with the activity cycle ({cite:t}`hathaway1994`), in two belts that
 # drift towards the equator ({cite:t}`hathaway2011`). They are tilted ({cite:t}`stenflo2012`) and rotate with the Sun
 # ({cite:t}`snodgrass1990`). Their flares follow a tapered power law ({cite:t}`sakurai2022`). X-ray flux, events, frames and the
 # proportions of the classes all result from these laws; no proportion is set by hand.
 #
-# This page compares the simulated Sun with the frames of this run, in the physics that both should share.
+# This page measures properties that the simulated Sun should share with the real one. If the run uses another source, the
+# page compares the two.
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "smoke"  # smoke, laptop, gpu, paper, or the path of a YAML file
@@ -43,12 +44,12 @@ lab = this.lab
 print(this.source_note)
 
 # %% [markdown]
-# A run on another source shows its own archive beside the simulated one. The radius of the disk is given as a share of the
-# image's side: it differs between calibrated frames and browse images.
+# A run on another source shows its own archive beside the simulated one. The radius of the disk is a fraction of the image's
+# side. It differs between calibrated frames and browse images.
 
 # %% tags=["hide-output", "remove-stderr"]
 simulated = lab if lab.source == "simulated" else lab.variant(source="simulated")
-print(stages.archive_entry(simulated))
+print(simulated.entry(stages.ARCHIVE))
 suns = {"simulated": stages.archive(simulated)}
 if lab.source != "simulated":
     suns["this run"] = stages.archive(lab)
@@ -68,7 +69,7 @@ for name, archive in suns.items():
     image[name] = raw[np.isfinite(raw).all(axis=(1, 2)) & (raw.max(axis=(1, 2)) > 0)]
     print(f"{name}: {len(frames):,} frames, {labelling.period(frames.time)}, {archive.unit}")
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-suns", "caption": "Frames of the simulated Sun, from the first to the last, and, where this run has them, of its own archive."}, "image": {"alt": "Rows of full-disk Suns in 171 Å, simulated and of this run"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-suns", "caption": "Frames of the simulated Sun, from the first to the last. If the run uses another source, a second row shows frames of its archive."}, "image": {"alt": "Full-disk Suns in 171 Å: a row of simulated frames and, on another source, a row of this run's frames"}}
 shown = {name: raw[np.linspace(0, len(raw) - 1, 7).astype(int)] for name, raw in image.items()}
 figures.suns_side_by_side({name: to_uint8(normalise(raw, suns[name].unit)) for name, raw in shown.items()})
 
@@ -76,8 +77,8 @@ figures.suns_side_by_side({name: to_uint8(normalise(raw, suns[name].unit)) for n
 # ## The disk and its limb
 #
 # In an optically thin line the limb is bright, because the line of sight passes through more corona there. Beyond the limb the
-# brightness falls off with the scale height. It is given here relative to the inner half of the disk. Display intensity
-# saturates; DN/s do not.
+# brightness falls off with the scale height of the corona. The curves are relative to the mean brightness inside half a
+# solar radius. Display intensity saturates at bright regions; calibrated DN/s do not.
 
 # %%
 edges = np.linspace(0, 1.24, 32)
@@ -87,14 +88,14 @@ for name, raw in image.items():
     brightness = physics.radial_profile(raw, radius[name] * raw.shape[-1], edges)
     radial[name] = (middle, brightness / np.nanmean(brightness[middle < 0.5]))
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-radial", "caption": "Mean brightness in rings around the centre, relative to the inner half of the disk."}, "image": {"alt": "Curves of brightness against distance from the centre: flat, a rise at one solar radius, then a steep fall"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-radial", "caption": "Mean brightness in rings around the centre, relative to the mean inside half a solar radius."}, "image": {"alt": "Curves of brightness against distance from the centre: flat, a rise at one solar radius, then a steep fall"}}
 figures.shared_physics(radial, "distance from the centre / solar radii", "brightness")
 
 # %% [markdown]
 # ## Two belts
 #
-# Active regions lie in two belts. For each band of latitude the curve shows how often a pixel is among the brightest twentieth
-# of the disk, relative to the average.
+# Active regions lie in two belts. For each band of latitude the curve shows the fraction of its pixels that are among the
+# brightest 5 % of the disk, relative to the average over all latitudes.
 
 # %%
 edges = np.linspace(-60, 60, 25)
@@ -103,11 +104,11 @@ belts = {
     name: (middle, physics.latitude_activity(raw, radius[name] * raw.shape[-1], edges)) for name, raw in image.items()
 }
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-belts", "caption": "How often a band of latitude is among the brightest twentieth of the disk; 1 is the average."}, "image": {"alt": "Curves against latitude with a maximum on each side of the equator"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-belts", "caption": "Fraction of the pixels in a band of latitude that are among the brightest 5 % of the disk, relative to the average."}, "image": {"alt": "Curves against latitude with a maximum on each side of the equator"}}
 figures.shared_physics(belts, "latitude / °", "bright pixels, relative")
 
 # %% [markdown]
-# ## The butterfly
+# ## The butterfly diagram
 #
 # Over a cycle the belts drift towards the equator (Spörer's law). The simulated period is nine years, as long as the paper's.
 
@@ -126,8 +127,8 @@ figures.butterfly(wings)
 # ## Flare sizes
 #
 # Peak fluxes follow a power law that tapers off at the strongest flares. The slope is fitted by maximum likelihood between C2
-# and X1, where lists are nearly complete. The simulation uses a slope of 1.9 for the flare alone. A class also contains the
-# background, which makes the fitted slope steeper.
+# and X1, where lists are nearly complete. The simulation uses a slope of 1.9 for the flux of the flare alone. The class of a
+# flare is set by the total flux, which includes the background. This makes the fitted slope steeper.
 
 # %%
 low, high = 2e-6, 1e-4
@@ -150,9 +151,9 @@ assert np.nanmax(b) > 1.2 and b[[0, -1]].max() < 1
 # %% [markdown]
 # ## Takeaways
 #
-# - The simulated Sun has a disk, a bright limb, two drifting belts and a power law of flares, from the same laws as the real
-#   Sun.
+# - The simulated Sun has a disk, a bright limb, two drifting belts and a power law of flares. The laws behind them were
+#   measured on the real Sun.
 # - It is simpler than the real Sun: it has no filaments, no sheared arcades and no remnants of old fields. Results on it show
-#   that a method runs, not that it works on the Sun.
+#   that a method runs, not that it works on the real Sun.
 #
 # **Next:** {doc}`03_background`, what a diffusion model is.

@@ -11,11 +11,11 @@
 # ---
 
 # %% [markdown]
-# # 3 · Background: diffusion in one page
+# # 3 · Background: diffusion on one page
 #
 # A diffusion model learns to remove noise ({cite:t}`sohldickstein2015`, {cite:t}`ho2020`). The *forward process* adds
-# noise to an image in many small steps, until almost only noise is left. A network learns to undo one such step.
-# Sampling starts from pure noise and takes the steps backwards, one after the other; the result is a new image.
+# noise to an image in many small steps, until almost nothing but noise is left. A network learns to undo one such step.
+# Sampling starts from pure noise and undoes the steps one after the other. The result is a new image.
 #
 # This page follows Sect. 3 of {cite:t}`ramunno2024` with its symbols; {doc}`../notation` lists them. Each equation is
 # computed here in a few lines, on this run's own images and with its own model, and compared with the library's result.
@@ -83,8 +83,8 @@ random = torch.Generator().manual_seed(seed)
 # x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\epsilon, \qquad \epsilon \sim \mathcal{N}(0, \mathbf{I}) .
 # $$ (eq-closed)
 #
-# The factors depend on the *schedule*, the list of the variances $\beta_t$. The paper does not give it. In the code
-# that the paper builds on, $\beta_t$ rises linearly from $10^{-4}$ to $0.02$ over $T = 1000$ steps. The noise level
+# The factors depend on the *schedule*, the list of the variances $\beta_t$. The paper does not state its schedule. In the
+# code that the paper builds on, $\beta_t$ rises linearly from $10^{-4}$ to $0.02$ over $T = 1000$ steps. The noise level
 # relative to the image is $\sigma_t = \sqrt{(1-\bar\alpha_t)/\bar\alpha_t}$.
 
 # %%
@@ -97,19 +97,19 @@ schedule = Schedule(settings.n_steps, settings.beta_start, settings.beta_end)
 for name, values in {"beta": beta, "alpha": alpha, "alpha_bar": alpha_bar, "sigma": sigma}.items():
     assert torch.equal(getattr(schedule, name), values)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-forward", "caption": "The forward process on the frame with the strongest flare of the set. At t = 0 the frame is almost untouched; at the last step almost nothing of it is left."}, "image": {"alt": "Seven copies of one Sun with increasing noise"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-forward", "caption": "The forward process on the frame with the strongest flare of the set. At t = 0 the frame is almost unchanged. At the last step almost nothing of it is left."}, "image": {"alt": "Seven copies of one Sun with increasing noise"}}
 last = schedule.n_steps - 1
 steps = [0, *(int(last * f) for f in (0.05, 0.1, 0.2, 0.4, 0.6)), last]
 this.figure(figures.forward_process(schedule, labelled.image[np.argmax(labelled.flux)], steps), "figure-forward")
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-schedule", "caption": "The schedule: the variance of a step, the share of the image's variance that is left, and the noise level relative to the image."}, "image": {"alt": "Three curves against the time step"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-schedule", "caption": "The schedule: the variance that a step adds, the share of the image's variance that is left, and the noise level relative to the image."}, "image": {"alt": "Three curves against the time step"}}
 figures.schedule_curves(schedule)
 
 # %% [markdown]
 # Is the closed form {eq}`eq-closed` really the result of all the single steps {eq}`eq-forward`? The next cell takes the
-# steps one by one. Beside the images it takes the same steps on an empty image, which gives the accumulated noise.
-# Divided by $\sqrt{1-\bar\alpha_t}$, this noise must have a standard deviation of 1, and the closed form with it must
-# give the same $x_t$.
+# steps one by one. It also applies the same noise to an empty image, which gives the accumulated noise alone. Divided by
+# $\sqrt{1-\bar\alpha_t}$, the accumulated noise is $\epsilon$. It must have a standard deviation of 1. The closed form
+# with this $\epsilon$ must give the same $x_t$ as the single steps.
 
 # %%
 t = min(300, last)
@@ -126,12 +126,12 @@ assert abs(eps.std() - 1) < 5 / (2 * eps.numel()) ** 0.5  # five standard errors
 print(f"the noise of {t + 1} steps: mean {eps.mean():.3f}, standard deviation {eps.std():.3f}")
 
 # %% [markdown]
-# How much of the image is left at the last step matters for this application, because brightness is a physical
-# quantity. In training, $x_T$ still holds a trace of the mean brightness; in sampling it does not. This may shift the
-# brightness of the samples. The schedule leaves this much:
+# Brightness is a physical quantity, so it matters how much of the image is left at the last step. In training, $x_T$
+# still holds a trace of the mean brightness. In sampling it does not, because sampling starts from pure noise. This may
+# shift the brightness of the samples. The next cell prints how much is left:
 
 # %%
-print(f"share of the image in the last step: sqrt(alpha_bar) = {alpha_bar[-1].sqrt():.2e}")
+print(f"factor of the image at the last step: sqrt(alpha_bar) = {alpha_bar[-1].sqrt():.2e}")
 print(f"noise level there: sigma = {sigma[-1]:.1f}; standard deviation of the images' pixels: {x_0.std():.2f}")
 
 # %% [markdown]
@@ -145,9 +145,10 @@ print(f"noise level there: sigma = {sigma[-1]:.1f}; standard deviation of the im
 # \epsilon_\theta(\sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\epsilon,\ t) - \epsilon \rVert^2\,\right] .
 # $$ (eq-loss)
 #
-# The squares are averaged over the pixels, not summed; this only rescales the loss. The model below is the run's
-# *discrete* model, from the store or trained now. {doc}`04_methodology` describes its network and its training.
-# Whatever the parameterisation of the run, `denoiser.eps` returns $\epsilon_\theta$.
+# The code averages the squares over the pixels instead of summing them. This only rescales the loss. The model below is
+# the run's *discrete* model. It is loaded from the store, or trained now if the store does not hold it.
+# {doc}`04_methodology` describes its network and its training. `denoiser.eps` returns $\epsilon_\theta$ for every
+# parameterisation.
 
 # %% tags=["remove-stderr"]
 print(lab.entry(stages.MODEL, model="discrete"))
@@ -160,16 +161,16 @@ share = alpha_bar[t].float().view(-1, 1, 1, 1)
 x_t = share.sqrt() * x_0 + (1 - share).sqrt() * eps
 loss = (denoiser.eps(x_t, t, c) - eps).square().mean(dim=(1, 2, 3))  # Eq. 5, per image
 
-objective = Eps(denoiser.eps, schedule, denoiser.shape)  # the library's
+objective = Eps(denoiser.eps, schedule, denoiser.shape)  # the library's loss
 loss_of_library, psnr = objective(x_0, c, t, eps)
 torch.testing.assert_close(loss, loss_of_library)
 columns = {"t": t, "sigma": sigma[t], "loss": loss.double(), "PSNR of the estimated x_0 / dB": psnr.double()}
 pd.DataFrame(columns).sort_values("t").round({"sigma": 3, "loss": 5, "PSNR of the estimated x_0 / dB": 1})
 
 # %% [markdown]
-# The table shows why the loss of one batch says little. At a high noise level the input is nearly pure noise, which is
-# easy to recognise as such, and the loss is small. The image itself is estimated well only at low noise levels, where
-# the peak signal-to-noise ratio (PSNR) is high.
+# The loss of one batch says little, because it depends on the noise levels that were drawn. At a high noise level the
+# input is nearly pure noise. Noise is then easy to estimate, and the loss of a trained model is small. The image itself
+# is estimated well only at low noise levels, where the peak signal-to-noise ratio (PSNR) is high.
 #
 # ## The reverse process
 #
@@ -177,11 +178,11 @@ pd.DataFrame(columns).sort_values("t").round({"sigma": 3, "loss": 5, "PSNR of th
 #
 # $$
 # p_\theta(x_0) = \int p(x_T) \prod_{t} p_\theta(x_{t-1} \mid x_t)\,dx_{1:T}, \qquad
-# p_\theta(x_{t-1} \mid x_t) = \mathcal{N}\!\left(x_{t-1};\ \mu_\theta(x_t, t),\ \beta_t \mathbf{I}\right) ,
+# p_\theta(x_{t-1} \mid x_t) = \mathcal{N}\!\left(x_{t-1};\ \mu_\theta(x_t, t),\ \beta_t \mathbf{I}\right) .
 # $$ (eq-reverse)
 #
-# from which we draw by drawing $x_T$, then $x_{T-1}$, and so on. The variance of a step is fixed. Its mean follows from
-# the estimated noise,
+# To draw from it, we draw $x_T$, then $x_{T-1}$, and so on. The variance of a step is fixed. The mean of a step follows
+# from the estimated noise,
 #
 # $$
 # \mu_\theta(x_t, t) =
@@ -198,9 +199,9 @@ def step_back(x_t, t, z):
 
 
 # %% [markdown]
-# To see it work, we add noise to the four images up to a middle step, and walk back from there. The library's
-# `ancestral` sampler, the paper's, gets the same noise and must arrive at the same images. It always walks a whole
-# schedule; here this is the first part of the run's schedule.
+# To see this at work, we add noise to the four images up to an early step, and step back from there. The library's
+# `ancestral` sampler, which is the paper's, gets the same noise and must arrive at the same images. It always goes through
+# a whole schedule, so we give it one that holds only the first part of the run's schedule.
 
 # %%
 first = min(100, last)
@@ -216,15 +217,15 @@ walk = Eps(denoiser.eps, first_part, denoiser.shape)
 x_of_library = ancestral(walk, noisy, c, 0.0, first, same_streams)
 torch.testing.assert_close(x, x_of_library, atol=1e-3, rtol=1e-3)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-walk-back", "caption": "Four training frames, the same with noise, and walked back by the cell above with the run's own model. A model that is trained long enough replaces what the noise hid by plausible detail, which need not be the frame's."}, "image": {"alt": "Three rows of four Suns: clear, noisy, and with the noise removed"}}
-rows = {"frame": x_0, f"noise, t = {first}": noisy, "walked back": x}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-walk-back", "caption": "Top: four training frames. Middle: the frames with noise. Bottom: the result of stepping back with the run's own model. A well-trained model fills in plausible detail where the noise hid the frame. This detail need not be that of the frame."}, "image": {"alt": "Three rows of four Suns: clear, noisy, and with the noise removed"}}
+rows = {"frame": x_0, f"noise, t = {first}": noisy, "denoised": x}
 this.figure(figures.reconstructions({name: to_uint8(image[:, 0]) for name, image in rows.items()}))
 
 # %% [markdown]
-# The walk back should come closer to the frames than the noisy images are:
+# The denoised images should be closer to the frames than the noisy ones are:
 
 # %%
-for name, image in {"noisy": noisy / alpha_bar[first].sqrt(), "walked back": x}.items():
+for name, image in {"noisy": noisy / alpha_bar[first].sqrt(), "denoised": x}.items():
     print(f"{name}: root-mean-square distance from the frames {(image - x_0).square().mean().sqrt():.3f}")
 
 # %% [markdown]
@@ -232,15 +233,15 @@ for name, image in {"noisy": noisy / alpha_bar[first].sqrt(), "walked back": x}.
 #
 # The network also gets a condition $c$, here the class of the flare. In training the condition is left out one time in
 # ten, so that the network learns to estimate the noise with and without it. In sampling, the difference between the two
-# is enlarged ({cite:t}`ho2022`),
+# estimates is enlarged ({cite:t}`ho2022`),
 #
 # $$
 # \hat\epsilon_\theta(x_t, c) = (1 + w)\,\epsilon_\theta(x_t, c) - w\,\epsilon_\theta(x_t) .
 # $$ (eq-guidance)
 #
 # $w = 0$ is the conditional model without guidance, and $w = -1$ the unconditional model. A larger $w$ gives samples
-# that are more typical of their class, and less diverse. The code that the paper builds on writes the same in another
-# way: its `cfg_scale = 3` is $w = 2$ here. In this book, a condition of NaN means *unconditional*.
+# that are more typical of their class, and less diverse. The code that the paper builds on uses another convention: its
+# `cfg_scale = 3` is $w = 2$ here. In this book, a condition of NaN means *unconditional*.
 
 # %%
 t, w = settings.n_steps // 2, 2.0
@@ -253,15 +254,15 @@ guided = (1 + w) * conditional - w * unconditional  # Eq. 6
 torch.testing.assert_close(guided, guided_eps(denoiser, x_t, t, c, Guidance(w)), atol=1e-4, rtol=1e-4)
 torch.testing.assert_close(guided, unconditional + 3 * (conditional - unconditional), atol=1e-4, rtol=1e-4)  # cfg_scale
 effect = (conditional - unconditional).square().mean().sqrt()
-print(f"the class changes the estimated noise by {effect:.2g} (rms), with guidance {1 + w:g} times as much")
+print(f"the class changes the estimated noise by {effect:.2g} (rms); with guidance it is {1 + w:g} times as much")
 
 # %% [markdown]
 # ## Fewer steps
 #
 # The paper's sampler takes every step, 999 of them. The reverse process also has a deterministic form, an ordinary
-# differential equation. A good solver follows it in 15 to 20 steps: DPM-Solver++ ({cite:t}`lu2022`). Its time steps are
-# spaced evenly in $\sigma^{1/7}$ ({cite:t}`karras2022`). Most of them therefore lie at the low noise levels, at which
-# the image takes shape:
+# differential equation. The solver DPM-Solver++ ({cite:t}`lu2022`) follows this equation in 15 to 20 steps. Here its
+# time steps are spaced evenly in $\sigma^{1/7}$ ({cite:t}`karras2022`). Steps spaced evenly in $\sigma$ would nearly
+# all lie at high noise levels. This spacing leaves enough of them for the low levels, at which the image takes shape:
 
 # %%
 ts = solver_steps(sigma, min(15, last))
@@ -269,7 +270,7 @@ print("time steps:  ", *ts)
 print("noise levels:", *(f"{sigma[t]:.2g}" for t in ts))
 
 # %% tags=["hide-cell"]
-# The chain of single steps in numbers alone: the closed form has its mean factor and its variance.
+# Without images: the single steps multiply to the closed form's factor of the mean, and add up to its variance.
 mean, variance = 1.0, 0.0
 for b in beta.numpy():
     mean, variance = mean * np.sqrt(1 - b), variance * (1 - b) + b
@@ -281,8 +282,8 @@ assert torch.isfinite(x).all() and torch.isfinite(loss).all()
 #
 # - The forward process is fixed and has a closed form. The reverse process is learnt, and Eq. 5 is the whole training
 #   objective.
-# - One number, $w$, sets how typical of their class the samples are. Diversity is the price.
-# - At the last step a trace of the image is left. Training sees it and sampling does not, which may shift the
-#   brightness. This book does not measure by how much.
+# - One number, $w$, sets how typical of their class the samples are. A larger $w$ makes them less diverse.
+# - At the last step a trace of the image is left. The network sees this trace in training but not in sampling, which may
+#   shift the brightness. This book does not measure the shift.
 #
 # **Next:** {doc}`04_methodology`, the network and its training.

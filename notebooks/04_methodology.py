@@ -13,10 +13,10 @@
 # %% [markdown]
 # # 4 · Methodology: one network, three conditions
 #
-# The paper trains one network three times, each time with another condition. The *discrete* model gets the class of the
+# The paper trains one network three times, each time with a different condition. The *discrete* model gets the class of the
 # flare, the *continuous* model its X-ray flux, and the *embedding* model the class and an autoencoder's embedding of
 # the image. This page first trains a small diffusion model in plain sight. Then it builds the paper's network, the
-# three conditions, the autoencoder (ceVAE) and the prior that draws embeddings, and trains them all with the same loop.
+# three conditions, the autoencoder (ceVAE) and the prior that draws embeddings. All are trained with the same loop.
 #
 # | Paper | Here |
 # | --- | --- |
@@ -33,7 +33,7 @@ seed: int = 0  # seed of training and sampling
 parameterisation: str = None  # eps (the paper) or preconditioned; None: as the profile says
 base_width: int = None  # channels of the first stage; 64 in the paper
 train_images: int = None  # length of the training in images
-finetune_images: int = None  # of the other two models when they start from the discrete one; 0: from scratch
+finetune_images: int = None  # the same for the other two models, started from the discrete one; 0: from scratch
 batch_size: int = None  # images per step; 12 in the paper
 learning_rate: float = None  # of AdamW; 3e-4 in the paper
 
@@ -61,7 +61,7 @@ print(this.source_note)
 #
 # A diffusion model can be trained in seconds if the images are small enough. Here an image has two pixels and belongs
 # to one of two classes. In each class the pixels are Gaussian with known means and standard deviations, so that the
-# result can be checked. The library provides the pieces.
+# result can be checked. These parts come from the library:
 
 # %%
 from torch import nn
@@ -73,9 +73,9 @@ from solarsynth.diffusion.samplers import NoiseStreams, ancestral, image_seeds
 from solarsynth.diffusion.schedule import Schedule
 
 # %% [markdown]
-# Any module can be the network if it takes a noisy image, a time step and a condition, and returns an image. In this
-# one the three are mapped to vectors of the same length and added up. The paper's network treats time step and
-# condition in the same way.
+# Any module can be the network if it takes a noisy image, a time step and a condition, and returns an array of the
+# image's shape. This small network maps the three to vectors of the same length and adds them. The paper's network treats
+# the time step and the condition in the same way.
 
 
 # %%
@@ -98,8 +98,8 @@ small = Eps(SmallNetwork(), Schedule(100, 1e-3, 0.1), shape=(2,))
 
 # %% [markdown]
 # The loop draws a batch, drops one condition in ten, adds noise, and lowers the loss of Eq. 5 ({eq}`eq-loss`). AdamW
-# changes the weights at a falling learning rate. Samples come from an exponential moving average (EMA) of the weights,
-# which fluctuates less.
+# updates the weights at a falling learning rate. Samples are drawn with an exponential moving average (EMA) of the
+# weights, which fluctuates less than the weights themselves.
 
 # %%
 true_mean = torch.tensor([[-0.6, -0.4], [0.5, 0.3]])  # class, pixel
@@ -118,7 +118,7 @@ for update in range(1, n_updates + 1):
     average.update(small, update)
 
 # %% [markdown]
-# Has it learnt the two distributions? We draw 500 images of each class with the paper's sampler and compare.
+# Has the network learnt the two distributions? We draw 500 images of each class with the paper's sampler and compare.
 
 # %%
 wanted = torch.arange(2).repeat_interleave(500)[:, None].float()
@@ -132,15 +132,15 @@ for name, truth in {"mean": true_mean, "standard deviation": true_std}.items():
 pd.DataFrame(rows, index=[f"class {i}, pixel {j}" for i in (1, 2) for j in (1, 2)]).astype(float).round(2)
 
 # %% [markdown]
-# The library's loop, `solarsynth.diffusion.training.train`, does the same. In addition it counts its length in images,
-# logs, writes checkpoints, continues exactly where it was stopped, and runs on one device or many.
+# The library's loop, `solarsynth.diffusion.training.train`, does the same. In addition it counts the images it has seen,
+# keeps a log, writes checkpoints, resumes exactly where it was stopped, and runs on one device or many.
 #
 # ## The U-Net
 #
 # The paper's network is a U-Net. Its encoder halves the resolution three times; the decoder restores it. A
-# self-attention block follows each halving and each doubling (Appendix B). Time step and condition enter as one vector,
-# which is added at every resolution. The paper gives a sketch without sizes. With the sizes of the code that it builds
-# on, the network has this many parameters:
+# self-attention block follows each halving and each doubling (Appendix B). The time step and the condition enter as one
+# vector, which is added at every resolution. The paper's diagram gives no sizes. With the sizes of the code that the paper
+# builds on, the network has this many parameters:
 
 # %%
 of_the_paper = UNet(UNetConfig(), DiscreteLabel(len(CLASSES), UNetConfig().time_width))
@@ -152,8 +152,8 @@ this.figure(figures.figure_b_1(Eps(of_the_paper, Schedule())), "figure-b-1")
 
 # %% [markdown]
 # A profile can make the network cheaper in three ways. It can be narrower (`base_width`). It can work on blocks of
-# pixels (`patch`). And it can leave out the two attention blocks at the highest resolution (`attention: inner`). The
-# paper leaves out two attention blocks at 128 px and does not say which.
+# pixels (`patch`). It can also leave out the two attention blocks at the highest resolution (`attention: inner`). The
+# paper leaves out two attention blocks at 128 px, but does not say which.
 #
 # ## The run's models
 #
@@ -177,19 +177,19 @@ print(
 # %% [markdown]
 # ## Three conditions, one interface
 #
-# | model | condition | becomes |
+# | model | condition | how it becomes a vector |
 # | --- | --- | --- |
 # | discrete | the class, A to X | one learnt vector per class |
 # | continuous | the flux in W/m² | its standardised logarithm, through two linear layers with a SiLU between them |
 # | embedding | the class, and z: 512 numbers of the ceVAE | the class's vector and z, concatenated, through a linear layer |
 #
-# The result is always a vector as long as the time embedding, and is added to it. A condition of NaN means
-# *unconditional*, and gives zeros. The training loop and the sampler only see rows of numbers; which model they work
-# with makes no difference to them. In training a tenth of the conditions is dropped, so that one network learns both
-# terms of Eq. 6 ({eq}`eq-guidance`).
+# The vector always has the length of the time embedding, and is added to it. A condition of NaN means *unconditional*,
+# and its vector is zero. The training loop and the sampler see a condition only as a row of numbers. They are therefore
+# the same for all three models. In training a tenth of the conditions is dropped, so that one network learns both terms
+# of Eq. 6 ({eq}`eq-guidance`).
 #
-# The continuous model takes a flux, so a class must first be turned into one. We draw it from the fluxes of the class's
-# training images. A flux can also be given exactly, as in `solarsynth sample M2.5 4 --model continuous`.
+# The continuous model takes a flux, so a class must first be turned into one. We draw the flux from those of the
+# training images of the class. A flux can also be given exactly, as in `solarsynth sample M2.5 4 --model continuous`.
 
 # %%
 drawable = stages.drawable_classes(lab)
@@ -200,7 +200,7 @@ for name, generator in generators.items():
     assert module(values).shape == (2, generator.denoiser.network.config.time_width)
     assert (module(null_like(values)) == 0).all()  # unconditional
     first_values = ", ".join(f"{value:.3g}" for value in values[0, :3].tolist())
-    print(f"{name}: conditions of shape {tuple(values.shape)}, the first one {first_values} ...")
+    print(f"{name}: conditions of shape {tuple(values.shape)}, the first begins with {first_values} ...")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "figure-2", "caption": "The embedding model (the paper's Fig. 2). In training, z comes from the image; in sampling, from the prior."}, "image": {"alt": "Diagram: image to encoder to z, class to embedding, both joined, added to the time embedding and given to the U-Net"}}
 condition = generators["embedding"].denoiser.network.condition
@@ -224,8 +224,8 @@ this.figure(figures.figure_2(sizes), "figure-2")
 #
 # where KL is the Kullback–Leibler divergence of the encoder's Gaussian from the standard normal distribution, $\hat x$
 # the reconstruction and $\hat x_\text{masked}$ the reconstruction of the masked image. The paper measures clusters in
-# its latent space, and decodes $z \sim N(0, I)$ as its baseline. The paper's ceVAE was pretrained on SDO data. No
-# published one has 512 dimensions at 64 px, so we train one on the same training images.
+# the ceVAE's latent space. Its baseline images are decoded from $z \sim N(0, I)$. The paper's ceVAE was pretrained on SDO
+# data. No published ceVAE has 512 dimensions at 64 px, so we train one on the training images of this run.
 
 # %%
 labelled = stages.labelled_set(lab)
@@ -240,22 +240,22 @@ with torch.no_grad():
     restored = cevae.decode(cevae.encode(hide(x, square))[0])
     l1, l1_masked = ((image - x).abs().sum((1, 2, 3)) for image in (reconstructed, restored))
     loss = 0.5 * (0.01 * kl + l1) + 0.5 * l1_masked
-    torch.testing.assert_close(loss / x[0].numel(), cevae(x, None, square, eps)[0])  # the library's is per pixel
+    torch.testing.assert_close(loss / x[0].numel(), cevae(x, None, square, eps)[0])  # the library's loss is per pixel
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-reconstructions", "caption": "Held-out images (top), the ceVAE's reconstructions, the same images with a square hidden, and restored."}, "image": {"alt": "Four rows of full-disk Suns: original, reconstructed, with a square missing, restored"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-reconstructions", "caption": "From top to bottom: held-out images, the ceVAE's reconstructions, the images with a hidden square, and the ceVAE's restoration of these."}, "image": {"alt": "Four rows of full-disk Suns: original, reconstructed, with a square missing, restored"}}
 this.figure(figures.reconstructions(networks.masked_and_restored(cevae, some, seed=seed)))
 
 # %% [markdown]
 # ## The prior
 #
-# To sample the embedding model, an embedding of the class is needed. A small diffusion model in the space of the
-# embeddings draws it: its network estimates the clean $z_0$ from a noisy one, its time step and the class (after
-# {cite:t}`ramesh2022`). It is trained by the same loop and sampled by the same sampler.
+# To sample from the embedding model, we need an embedding for the class. The *prior* draws it. The prior is a small
+# diffusion model in the space of the embeddings (after {cite:t}`ramesh2022`). Its network estimates the clean $z_0$ from
+# a noisy one, the time step and the class. It is trained by the same loop and sampled by the same sampler.
 #
-# Two checks follow. The first is the energy distance of each class's drawn embeddings from the real ones, compared with
-# the distances among real ones. Its mean is 0 for two sets from the same distribution, so it can be negative. The
-# second is a linear probe: a linear classifier that is fitted on real embeddings and has to tell the class of drawn
-# ones.
+# Two checks follow. The first is the energy distance of each class's drawn embeddings from the real ones. The table
+# compares it with the *floor*, the distances among real ones. The mean of this estimate is 0 for two sets from the same
+# distribution, so single values can be negative. The second check is a linear probe: a linear classifier is fitted to
+# real embeddings and predicts the class of drawn ones.
 
 # %%
 z, z_label = stages.training_features(lab, "cevae"), labelled.label[~labelled.test]
@@ -270,15 +270,15 @@ for name, row in check.iterrows():
 print(f"balanced accuracy of the linear probe: {', '.join(f'{name} {value:.2f}' for name, value in probe.items())}")
 check.round(3)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-prior", "caption": "Energy distance of drawn embeddings from the real ones of their class. Grey: the distance of real embeddings from the others of their class. Crosses: the distance of the embeddings of all classes together, which a prior that ignores the class would have."}, "image": {"alt": "Per class a dot, a grey bar and a cross on a common scale of distance"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-prior", "caption": "Energy distance of drawn embeddings from the real ones of their class. Grey: the distance of real embeddings from the others of their class. Crosses: the distance of the embeddings of all classes together. A prior that ignores the class would have this distance."}, "image": {"alt": "Per class a dot, a grey bar and a cross on a common scale of distance"}}
 this.figure(figures.embedding_distances(check))
 
 # %% [markdown]
 # ## Two parameterisations
 #
-# The paper's network estimates the noise, Eq. 5 ({eq}`eq-loss`). That is easy at high noise levels and hard at the low
-# ones, at which the image takes shape, and takes millions of images to learn. With `parameterisation: preconditioned`
-# the network estimates what the best linear denoiser of each pixel misses, scaled to the same size at every noise level
+# The paper's network estimates the noise, Eq. 5 ({eq}`eq-loss`). This is easy at high noise levels and hard at low ones,
+# at which the image takes shape. The paper's training sees millions of images. With `parameterisation: preconditioned` the
+# network estimates what the best linear denoiser of each pixel misses. This target has the same size at every noise level
 # ({cite:t}`karras2022`). With the noise level $\sigma^2 = (1-\bar\alpha_t)/\bar\alpha_t$, the mean $m$ and the standard
 # deviation $s$ of each pixel over the training images, and $y = x_t/\sqrt{\bar\alpha_t} - m$,
 #
@@ -287,20 +287,20 @@ this.figure(figures.embedding_distances(check))
 # \frac{\sigma s}{\sqrt{\sigma^2+s^2}}\;F_\theta\!\left(\frac{y}{\sqrt{\sigma^2+s^2}},\, t\right) .
 # $$ (eq-precondition)
 #
-# This is the same model on the same schedule, because $\epsilon_\theta$ follows from $\hat x_0$. Its training draws the
-# noise levels and weights the loss accordingly, and is shorter. The first line that each page prints names the
-# parameterisation of the run.
+# The schedule and the samplers stay the same, because $\epsilon_\theta$ follows from $\hat x_0$. The training is shorter.
+# It draws the noise levels from another distribution and weights the loss accordingly. The first line that each page
+# prints names the parameterisation of the run.
 
 # %%
 x_0 = to_unit(torch.from_numpy(labelled.image[~labelled.test]))[:, None].to(device())
-m, s = x_0.mean(0), x_0.std(0, correction=0).clamp(min=0.03)  # the dark sky is not worth learning
+m, s = x_0.mean(0), x_0.std(0, correction=0).clamp(min=0.03)  # a lower limit: the dark sky hardly varies
 c = torch.from_numpy(z_label).float()[:, None].to(device())
 network, schedule = denoiser.network, denoiser.schedule
 preconditioned = Preconditioned(network, schedule, denoiser.shape).to(device())
 preconditioned.fit(x_0, c)
 
 # %% [markdown]
-# The formula, for four noisy training images and with the network of this run:
+# The next cell evaluates the formula for four noisy training images with the network of this run:
 
 # %%
 t, eps = preconditioned.draw(x_0[:4].shape, torch.Generator().manual_seed(seed))
@@ -315,9 +315,9 @@ with torch.no_grad():
 # %% [markdown]
 # ## Training
 #
-# If `finetune_images` is above 0, the continuous and the embedding model start from the discrete model's weights, all
-# but the condition's, and train for that many images. The three models then cost little more than one. With 0 each is
-# trained from scratch, as in the paper.
+# If `finetune_images` is above 0, the continuous and the embedding model start from the weights of the discrete model,
+# except for those of the condition. They then train for that many images. The three models together then cost little more
+# than one. With 0 each model is trained from scratch, as in the paper.
 
 # %%
 logs = {name: pd.read_csv(entry.path / "training.csv") for name, entry in entries.items()}
@@ -334,7 +334,7 @@ for name, entry in entries.items():
 print(f"the paper: {500 * paper.FUNNEL['labelled frames']:,} images, 500 passes, for each of its three models")
 pd.DataFrame.from_dict(rows, orient="index")
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-training", "caption": "Loss and peak signal-to-noise ratio of the estimated image during training; faint: every entry of the log, bold: running mean. The ceVAE has another loss, and a figure of its own."}, "image": {"alt": "Curves against the number of images seen, one per model: the loss falls, the PSNR rises"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-training", "caption": "Loss and peak signal-to-noise ratio of the estimated image during training; faint: every entry of the log, bold: running mean. The ceVAE has another loss and is shown in the next figure."}, "image": {"alt": "Curves against the number of images seen, one per model: the loss falls, the PSNR rises"}}
 this.figure(figures.training_curves({name: logs[name] for name in MODELS}), "figure-training")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "figure-training-cevae", "caption": "Loss and peak signal-to-noise ratio of the ceVAE during training."}, "image": {"alt": "Loss and PSNR of the ceVAE against the number of images seen"}}
@@ -343,8 +343,8 @@ this.figure(figures.training_curves({"ceVAE": logs["ceVAE"]}))
 # %% [markdown]
 # ## From noise to Sun
 #
-# The three models now draw one image each of the strongest class in the training set, with `dpm-solver++` in few steps.
-# All three start from the same noise.
+# Each of the three models now draws one image of the strongest class in the training set. The sampler is `dpm-solver++`
+# with few steps. All three start from the same noise.
 
 # %%
 n = min(15, max(settings.sampling_steps, 7))
@@ -353,25 +353,24 @@ strips = {
     for name, generator in generators.items()
 }
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-reverse", "caption": "The reverse process: noise on the left, a Sun that was never observed on the right."}, "image": {"alt": "Three rows of images from noise to a full-disk Sun"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-reverse", "caption": "The reverse process of the three models, from noise on the left to a synthetic Sun on the right."}, "image": {"alt": "Three rows of images from noise to a full-disk Sun"}}
 this.figure(figures.reverse_process(strips))
 
 # %% tags=["hide-cell"]
-assert all(np.isfinite(log.to_numpy()).all() for log in logs.values())
 assert all(np.isfinite(x).all() for strip in strips.values() for _, x in strip)
-assert np.isfinite(drawn).all() and all(0 <= value <= 1 for value in probe.values())
+assert np.isfinite(drawn).all() and len(drawn) == len(drawn_label)
 records.figure_b_1(this, count_parameters(of_the_paper), count_parameters(denoiser.network))
 records.figure_2(this, sizes)
 
 # %% [markdown]
 # ## Takeaways
 #
-# - A diffusion model is trained by a loop of a few lines: draw a batch, add noise, estimate it, lower the squared
+# - A diffusion model is trained by a loop of a few lines: draw a batch, add noise, estimate the noise, lower the squared
 #   error.
 # - At the paper's size the network has 23,332,737 parameters.
-# - Class, flux or embedding: one interface, one training loop, one sampler.
-# - {numref}`figure-prior` shows whether the prior draws embeddings of the class that was asked for. If the linear
-#   probe recognises the classes of drawn embeddings better than those of real ones, the prior exaggerates the classes.
-# - Preconditioning makes a laptop enough for recognisable Suns. The paper's own parameterisation is one setting away.
+# - Class, flux and embedding share one interface, one training loop and one sampler.
+# - {numref}`figure-prior` shows whether the prior draws embeddings of the requested class. If the linear probe
+#   recognises the classes of drawn embeddings better than those of real ones, the prior exaggerates the classes.
+# - Preconditioning shortens the training. The setting `parameterisation: eps` chooses the paper's own parameterisation.
 #
 # **Next:** {doc}`04_sampling`, how few steps are enough.

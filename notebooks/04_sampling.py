@@ -14,19 +14,19 @@
 # # 4 · Sampling: how few steps are enough
 #
 # The paper samples by Eqs. 3 and 4. Its sampler takes every step of the reverse process, 999 of them in the code that
-# the paper builds on. This page compares it with two fast samplers on the same trained model. It finds the fewest steps
-# whose images are as good as those of many steps, on a scale set by the differences among real images.
+# the paper builds on. This page compares it with two fast samplers on the same trained model. It looks for the smallest
+# number of steps whose images are as good as those of many steps. The differences among real images set the scale.
 #
 # | sampler | steps | noise |
 # | --- | --- | --- |
 # | `ancestral`, the paper's: Eqs. 3 and 4, variance $\beta_t$ | all, $T - 1$ | in every step but the last |
-# | `ddim` ({cite:t}`song2021`) | any number | none at $\eta = 0$, up to the posterior's at 1 |
+# | `ddim` ({cite:t}`song2021`) | any number | none at $\eta = 0$, the posterior's variance at $\eta = 1$ |
 # | `dpm-solver++`, second order, multistep ({cite:t}`lu2022`) | any number | none |
 #
-# All three have the same signature and use one random stream per image. A test compares each with the `diffusers`
-# scheduler of the same name, step by step. Guidance can be restricted to an interval of noise levels
-# ({cite:t}`kynkaanniemi2024`; settings `guidance_low` and `guidance_high`). Outside the interval a step costs half as
-# much.
+# All three have the same signature and use one random stream per image. The tests compare each of them, step by step,
+# with the corresponding scheduler of the library `diffusers`. Guidance can be restricted to an interval of noise levels
+# ({cite:t}`kynkaanniemi2024`; settings `guidance_low` and `guidance_high`). A step outside the interval costs half as
+# much as one inside.
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "smoke"  # smoke, laptop, gpu, paper, or the path of a YAML file
@@ -35,7 +35,7 @@ data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
 seed: int = 0  # seed of training and sampling
 components: int = 16  # principal components of the ceVAE embeddings in which distances are measured
 quality_images: int = None  # images drawn per sampler and number of steps
-quality_steps: int = None  # largest number of steps; 999 adds the paper's sampler
+quality_steps: int = None  # largest number of steps; the paper's sampler needs 999
 
 # %% tags=["hide-input"]
 import numpy as np
@@ -54,10 +54,10 @@ print(this.source_note)
 #
 # The yardstick is the Fréchet distance ({cite:t}`heusel2017`) of drawn images from the training images;
 # {doc}`05_metrics` defines it. It is measured in one fixed feature space, the first principal components of the ceVAE's
-# embeddings. It is no FID, because a FID uses the features of another network.
+# embeddings. It is not the FID, because the FID uses the features of another network.
 #
-# The value depends on the number of images. The grey band in the figure therefore shows sets of real images of the same
-# size. Their standard deviation is the tolerance of the comparison.
+# The value depends on the number of images. The grey band in the figure therefore shows the distance of sets of real
+# images of the same size. The standard deviation of these distances is the tolerance of the comparison.
 
 # %% tags=["remove-stderr"]
 lab, settings = this.lab, this.lab.settings
@@ -73,8 +73,8 @@ print(f"{dimension} of {embedded.shape[1]} dimensions, with {share:.0%} of the v
 # %% [markdown]
 # ## The comparison
 #
-# Every set starts from the same noise and holds the classes in the proportions of the training images. Guidance is off,
-# because it departs from the distribution of the training images on purpose.
+# Every set starts from the same noise and contains the classes in the proportions of the training images. Guidance is
+# off, because it deliberately departs from the distribution of the training images.
 
 # %% tags=["hide-output", "remove-stderr"]
 print(lab.entry(stages.MODEL, model="discrete"))
@@ -82,29 +82,29 @@ counts = stages.proportional_counts(lab, settings.quality_images)
 plan = sampling_plan(settings.n_steps, settings.quality_steps)
 table = sampling_distances(lab, plan, counts, 4000 + seed, real, pca.transform)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-sampling", "caption": "Fréchet distance from the training images against sampling steps and against wall time; grey: real images in sets of the same size."}, "image": {"alt": "Two panels with one curve per sampler falling onto a grey band"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-sampling", "caption": "Fréchet distance from the training images against sampling steps and against wall time; grey: sets of real images of the same size."}, "image": {"alt": "Two panels with one curve per sampler falling onto a grey band"}}
 this.figure(figures.sampling_quality(table, tuple(np.percentile(floor, [5, 95]))))
 
 # %% [markdown]
-# A distance from the grey band that remains with many steps comes from the model, not from the sampler.
+# If a gap to the grey band remains even with many steps, it comes from the model and not from the sampler.
 #
 # ## The rule
 #
-# A number of steps is enough if its distance exceeds neither that of the longest run of `dpm-solver++` nor that of the
-# paper's sampler by more than the standard deviation over real sets. The paper's sampler counts only where it was run:
-# with a small `quality_steps` a profile compares less.
+# The reference is the longest run of `dpm-solver++` or the run of the paper's sampler, whichever has the smaller
+# distance. A number of steps is enough if its distance exceeds the reference by at most the standard deviation over real
+# sets. Profiles with a small `quality_steps` do not run the paper's sampler. Their reference is `dpm-solver++` alone.
 
 # %%
 found = fewest_steps(table, tolerance=floor.std())
-print(f"{sum(counts.values())} images each, {dimension} components; real sets: {floor.mean():.3g} ± {floor.std():.2g}")
+print(f"{sum(counts.values())} images a set, {dimension} components; real sets: {floor.mean():.3g} ± {floor.std():.2g}")
 for name, run in found.longest.iterrows():
     print(f"the longest run of {name}, {run['steps']:.0f} steps: {run['distance']:.3g}")
-print(f"the fewest steps of dpm-solver++ that are enough: {found.steps} (this profile uses {settings.sampling_steps})")
+print(f"fewest steps of dpm-solver++ that suffice: {found.steps} (this profile uses {settings.sampling_steps})")
 table.assign(within=found.within).round({"distance": 3, "seconds": 4})
 
 # %% [markdown]
-# `laptop` uses the number of steps that the published run found. That run trained longer than `laptop` does, on real
-# frames, and compared up to 250 steps, and the paper's 999.
+# The profile `laptop` uses the number of steps that the published run found. The published run used real frames and
+# trained longer than `laptop` does. It compared up to 250 steps of the fast samplers with the paper's 999.
 
 # %% tags=["hide-cell"]
 assert (table["distance"] > 0).all() and (table["seconds"] > 0).all()
@@ -113,7 +113,7 @@ assert found.steps in table["steps"].to_numpy()
 # %% [markdown]
 # ## Takeaways
 #
-# - A fast sampler uses the same trained model. It only takes fewer steps.
-# - *Enough* is judged against real images, for one number of images and from the same noise.
+# - A fast sampler uses the same trained model and takes fewer steps.
+# - *Enough* is judged on the scale of real images. It holds for one number of images, one model and one set of noise.
 #
-# **Next:** {doc}`05_metrics`, how to tell whether the samples are any good.
+# **Next:** {doc}`05_metrics`, how to tell whether the samples are good.

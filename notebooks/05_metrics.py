@@ -14,8 +14,8 @@
 # # 5 · Metrics and what they are worth
 #
 # The paper judges samples by cluster metrics, by Fréchet distances and by the scores of a classifier. This page defines
-# them and computes each one on a small example whose result is derived by hand. Then it measures *real* images against
-# real images. The result is the *noise floor*, the values that a perfect generator would have.
+# them and computes each one on a small example whose result is derived by hand. Then it compares *real* images with other
+# real images. The result is the *noise floor*, the range of values that a perfect generator would have.
 #
 # | Paper | Here |
 # | --- | --- |
@@ -30,7 +30,7 @@ source: str = "simulated"  # simulated, archive, quicklook or sdoml
 data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
 seed: int = 0  # seed of training and sampling
 clusters_k: int = 5  # clusters of K-means; the paper has one per GOES class
-clusters_seed: int = 0  # of K-means
+clusters_seed: int = 0  # seed of K-means
 space: str = "cevae"  # feature space: cevae (the paper), classifier, clip or inception
 floor_draws: int = None  # repetitions of the noise floor
 
@@ -71,22 +71,22 @@ print(this.source_note)
 # \text{std} = \operatorname{std}(d)_\text{gen} \big/ \operatorname{std}(d)_\text{ref} .
 # $$ (eq-std)
 #
-# An error of 0 means that each kind of Sun is drawn as often as it occurs. A kind that is never drawn costs 1. Distance
-# and std are **ratios whose target is 1**. A distance below 1 means that the samples lie closer to the centres than
-# real images do, one above 1 that they lie farther out. The paper's arrow (lower is better) is right for the error
-# only.
+# An error of 0 means that generated images fall into each cluster as often as real ones do. A cluster without generated
+# images adds 1 to the error. Distance and std are **ratios whose target is 1**. A distance below 1 means that the samples
+# lie closer to the centres than real images do. A distance above 1 means that they lie farther out. The paper marks all
+# three as "lower is better", which is right only for the error.
 #
 # **By hand.** Take images with a single feature. The real ones form two clusters of four, around 0 and around 100, at
 # distances 1 and 3 from their centres. So $f^\text{ref} = (\tfrac12, \tfrac12)$, $\langle d^2\rangle = (1 + 9)/2 = 5$,
-# and the distances deviate from their mean 2 by 1. Of eight generated images six lie near 0 and two near 100, half of
-# them at distance 2 and half at distance 4. So $f^\text{gen} = (\tfrac34, \tfrac14)$,
+# and the distances deviate from their mean 2 by 1. Of the eight generated images, six lie near 0 and two near 100. Half
+# of the eight are at distance 2 and half at distance 4. So $f^\text{gen} = (\tfrac34, \tfrac14)$,
 # $\langle d^2\rangle = (4 + 16)/2 = 10$, and the distances again deviate from their mean by 1. The error is
 # $(\tfrac12)^2 + (\tfrac12)^2 = \tfrac12$, the distance $\sqrt{10/5} = \sqrt2$ and the std 1.
 
 # %%
 real = np.array([-3.0, -1, 1, 3, 97, 99, 101, 103])[:, None]  # (n, 1): n images with one feature
 generated = np.array([-4.0, -4, -2, -2, 2, 4, 96, 102])[:, None]
-centres = np.array([[0.0], [100.0]])  # which K-means finds
+centres = np.array([[0.0], [100.0]])  # those that K-means finds
 
 
 def assign(features):
@@ -116,8 +116,8 @@ print(f"cluster error {error:.3f}, distance {distance:.3f}, std {std:.3f}")
 #
 # **By hand.** Four real images have the two features $(\pm1, 0)$ and $(0, \pm1)$. Their mean is 0 and their covariance
 # $\tfrac23\mathbf{I}$. The generated images are twice as far apart, around $(3, 4)$: their mean is $(3, 4)$ and their
-# covariance $\tfrac83\mathbf{I}$. The first term is $3^2 + 4^2 = 25$. The second one is, in each of the two dimensions,
-# $\left(\sqrt{8/3} - \sqrt{2/3}\right)^2 = \tfrac23$. Together $d^2 = 25 + \tfrac43$.
+# covariance $\tfrac83\mathbf{I}$. The first term is $3^2 + 4^2 = 25$. Each of the two dimensions adds
+# $\left(\sqrt{8/3} - \sqrt{2/3}\right)^2 = \tfrac23$ to the second term. In total $d^2 = 25 + \tfrac43$.
 
 # %%
 real = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
@@ -130,16 +130,18 @@ assert np.isclose(frechet_distance(real, generated), d_squared)
 print(f"Fréchet distance {d_squared:.3f}")
 
 # %% [markdown]
-# With the features of InceptionV3 it is called FID. The image's one channel is repeated to three, in 8 bit, and
-# clean-fid's `clean` mode resizes it to 299 px. The paper's second choice of features is CLIP's ViT-B/32, with images
-# resized to 224 px by bicubic interpolation and standardised by CLIP's own mean and standard deviation.
+# With the features of InceptionV3 the Fréchet distance is called FID. InceptionV3 takes three channels of 299 px. The
+# image's one channel is therefore repeated three times in 8 bit, and clean-fid's `clean` mode resizes it. The paper also
+# uses the features of CLIP's ViT-B/32. For these, the images are resized to 224 px by bicubic interpolation and
+# standardised by CLIP's own mean and standard deviation.
 #
-# Both networks need published weights. They are used if clean-fid and timm have them on this machine, and are fetched
-# with `SOLARSYNTH_WEIGHTS=download`. Without them the cells say so. The same distance in the ceVAE's and in the
-# classifier's space stands beside it under its own name.
+# Both networks need published weights. They are used if clean-fid and timm have them on this machine. With
+# `SOLARSYNTH_WEIGHTS=download` they are fetched. Without weights, the result says that they are missing. The book also
+# gives the Fréchet distance in the spaces of the ceVAE and of the classifier. It does not call these distances FID.
 #
-# The distance falls with the number of images. It is therefore measured over all sets together, and compared with a
-# floor: the distance of as many real images, at most half of them, from the others.
+# The distance between two samples of one distribution falls with the number of images. The distance of generated images
+# is therefore measured over all sets together, and compared with a floor. The floor is the distance of the same number of
+# real images, but at most half of them, from the remaining real ones.
 #
 # ## Precision, recall, density and coverage
 #
@@ -153,8 +155,8 @@ print(f"Fréchet distance {d_squared:.3f}")
 # 1. The samples lie at 0.25, 0.75, 1.5 and 30, and their balls have radii 0.5, 0.5, 0.75 and 28.5. The first three
 # samples lie in a real ball, the last in none: precision ¾. The first two lie in two real balls each and the third in
 # one: density (2 + 2 + 1 + 0)/4 = 1¼. Only the balls of 0 and 1 hold a sample: coverage ½. Yet each real image lies in
-# the ball of a sample, because the outlier's ball reaches from 1.5 to 58.5: recall 1. One outlier can buy recall. It
-# cannot buy coverage.
+# the ball of a sample, because the outlier's ball reaches from 1.5 to 58.5: recall 1. A single outlier can raise the
+# recall. It does not raise the coverage.
 
 # %%
 real = np.array([0.0, 1, 10, 11])[:, None]
@@ -172,8 +174,8 @@ print(f"precision {precision}, recall {recall}, density {density}, coverage {cov
 # %% [markdown]
 # ## F1, precision and recall
 #
-# A classifier is trained on real images and tested on generated ones. Does it recognise the class that the model was
-# asked for? For each class, with the numbers of true positives TP, false positives FP and false negatives FN,
+# A classifier is trained on real images and tested on generated ones. Does it recognise the class that was the model's
+# condition? For each class, with the numbers of true positives TP, false positives FP and false negatives FN,
 #
 # $$
 # \text{precision} = \frac{\text{TP}}{\text{TP} + \text{FP}}, \qquad
@@ -183,9 +185,10 @@ print(f"precision {precision}, recall {recall}, density {density}, coverage {cov
 #
 # The *macro* score is the mean over the classes.
 #
-# **By hand.** Of six images of the first class the classifier recognises four, of four of the second three. The first
-# class has TP = 4, FP = 1, FN = 2: precision 4/5, recall 2/3, F1 8/11. The second class has TP = 3, FP = 2, FN = 1:
-# precision 3/5, recall 3/4, F1 2/3. The macro scores are 7/10, 17/24 and 23/33.
+# **By hand.** The first class has six images, and the classifier recognises four of them. The second class has four
+# images, and the classifier recognises three. The first class has TP = 4, FP = 1, FN = 2: precision 4/5, recall 2/3, F1
+# 8/11. The second class has TP = 3, FP = 2, FN = 1: precision 3/5, recall 3/4, F1 2/3. The macro precision is 7/10, the
+# macro recall 17/24 and the macro F1 23/33.
 
 # %%
 y_true = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1])
@@ -202,28 +205,29 @@ for name, by_hand in {"precision": 7 / 10, "recall": 17 / 24, "f1": 23 / 33}.ite
 print(f"macro precision {macro['precision']:.3f}, recall {macro['recall']:.3f}, F1 {macro['f1']:.3f}")
 
 # %% [markdown]
-# Table 1 of the paper prints their *ratio* to the same classifier's macro scores on real images: 0.55, 0.57 and 0.54 in
-# the paper's text, 0.546, 0.578 and 0.544 by its Table D.1. {doc}`d_class_scores` has the scores per class.
+# Table 1 of the paper gives a *ratio*: the macro score on generated images, divided by the same classifier's macro score
+# on real images. The macro F1, precision and recall on real images are 0.55, 0.57 and 0.54 in the paper's text, and
+# 0.546, 0.578 and 0.544 by its Table D.1. {doc}`d_class_scores` has the scores per class.
 #
-# Precision and F1 depend on how common a class is, and generated sets hold all classes alike. The held-out real images
-# are therefore weighted to the samples' mix of classes. Without the weights a perfect generator's ratios would lie
-# above 1. In the example, with both classes alike, 2/3 of the first class and 1/4 of the second are taken for the
-# first: its precision is not 4/5 but $\tfrac23 / (\tfrac23 + \tfrac14) = 8/11$.
+# Precision and F1 depend on how common a class is, and generated sets contain all classes equally often. The held-out
+# real images are therefore weighted to the samples' mix of classes. Without these weights the ratios of a perfect
+# generator would differ from 1. In the example, 2/3 of the first class and 1/4 of the second are assigned to the first
+# class. If both classes are equally common, its precision is not 4/5 but $\tfrac23 / (\tfrac23 + \tfrac14) = 8/11$.
 
 # %%
 weighted = at_mix(counts, mix=np.array([1, 1]))
 first_column = weighted[:, 0]
 assert np.allclose(first_column, (2 / 3, 1 / 4))
 assert np.isclose(class_scores(weighted).precision[0], 8 / 11)
-print(f"precision of the first class: {class_scores(counts).precision[0]:.3f}, with both classes alike {8 / 11:.3f}")
+print(f"precision of the first class: {class_scores(counts).precision[0]:.3f}, with equal classes {8 / 11:.3f}")
 
 # %% [markdown]
 # ## The feature space
 #
 # From here on the images are those of this run. The paper measures in the latent space of a ceVAE that was pretrained
-# on SDO data and not published in this size. Ours is the ceVAE of {doc}`04_methodology`, trained on this run's training
-# images, and each of its dimensions is standardised. The formulas are the paper's. The space is of the same kind but
-# not the same. Values are therefore comparable only by their distance from their own floor.
+# on SDO data and is not published in this size. Ours is the ceVAE of {doc}`04_methodology`, trained on this run's
+# training images. Each of its dimensions is standardised. The formulas are the paper's, but the space is not. A value
+# here must therefore be compared with its own floor, and not directly with the paper's value.
 
 # %% tags=["remove-stderr"]
 lab, settings = this.lab, this.lab.settings
@@ -238,13 +242,28 @@ print(
 # %% [markdown]
 # ## The noise floor
 #
-# Real images differ from other real images. To measure by how much, a quarter of the training images is set aside,
-# K-means is fitted to the other three quarters, and sets drawn from the quarter are compared with them. A generated set
-# whose values lie within this floor cannot be told from real images.
+# Real images differ from other real images. To measure by how much, we set a quarter of the training images aside and
+# fit K-means to the other three quarters. Sets drawn from the quarter are then compared with the three quarters. If the
+# values of a generated set lie within this floor, these metrics cannot tell it from real images.
 #
-# The floor falls with the size of the set, so a value means little without it. For the paper's 1000 images against
-# 20,420 the error's floor is 0.02 to 0.04. The paper's 0.1294 is therefore a real difference, and its 0.00197 cannot be
-# the value of a set of that size.
+# The floor of the error falls with the size of the set, so a value means little without its floor. Of $n$ images against a
+# reference of $N$ images from the same distribution, the error has the expected value
+# $(1/n + 1/N) \sum_k (1 - f_k) / f_k$. Rare clusters raise it:
+
+
+# %%
+def expected_error(f, n=1000, N=20_420):
+    return (1 / n + 1 / N) * ((1 - f) / f).sum()
+
+
+equal, ours = np.full(5, 0.2), clusters.fractions
+print(f"1000 real images against 20,420, equally full clusters: {expected_error(equal):.3f}")
+print(f"the same for clusters as full as this run's: {expected_error(ours):.3f}")
+
+# %% [markdown]
+# The paper's 0.1294 for the discrete model therefore differs from real images if its clusters are equally full, and might not
+# if some of them are rare; the paper does not give the fractions. Its 0.00197 for real images is lower than a set of 1000
+# images would have on average.
 
 # %%
 sizes = sorted({20, 50, 100, 200, 500, 1000, settings.set_size})
@@ -253,11 +272,11 @@ split = cross_fit(reference, CLUSTER_SPLITS, k=clusters_k, seed=clusters_seed)
 floor = {n: noise_floor(split, draws, n) for n in sizes}
 truth = np.array(astuple(clusters.compare(held_out))) if len(held_out) else np.full(3, np.nan)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-floor", "caption": "Cluster metrics of sets of real training images against the size of the set; the dot is the held-out part."}, "image": {"alt": "Three panels: cluster error falls with the size of the set, distance and std narrow towards one"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-floor", "caption": "Cluster metrics of sets of real training images against the size of the set; the dot shows the held-out images."}, "image": {"alt": "Three panels: cluster error falls with the size of the set, distance and std narrow towards one"}}
 this.figure(figures.cluster_floor(floor, {"held out": (max(len(held_out), 1), truth[None])}), "figure-floor")
 
 # %% [markdown]
-# The same as numbers, beside the halves of the training images compared with each other:
+# The table gives the same values as numbers. One column compares random halves of the training images with each other:
 
 # %%
 repeats = min(20, draws)
@@ -271,8 +290,9 @@ columns["held-out real images"] = truth
 pd.DataFrame(columns, index=["error", "distance", "std"]).round(4)
 
 # %% [markdown]
-# With a blocked split the held-out images come from other rotations of the Sun. Their distance from the floor shows how
-# much the Sun itself changes between blocks. A generator should be judged by the same standard.
+# With a blocked split the held-out images come from other rotations of the Sun. If their values lie outside the floor, the
+# Sun itself has changed between blocks. A generated set that differs from the training images by no more than this is as
+# close to them as real images of other rotations are.
 
 # %% tags=["hide-cell"]
 assert np.isfinite(reference).all()
@@ -283,6 +303,6 @@ assert np.allclose(itself, (0, 1, 1), atol=1e-5)
 # ## Takeaways
 #
 # - Distance and std have a target of 1, not of 0.
-# - A value means something only beside the floor for its own set size.
+# - A value is meaningful only beside the floor for the same size of set.
 #
 # **Next:** {doc}`06_results`, the samples and their numbers.

@@ -13,8 +13,9 @@
 # %% [markdown]
 # # 6 · Results: the samples and their numbers
 #
-# The paper draws 20 sets of 1000 images per model, ten with all classes alike and ten in the data's proportions, and measures
-# them. This page draws sets of all three models and of the baseline, shows them beside real frames, and fills Table 1.
+# The paper draws 20 sets of 1000 images per model and measures them. Ten sets have the same number of images in every class,
+# and ten have the classes in the proportions of the data. This page draws such sets from all three models and from the
+# baseline, shows them beside real frames, and fills Table 1.
 #
 # | Paper | Here |
 # | --- | --- |
@@ -30,13 +31,13 @@ seed: int = 0  # seed of training and sampling
 guidance: float = None  # w of Eq. 6; None: as the profile says
 sampler: str = None  # ancestral (the paper), ddim or dpm-solver++; None: as the profile says
 sampling_steps: int = None  # network evaluations per image
-sets: int = None  # sets per model in the proportions of the data, and as many with all classes alike
+sets: int = None  # sets per model in the proportions of the data, and as many with equal class counts
 set_size: int = None  # images in a set
 show_nearest: bool = True  # whether Fig. 5 shows the nearest training image under each sample
-neighbours: int = 10  # of the purity of Fig. 3
+neighbours: int = 10  # nearest neighbours in the purity of Fig. 3
 clusters_k: int = 5  # clusters of K-means; the paper has one per GOES class
-clusters_seed: int = 0  # of K-means
-space: str = "cevae"  # of cluster metrics and coverage: cevae (the paper), classifier, clip or inception
+clusters_seed: int = 0  # seed of K-means
+space: str = "cevae"  # feature space of cluster metrics and coverage: cevae (the paper), classifier, clip or inception
 
 # %% tags=["hide-input"]
 from dataclasses import astuple
@@ -60,9 +61,8 @@ print(this.source_note)
 # ## Drawing
 #
 # The models are taken from the store, or trained. Every set has its own seed, and every image has its own stream of noise, so
-# an image does not depend on the others in its batch. Each model draws sets in the proportions of the data and sets with all
-# classes alike. The baseline is the ceVAE, which decodes $z \sim N(0, I)$. It has no condition, so it draws sets without
-# classes.
+# an image does not depend on the others in its batch. Each model draws sets in the proportions of the data and sets with equal
+# class counts. The baseline is the ceVAE, which decodes $z \sim N(0, I)$. It has no condition, so its images have no class.
 
 # %% tags=["hide-output", "remove-stderr"]
 for name in MODELS:
@@ -86,8 +86,8 @@ print(f"{s.sets} sets of {s.set_size} per model in the proportions {proportional
 # %% [markdown]
 # ## Real and generated, by class
 #
-# Under each sample stands the training image that is its nearest neighbour in the ceVAE's space. A copy of a training image
-# would look the same as its neighbour.
+# Below each sample is its nearest training image in the ceVAE's feature space. If a model merely copied its training images,
+# the two would look the same.
 
 # %%
 training = stages.training_images(lab)
@@ -99,7 +99,7 @@ def nearest_training_images(image):
     return training.image[separation.nearest(features, training_features)]
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-5", "caption": "Samples by class in the paper's arrangement (Fig. 5): two rows of the discrete, two of the continuous and one of the embedding model, the first drawn, not chosen; under each row the nearest training image of each sample in the ceVAE's space."}, "image": {"alt": "Grid of full-disk Suns: rows of generated frames and their nearest real frames, a column per flare class"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-5", "caption": "Samples by class in the paper's arrangement (Fig. 5): two rows of the discrete, two of the continuous and one of the embedding model. The samples are the first that were drawn, not a selection. Below each row is the nearest training image of each sample in the ceVAE's space."}, "image": {"alt": "Grid of full-disk Suns: rows of generated frames and their nearest real frames, a column per flare class"}}
 images = {}
 for model, count in (("discrete", 2), ("continuous", 2), ("embedding", 1)):
     image, label = gallery[model].image, gallery[model].label
@@ -126,10 +126,11 @@ this.figure(figures.figure_5(shown, {"real": 2, "generated": 2}), "suns")
 # %% [markdown]
 # ## Which space separates the classes?
 #
-# The paper shows t-SNE maps of three spaces and finds clusters in the ceVAE's space alone, with filaments of images that are
-# close in time. A t-SNE map distorts distances, so two numbers of the space itself accompany it. The *purity* is the share of
-# the nearest neighbours of an image that have its class; every class has the same weight. The *silhouette* compares distances
-# within a class with those to the nearest other class. The space of CLIP is shown only on machines that have its weights.
+# The paper shows t-SNE maps of three feature spaces. It finds clusters in the ceVAE's space alone, with filaments of images
+# that are close in time. A t-SNE map distorts distances, so this page adds two numbers that are measured in the space itself.
+# The *purity* is the share of an image's nearest neighbours that have the same class as the image; every class has the same
+# weight in the mean. The *silhouette* compares distances within a class with distances to the nearest other class. The space of
+# CLIP is shown only on machines that have its weights.
 
 # %% tags=["hide-output", "remove-stderr"]
 labelled = stages.labelled_set(lab)
@@ -151,7 +152,7 @@ purity = pd.DataFrame(separated, index=["purity", "chance", "silhouette"]).T
 this.figure(figures.figure_3(maps, label, time), "figure-3")
 
 # %% [markdown]
-# The numbers of the spaces, each beside the purity that chance would give:
+# The table gives purity and silhouette of each space, with the purity expected by chance:
 
 # %%
 most = purity["purity"].idxmax()
@@ -171,16 +172,17 @@ purity.round(3)
 #   paper's table are wrong for cluster distance and std.
 # - **Scores.** F1, precision and recall are ratios. The denominator is the score of the same classifiers on held-out real
 #   images, weighted to the samples' mix of classes.
-# - **N** is the number of images that a value rests on. The column of held-out images uses all of them, whatever N is.
+# - **N** is the number of images behind a value; for the cluster metrics it is the size of one set. The column of held-out
+#   images always uses all of them.
 # - **A star** marks our best value if its lead is larger than the sum of both errors.
-# - **Fréchet distances** are called FID only in the space of the network that FID is defined with. Where its weights are
-#   missing, the spaces of the ceVAE and of the classifier stand in. The ceVAE is trained on this run's images, so compare with
-#   the paper *how far a value lies from the real sets*, not the value itself.
+# - **Fréchet distances** are called FID only in the spaces of InceptionV3 and CLIP. These rows need published weights. The rows
+#   in the spaces of the ceVAE and of the classifier need none. The ceVAE is trained on this run's images, so its distances
+#   cannot be compared with the paper's. Compare them with the range of real sets.
 #
 # | Quantity | What ± means | Over what |
 # | --- | --- | --- |
 # | cluster error, distance and std | standard deviation | the sets |
-# | Fréchet distances, precision, recall, density and coverage of neighbours | standard error, by the jackknife | all sets pooled, leaving out one at a time |
+# | Fréchet distances; kNN metrics, density, coverage | standard error (jackknife) | all sets pooled, leaving out one at a time |
 # | F1, precision, recall | standard deviation | the classifiers |
 #
 # The last column gives the range of the same quantity for sets of real images: the 5th to the 95th percentile, or the extremes
@@ -188,12 +190,13 @@ purity.round(3)
 #
 # | Quantity | Sets of real images | Compared with |
 # | --- | --- | --- |
-# | cluster error, distance and std | as many images as a set, from one quarter of the training images | clusters of the other three quarters |
-# | Fréchet distances and neighbours | as many training images as N, at most half of them | the other training images |
-# | F1, precision, recall | held-out images, resampled | held-out images, resampled |
+# | cluster error, distance and std | as many images, from a quarter of the training images | clusters of the other quarters |
+# | Fréchet distances; kNN metrics, density, coverage | N training images, at most half of them | the other training images |
+# | F1, precision, recall | held-out images, resampled | held-out images, resampled independently |
 #
-# Training images that are close in time are nearly the same, so the real sets resemble their comparison closely. With a blocked
-# split the held-out images are of other weeks. A model that generalises would score like the held-out images.
+# Training images that are close in time are nearly the same. Sets of them therefore closely resemble the training images that
+# they are compared with. With a blocked split the held-out images come from other weeks. A model that generalises would score
+# like the held-out images.
 
 # %% tags=["remove-stderr"]
 reference = Reference(lab, clusters_k, clusters_seed, space)
@@ -214,7 +217,8 @@ for (metric, note), models in notes.items():
     print(f"{metric}{whose}: {note}")
 
 # %% [markdown]
-# The cluster metrics depend on the size of a set, even for real images. The grey range shows real sets of several sizes.
+# The cluster metrics depend on the size of a set, even for real images. The next figure shows the range of real sets in grey
+# for several sizes.
 
 
 # %%
@@ -231,10 +235,10 @@ floors = {n: reference.cluster_floor(n) for n in sorted({20, 50, 100, 200, 500, 
 this.figure(figures.cluster_floor(floors, measured))
 
 # %% [markdown]
-# A dot inside the grey range cannot be told apart from real sets of that size by this metric.
+# This metric cannot distinguish a dot inside the grey range from real sets of that size.
 #
-# The next table says whether a value lies within the range of real sets of the same number of images. A dash: there is no
-# value, or no range for that number.
+# The next table says whether a value lies within the range of real sets with the same number of images. A dash means that there
+# is no value, or no range for that number.
 
 # %%
 words = {True: "within", False: "outside", None: "–"}
@@ -253,10 +257,10 @@ records.sample_counts(this)
 # ## Takeaways
 #
 # - Samples are shown in the order in which they were drawn, each with its nearest real image.
-# - Every value that could be computed stands beside the value of real images.
+# - Every value that could be computed is shown with the range that real images reach.
 # - To draw again with other settings: `papermill notebooks/06_results.ipynb out.ipynb -p profile laptop -p guidance 0.5`. The
-#   trained models are reused. Add the `source` and the `data` of the run you mean.
+#   trained models are reused. If they belong to another source, add its `source` and `data`.
 # - To measure your own samples: `solarsynth evaluate samples.npz --reference ARCHIVE` prints this table for any file with
 #   `image` and `label`.
 #
-# **Next:** {doc}`07_image_analysis`, where on the Sun the samples vary.
+# **Next:** {doc}`07_image_analysis` shows where on the Sun the samples vary.

@@ -15,8 +15,8 @@
 #
 # For each class the paper shows how much every pixel varies, over real and over generated images ({cite:t}`ramunno2024`, Sect.
 # 7). It concludes three things from these maps. Active regions are never in exactly the same place as in the training set. They
-# are never at the poles. Generated A images hardly vary, although real ones do. This page draws the maps and gives a number to
-# each of these statements.
+# are never at the poles. Generated A images hardly vary, although real ones do. This page draws the maps and measures three
+# things: how well they agree, how much of the variance lies near the poles, and how much an average pixel varies.
 #
 # | Paper | Here |
 # | --- | --- |
@@ -55,8 +55,8 @@ drawn = stages.sample_set(lab, dict.fromkeys(drawable, s.map_images), seed=2000 
 # %% [markdown]
 # ## The maps
 #
-# The two maps of a class share one scale. A map of few images is noisy: with five training images, five single Suns are visible
-# in it.
+# The two maps of a class share one scale. A map of few images is noisy: with five training images, the active regions of each
+# single image are visible in it.
 
 # %%
 by_class = {name: [one.image[one.label == CLASSES.index(name)] for one in (training, drawn)] for name in drawable}
@@ -69,10 +69,11 @@ this.figure(figures.figure_4(maps), "figure-4")
 # Bright belts in the upper row are the latitudes at which active regions occur. A good generator shows the same belts.
 #
 # (maps)=
-# *Agreement* is the correlation of the two maps over the inner nine tenths of the disk. Its floor is the agreement of as many
-# real images (at most half of them) with the other real images. A generator whose agreement lies within the floor cannot be
-# distinguished from the Sun by this number. The last columns give the share of the disk's variance beyond 60° of latitude,
-# where no active region should be, and the standard deviation of an average pixel.
+# *Agreement* is the correlation of the two maps over the inner nine tenths of the disk's radius. Its *floor* shows what real
+# images reach: the map of some real images is compared with the map of all others. It uses as many real images as were drawn,
+# but at most half of them. If the agreement lies within the floor, this number cannot distinguish the generator from the Sun.
+# The last columns give the share of the disk's variance beyond 60° of latitude, where no active region should be, and the
+# standard deviation averaged over all pixels.
 
 # %%
 radius = s.image_size * DISK_RADIUS[unit]  # of the disk, in pixels
@@ -107,8 +108,8 @@ records.figure_4(this, table)
 # %% [markdown]
 # ## Takeaways
 #
-# - A map shows where samples vary. The agreement says how well that matches the Sun, and its floor says how to judge the
-#   agreement.
+# - A map shows where samples vary. The agreement says how well the map matches that of real images. The floor says what
+#   agreement real images reach.
 # - A class with fewer than two training images has no map and is left out.
 #
-# **Next:** {doc}`08_1_classification`, whether synthetic flares help a classifier.
+# **Next:** {doc}`08_1_classification` tests whether synthetic flares help a classifier.

@@ -35,7 +35,7 @@ print(this.source_note)
 # %% [markdown]
 # ## Claim by claim
 #
-# Every page writes its results into the ledger of the run. This table is made from the ledger.
+# Every page writes its results into a file, the ledger of the run. This table is made from the ledger.
 
 # %%
 entries = ledger.read(this.folder)
@@ -43,8 +43,9 @@ with pd.option_context("display.max_colwidth", None):
     display(tables.claims(entries))
 
 # %% [markdown]
-# A different value on another archive, or at another size, does not refute the paper. {doc}`../status` lists for every item how
-# this run differs from the paper. To check a claim at full size, run the profile `gpu` or `paper` on the paper's data, `sdoml`.
+# A different value on another archive, or with smaller networks, does not refute the paper. {doc}`../status` lists for every item
+# how this run differs from the paper. To check a claim at full size, run the profile `gpu` or `paper` on the paper's data,
+# `source: sdoml`.
 #
 # ## How the items stand in this run
 #
@@ -60,11 +61,12 @@ for status in ledger.STATUSES:
     print(f"{status:>15}: {sum(entry['status'] == status for entry in entries.values())}")
 
 # %% [markdown]
-# ## What we would keep
+# ## What we recommend
 #
-# - **Give every value beside the value of real images at the same size.** Most published metrics of generators lack it.
-# - **Give every skill beside that of persistence, and every accuracy with the interval of its test images.** Rare classes are
+# - **Compare every metric of generated images with the same metric of as many real images.** A value alone does not show what a
+#   perfect generator would reach.
+# - **Compare every forecast with persistence, and give every accuracy with an interval over the test images.** Rare classes are
 #   rare in the test set, too.
-# - **Put blocks of time, not single frames, on either side of a split.** An active region crosses the disk in two weeks.
+# - **Split the data by blocks of time, not by single frames.** An active region crosses the disk in two weeks.
 #
-# **Next:** {doc}`c_resolution` and {doc}`d_class_scores`, the appendices.
+# **Next:** the appendices {doc}`c_resolution` and {doc}`d_class_scores`.

@@ -13,16 +13,17 @@
 # %% [markdown]
 # # C · 128 pixels
 #
-# Appendix C of the paper generates Suns of 128 × 128 px with a network that has two attention blocks fewer. It was trained on
-# an A100, because the memory of the smaller card did not suffice. The paper finds no artefacts at first sight.
+# Appendix C of the paper generates images of 128 × 128 px. Its network has two attention blocks fewer than the one for 64 px. It
+# was trained on an A100, because the smaller card did not have enough memory. The paper finds no artefacts at first sight.
 #
 # | Paper | Here |
 # | --- | --- |
 # | Fig. C.1, images of 128 px by level of activity | {numref}`figure-c-1` |
 #
-# The network here differs only in its size: `image_size` is 128. With `attention: inner` it leaves out the first self-attention
-# on the way down and the last on the way up, at 64 and at 128 px, which have the most pixels. A profile that works on blocks of
-# pixels (`patch`) takes blocks twice as wide, so that an image costs no more than one of 64 px.
+# The network on this page differs in its size, `image_size: 128`, and in its attention. With `attention: inner` it leaves out the
+# first self-attention of the encoder, at 64 px, and the last of the decoder, at 128 px. These two have the most pixels. Some
+# profiles work on blocks of pixels (`patch`). There the blocks are twice as wide here, so that an image costs no more than one
+# of 64 px.
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "smoke"  # smoke, laptop, gpu, paper, or the path of a YAML file
@@ -64,7 +65,8 @@ print(f"{len(stages.labelled_set(large_lab)):,} labelled images of {large_size} 
 # %% [markdown]
 # ## Network
 #
-# At the paper's widths, the network for 64 px with all six attention blocks and the network for 128 px with four have:
+# The next lines give the number of parameters at the paper's widths: for 64 px with all six attention blocks, and for 128 px
+# with four.
 
 # %%
 for size, attention in ((64, "all"), (128, "inner")):
@@ -72,14 +74,14 @@ for size, attention in ((64, "all"), (128, "inner")):
     print(f"{size} px: {count_parameters(UNet(config, DiscreteLabel(5, config.time_width))):,} parameters")
 
 # %% [markdown]
-# The discrete model of this size is trained, and four images of every class are drawn.
+# The next cell trains the discrete model at this size and draws four images of every class.
 
 # %% tags=["hide-output", "remove-stderr"]
 print(large_lab.entry(stages.MODEL, model="discrete"))
 seen = stages.drawable_classes(large_lab)
 drawn = stages.sample_set(large_lab, dict.fromkeys(seen, 4), seed=seed)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-c-1", "caption": "Samples of 128 px by level of activity (the paper's Fig. C.1); the first drawn, not chosen."}, "image": {"alt": "Three rows of full-disk Suns in 171 Å, from quiet to active"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-c-1", "caption": "Samples of 128 px by level of activity (the paper's Fig. C.1). They are the first that were drawn, not a selection."}, "image": {"alt": "Three rows of full-disk Suns in 171 Å, from quiet to active"}}
 frames = {}
 for title, names in {"low: A": "A", "medium: B": "B", "high: C, M, X": "CMX"}.items():
     by_class = [drawn.image[drawn.label == CLASSES.index(name)] for name in names if name in seen]
@@ -97,6 +99,6 @@ records.figure_c_1(this, large_lab, drawn.image)
 # ## Takeaways
 #
 # - The resolution is a setting. The cost of attention grows with it, so the outermost attention blocks are left out.
-# - Fine structure needs a longer training than this profile has, at either size.
+# - Fine structure needs a longer training than the small profiles have, at either size.
 #
-# **Next:** {doc}`d_class_scores`.
+# **Next:** {doc}`d_class_scores` tests classifiers on real and on generated images.

@@ -13,9 +13,10 @@
 # %% [markdown]
 # # D · Scores per class
 #
-# A classifier trained on real images is tested on real and on generated images (Sect. 6, Appendix D). The captions of Tables
-# D.2 to D.4 say *trained and tested on generated data*. The text of Sect. 6 says that it is trained on real data, and Table 1's
-# ratios need that. Those ratios divide by the macro values of Table D.1: 0.546, 0.578 and 0.544 for F1, precision and recall.
+# A classifier trained on real images is tested on real and on generated images (Sect. 6, Appendix D). The paper contradicts
+# itself here. The captions of Tables D.2 to D.4 say *trained and tested on generated data*. The text of Sect. 6 says that the
+# classifier is trained on real data. This page follows the text, because the ratios in Table 1 need a classifier trained on real
+# data. They divide by the macro averages of Table D.1: 0.546, 0.578 and 0.544 for F1, precision and recall.
 #
 # | Paper | Here |
 # | --- | --- |
@@ -29,7 +30,7 @@ source: str = "simulated"  # simulated, archive, quicklook or sdoml
 data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
 seed: int = 0  # seed of training and sampling
 classifier: str = None  # size of DeiT: tiny, small or base
-classifier_images: int = None  # length of its training in images
+classifier_images: int = None  # length of the classifier's training in images
 classifier_seeds: int = None  # classifiers over which scores are averaged
 
 # %% tags=["hide-input"]
@@ -46,9 +47,9 @@ print(this.source_note)
 # ## The classifier
 #
 # The classifier is DeiT, a distilled vision transformer, on one channel. The paper does not state its size, nor whether it
-# starts from ImageNet weights. Here it is trained on this run's training images, in which every class is repeated until all are
-# equally frequent. It is trained several times with different seeds; the ± below is the standard deviation over the seeds. It
-# sees neither generated nor held-out images in training.
+# starts from ImageNet weights. Here it is trained on this run's training images. The images of rare classes are repeated until
+# all classes are equally frequent. Several classifiers are trained with different seeds; the ± below is the standard deviation
+# over the seeds. They see neither generated nor held-out images in training.
 
 # %% tags=["hide-output", "remove-stderr"]
 for number in range(s.classifier_seeds):
@@ -84,7 +85,8 @@ tables.table_d("table-d.1", scores["real"])
 # (table-d-2)=
 # ## D.2: the discrete model
 #
-# The generated sets hold all classes alike, as in the paper, so that precision does not depend on their proportions.
+# The generated sets have the same number of images in every class, as in the paper. The tables of the three models can therefore
+# be compared with each other.
 
 # %%
 tables.table_d("table-d.2", scores["discrete"])
@@ -104,11 +106,11 @@ tables.table_d("table-d.3", scores["embedding"])
 tables.table_d("table-d.4", scores["continuous"])
 
 # %% [markdown]
-# A dash marks a class without a tested image. Real images are tested in their natural proportions, generated images with all
-# classes alike. Precision and F1 can therefore be compared within a table, but not between D.1 and the others. Table 1's ratios
-# weight the real images to the samples' mix of classes.
+# A dash marks a class without a tested image. Real images are tested in their natural proportions, generated images with equal
+# class counts. Precision and F1 depend on these proportions, so they cannot be compared between D.1 and the other tables. For
+# the ratios in Table 1, the real images are weighted to the samples' mix of classes.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-confusion", "caption": "Confusion matrices of all classifiers together, in per cent of each row."}, "image": {"alt": "Four matrices of five classes by five classes"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-confusion", "caption": "Confusion matrices of all classifiers together, in per cent of each row. Rows are the true class of real images and the requested class of generated ones."}, "image": {"alt": "Four matrices of five classes by five classes"}}
 this.figure(figures.confusion_matrices({name: sum(matrices) for name, matrices in counts.items()}))
 
 # %% [markdown]
@@ -122,9 +124,9 @@ for name, images in tested.items():
 # %% [markdown]
 # ## Takeaways
 #
-# - The classes differ less in one frame than their names suggest. Even on real images our classifier is often wrong, and so is
-#   the paper's.
+# - A single frame does not tell the flare class reliably. Even on real images our classifier is often wrong, and so is the
+#   paper's.
 # - Classifiers of different seeds differ. A difference between models counts only if it is larger than the standard deviation
 #   over the seeds.
 #
-# **Next:** {doc}`../deviations`, where this companion departs from the paper.
+# **Next:** {doc}`../deviations` lists where this companion departs from the paper.

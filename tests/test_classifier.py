@@ -91,7 +91,7 @@ def test_each_seed_is_another_classifier(lab):
 @pytest.mark.parametrize(
     "settings, match",
     [
-        ({"size": "huge"}, "no DeiT of size 'huge'"),
+        ({"size": "huge"}, "unknown size of DeiT 'huge'"),
         ({"patch": 24}, "divisible by the classifier's patch of 24, got 64"),
     ],
 )
@@ -101,7 +101,7 @@ def test_classifiers_that_cannot_be(settings, match):
 
 
 def test_pretrained_weights_that_are_not_there(lab):
-    with pytest.raises(SolarsynthError, match="those of 12 blocks, not 1; set classifier_depth and trial_depth to 12"):
+    with pytest.raises(SolarsynthError, match="need 12 blocks, got 1; set classifier_depth and trial_depth to 12"):
         lab.variant(classifier_pretrained="always").entry(stages.CLASSIFIER)
     with pytest.raises(SolarsynthError, match=r"not in timm's cache.*; set classifier_pretrained to auto or never"):
         lab.variant(classifier_pretrained="always", classifier_depth=12).entry(stages.CLASSIFIER)
@@ -111,7 +111,7 @@ def test_weights_that_cannot_be_fetched_leave_auto_without_them(lab, monkeypatch
     monkeypatch.setenv("SOLARSYNTH_WEIGHTS", "download")
     config = ClassifierConfig(64, "tiny", 16, 5, 12)
     assert not starts_pretrained(config, "auto")
-    with pytest.raises(SolarsynthError, match="not to be fetched"):
+    with pytest.raises(SolarsynthError, match="could not be fetched"):
         starts_pretrained(config, "always")
 
 

@@ -1,6 +1,7 @@
 """Schedule, parameterisations, guidance and samplers against diffusers, closed forms and each other."""
 
 import functools
+import json
 
 import numpy as np
 import pytest
@@ -310,15 +311,23 @@ def test_what_the_images_of_a_sampling_depend_on():
     assert one.replace(sampler="ancestral").identity(1000)["steps"] == 999
     assert one.replace(interval=(0.3, 5.0)).identity(1000) != one.identity(1000)
     assert one.replace(guidance=None) == one
+    assert json.dumps(one.replace(guidance=2, steps=np.int64(10)).identity(1000)) == json.dumps(one.identity(1000))
+    assert one.replace(interval=[0, float("inf")]).identity(1000) == one.identity(1000)
 
 
 @pytest.mark.parametrize(
     "changes, match",
     [
-        ({"sampler": "dmp-solver++"}, "no sampler 'dmp-solver\\+\\+'; did you mean 'dpm-solver"),
-        ({"guidence": 1.0}, "sampling has no 'guidence'; did you mean 'guidance'"),
+        ({"sampler": "dmp-solver++"}, "unknown sampler 'dmp-solver\\+\\+'; did you mean 'dpm-solver"),
+        ({"guidence": 1.0}, "sampling has no field 'guidence'; did you mean 'guidance'"),
         ({"interval": (5.0, 2.0)}, "the guidance interval is empty"),
-        ({"guidance": float("inf")}, "guidance must be a finite number, got inf"),
+        ({"guidance": float("inf")}, "guidance must be a finite number of at least -1, got inf"),
+        ({"guidance": -3}, "guidance must be a finite number of at least -1, got -3"),
+        ({"guidance": "a"}, "guidance must be a finite number of at least -1, got 'a'"),
+        ({"steps": 0}, "steps must be a whole number of at least 1, got 0"),
+        ({"steps": 2.5}, "steps must be a whole number of at least 1, got 2.5"),
+        ({"eta": 7}, "eta must be a finite number from 0 to 1, got 7"),
+        ({"batch": -3}, "batch must be a whole number of at least 0, got -3"),
     ],
 )
 def test_samplings_that_cannot_be(changes, match):

@@ -26,7 +26,13 @@ from solarsynth.observations.writing import write_archive
 from solarsynth.stages import SCENARIOS, Lab, Trial
 from solarsynth.times import DAY, MINUTE, parse_times
 
-SETTINGS = TINY | {"usage_scale": 0.02, "usage_sets": 2, "forecast_seeds": 2, "block_days": 10.0, "split": "blocked"}
+SETTINGS = TINY | {
+    "downstream_scale": 0.02,
+    "downstream_sets": 2,
+    "forecast_seeds": 2,
+    "block_days": 10.0,
+    "split": "blocked",
+}
 N_DAYS = 160
 
 
@@ -96,7 +102,7 @@ def test_the_class_task_keeps_the_natural_counts(lab):
     ],
 )
 def test_amounts_are_the_papers_scaled(lab, scale, classes, days):
-    scaled = lab.variant(usage_scale=scale)
+    scaled = lab.variant(downstream_scale=scale)
     assert stages.amounts(scaled, stages.classes_task(scaled)) == classes
     assert stages.amounts(scaled, stages.days_task(scaled, "paper")) == days
 
@@ -218,7 +224,7 @@ def test_trials_that_cannot_be(values):
 def test_trials_of_an_experiment():
     plan = trials(SCENARIOS, (2, 4), 3)
     assert len(plan) == 3 + 6 + 6 and len(set(plan)) == 15
-    with pytest.raises(SolarsynthError, match="no scenario 'synthetik'; did you mean 'synthetic'"):
+    with pytest.raises(SolarsynthError, match="unknown scenario 'synthetik'; did you mean 'synthetic'"):
         Trial("synthetik", 1)
 
 

@@ -60,7 +60,7 @@ def test_quantities_may_be_arrays():
 @pytest.mark.parametrize("unit", [u.W, u.m, u.W / u.m**2 / u.nm, u.dimensionless_unscaled])
 @pytest.mark.parametrize("function", [flares.watts, flares.class_of_flux, flares.class_text, flares.parse_request])
 def test_a_wrong_unit_gets_one_line(function, unit):
-    with pytest.raises(SolarsynthError, match="no X-ray flux; its unit must convert to W/m²") as error:
+    with pytest.raises(SolarsynthError, match="must have a unit that converts to W/m²") as error:
         function(2.5e-5 * unit)
     assert "\n" not in str(error.value)
 
@@ -78,3 +78,15 @@ def test_requests_that_are_none(request_):
     with pytest.raises(SolarsynthError) as error:
         flares.parse_request(request_)
     assert "\n" not in str(error.value)
+
+
+def test_a_class_and_its_flux_as_a_quantity():
+    import astropy.units as u
+
+    import solarsynth
+
+    flux = solarsynth.peak_flux("M2.5")
+    assert flux.unit.is_equivalent(u.W / u.m**2) and flux.to_value("erg / (s cm2)") == pytest.approx(2.5e-2)
+    assert solarsynth.class_text(flux) == "M2.5" and solarsynth.class_text(solarsynth.peak_flux("X")) == "X1.0"
+    with pytest.raises(SolarsynthError, match="a letter of A, B, C, M, X and a number, got 'Q2'"):
+        solarsynth.peak_flux("Q2")

@@ -46,7 +46,7 @@ def test_a_class_the_model_never_saw(discrete):
         discrete.sample(missing[0])
 
 
-@pytest.mark.parametrize("name, match", [("Z", "no class 'Z'; the GOES classes are A, B, C, M, X"), ("c", "no class")])
+@pytest.mark.parametrize("name, match", [("Z", "a class must be one of A, B, C, M, X, got 'Z'"), ("c", "got 'c'")])
 def test_a_class_that_does_not_exist(discrete, name, match):
     with pytest.raises(SolarsynthError, match=match):
         discrete.sample(name)
@@ -59,7 +59,7 @@ def test_loading_from_python(shared_archive, store_folder, tmp_path):
     where = {"profile": str(profile), "source": "archive", "data": str(shared_archive)}
     model = solarsynth.load("discrete", **where)
     assert isinstance(model, Generator) and model.sample("C", 2).shape == (2, 16, 16)
-    with pytest.raises(SolarsynthError, match="no model 'discret'; did you mean 'discrete'"):
+    with pytest.raises(SolarsynthError, match="unknown model 'discret'; did you mean 'discrete'"):
         solarsynth.load("discret", **where)
 
 
@@ -109,10 +109,10 @@ def test_a_flux_is_asked_for_exactly(lab, monkeypatch, request_):
     [
         ("continuous", "M0", "a flux must be a positive number in W/m², got 0"),
         ("continuous", "Mnan", "a flux must be a positive number in W/m², got nan"),
-        ("continuous", "Mx", "no class 'Mx'; write a class"),
-        ("continuous", 3 * u.m, "its unit must convert to W/m²"),
+        ("continuous", "Mx", "a class must be written like X or X2.5, got 'Mx'"),
+        ("continuous", 3 * u.m, "must have a unit that converts to W/m²"),
         ("discrete", "M2.5", "the discrete model takes a class, got M2.5; ask for M"),
-        ("discrete", "", "no class ''"),
+        ("discrete", "", "a class must be one of .*, got ''"),
     ],
 )
 def test_what_cannot_be_asked_for(lab, model, request_, match):
@@ -131,6 +131,19 @@ def test_a_trace_follows_the_chosen_sampler(discrete):
     assert len(discrete.trace("C", pictures=3, steps=9)) == 3
 
 
+def test_the_ancestral_sampler_refuses_a_number_of_steps(discrete):
+    with pytest.raises(SolarsynthError, match="takes all 999 steps, got 20; use sampler 'dpm-solver"):
+        discrete.sample("C", sampler="ancestral", steps=20)
+    with pytest.raises(SolarsynthError, match="takes all 999 steps, got 20"):
+        discrete.trace("C", sampler="ancestral", steps=20)
+
+
+def test_no_images(discrete):
+    assert discrete.draw(np.empty(0, int), seed=1, sampling=FAST).shape == (0, 16, 16)
+    with pytest.raises(SolarsynthError, match="the number of images must be at least 1, got 0"):
+        discrete.sample("C", 0)
+
+
 def test_too_little_memory_halves_the_batch_and_says_so(discrete, capsys, monkeypatch):
     label = np.full(8, 1)
     whole = discrete.draw(label, seed=1, sampling=FAST.replace(batch=8))
@@ -143,7 +156,7 @@ def test_too_little_memory_halves_the_batch_and_says_so(discrete, capsys, monkey
 
     monkeypatch.setattr(discrete.denoiser.network, "forward", small)
     parts = discrete.draw(label, seed=1, sampling=FAST.replace(batch=8))
-    assert "2 images at a time from here" in capsys.readouterr().err
+    assert "going on with 2 images at a time" in capsys.readouterr().err
     assert np.abs(whole.astype(int) - parts).max() <= 1
     assert discrete.fastest_batch(Guidance(1.0), 100, discrete._any_condition()) == 8
 

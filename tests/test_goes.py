@@ -106,7 +106,7 @@ def test_scales():
     np.testing.assert_allclose(goes.to_scale(flux, satellite, "science", "operational"), [1.001e-4, 1e-4])
     back = goes.to_scale(goes.to_scale(flux, satellite, "science", "operational"), satellite, "operational", "science")
     np.testing.assert_allclose(back, flux)
-    with pytest.raises(SolarsynthError, match="no flux scale"):
+    with pytest.raises(SolarsynthError, match="a flux scale must be operational or science, got"):
         goes.to_scale(flux, satellite, "science", "papal")
 
 

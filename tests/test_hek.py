@@ -162,7 +162,7 @@ def test_endless_pages(tmp_path, monkeypatch):
     monkeypatch.setattr(hek, "PAGE_LIMIT", 5)
     endless = Answer(json.dumps({"result": ROWS[:1], "overmax": True}).encode())
     with serving(lambda path, headers: endless) as server:
-        with pytest.raises(SolarsynthError, match="more than 5 pages; the server never ends"):
+        with pytest.raises(SolarsynthError, match="more than 5 pages; the answer has no end"):
             month(server, tmp_path)
     empty = Answer(json.dumps({"result": [], "overmax": True}).encode())
     with serving(lambda path, headers: empty) as server:
@@ -190,7 +190,7 @@ def test_an_interrupted_fetch_goes_on(tmp_path):
         return Answer(json.dumps(first).encode()) if "2012-01-01" in urllib.parse.unquote(path) else Answer(b"", 500)
 
     with serving(answer) as server:
-        with pytest.raises(SolarsynthError, match="run the same again to go on"):
+        with pytest.raises(SolarsynthError, match="run the same command again to go on"):
             hek.fetch(start, end, tmp_path, url=f"{server.url}/her?", **QUICK)
     assert [p.name for p in tmp_path.glob("*.json")] == ["hek-2012-01.json"]
     with serving(pages(ROWS)) as server:

@@ -42,7 +42,7 @@ def test_a_pool_of_sets_without_labels():
     a, b = ImageSet.of(images(2, 1)), ImageSet.of(images(3, 2), [1, 1, 2])
     assert ImageSet.pool([a, a]).label is None
     assert ImageSet.pool([a, b]).label.tolist() == [NO_CLASS, NO_CLASS, 1, 1, 2]
-    with pytest.raises(SolarsynthError, match="no labels"):
+    with pytest.raises(SolarsynthError, match="must have labels to be chosen by class, got no labels"):
         a.of_class(1)
 
 

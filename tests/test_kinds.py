@@ -32,6 +32,7 @@ def test_a_fourth_model_is_one_class_and_one_row(shared_archive, store_folder, m
         condition=lambda sizes: Brightness(sizes.width),
         training=lambda examples: examples.label[:, None] / 4.0,
         ask=lambda request: request.label[:, None] / 4.0,
+        trained_with=("cevae", "prior"),
     )
     monkeypatch.setitem(kinds.KINDS, "brightness", row)
     lab = Lab("smoke", "archive", str(shared_archive), overrides=TINY)
@@ -40,8 +41,9 @@ def test_a_fourth_model_is_one_class_and_one_row(shared_archive, store_folder, m
     assert image.shape == (2, 16, 16)
     drawn = stages.sample_set(lab, {name: 2}, seed=3, model="brightness")
     assert len(drawn) == 2 and set(drawn.label) == {CLASSES.index(name)}
-    start = lab.entry(stages.MODEL, model="brightness").manifest["upstream"]["start"]
-    assert start == lab.key(stages.MODEL, model="discrete")  # fine-tuned like the others
+    upstream = lab.entry(stages.MODEL, model="brightness").manifest["upstream"]
+    assert upstream["start"] == lab.key(stages.MODEL, model="discrete")  # fine-tuned like the others
+    assert upstream["cevae"] == lab.key(stages.CEVAE) and upstream["prior"] == lab.key(stages.PRIOR)
 
 
 EXAMPLES = Examples(
@@ -90,5 +92,5 @@ def test_a_condition_module_takes_what_its_row_gives(model):
 
 
 def test_a_model_that_does_not_exist():
-    with pytest.raises(SolarsynthError, match="no model 'discret'; did you mean 'discrete'"):
+    with pytest.raises(SolarsynthError, match="unknown model 'discret'; did you mean 'discrete'"):
         kinds.kind("discret")

@@ -154,7 +154,7 @@ def test_scales_by_hand():
     np.testing.assert_allclose(flux["operational"], [1e-4, 0.84e-4])
     np.testing.assert_allclose(flux["science"], [1e-4 / 0.7, 1.2e-4])
     np.testing.assert_allclose(flux["paper"], [1e-4, 1.2e-4])
-    with pytest.raises(SolarsynthError, match="no scale 'papal'; did you mean 'paper'"):
+    with pytest.raises(SolarsynthError, match="unknown scale 'papal'; did you mean 'paper'"):
         event_flux(events, xrs, flux_tolerance=6 * SECOND, scale="papal")
 
 
@@ -255,5 +255,5 @@ class TestDaily:
         assert self.days([3], [2e-6], mode="all-days", tolerance=2 * HOUR - 1)[1]["days with a frame"] == 5
 
     def test_an_unknown_mode(self):
-        with pytest.raises(SolarsynthError, match="no mode 'all'; did you mean 'all-days'"):
+        with pytest.raises(SolarsynthError, match="unknown mode 'all'; did you mean 'all-days'"):
             self.days([3], [2e-6], mode="all")

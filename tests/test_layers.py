@@ -9,13 +9,14 @@ from solarsynth import paths
 SOURCE = paths.root() / "src" / "solarsynth"
 
 #: What every room may import.
-GROUND = ("devices", "errors", "files", "flares", "paths", "pixels", "progress", "settings", "store", "times")
+GROUND = ("errors", "files", "flares", "paths", "pixels", "progress", "settings", "store", "times")
 
 #: The rooms from left to right. A room imports itself, rooms to its left, and the ground.
 ROOMS = (
     "observations",
     "dataset",
     "models",
+    "devices",
     "diffusion",
     "kinds",
     "networks",
@@ -32,7 +33,7 @@ ROOMS = (
 )
 
 #: Rooms that know even less than what lies to their left.
-ALONE = {"observations": (), "models": (), "metrics": (), "diffusion": ("models",)}
+ALONE = {"observations": (), "models": (), "metrics": (), "diffusion": ("models", "devices")}
 
 #: Other packages that a room must not import.
 STRANGERS = {

@@ -45,9 +45,9 @@ def test_recording(tmp_path):
     assert entries["figure-1"]["error"] == {"A": 0.5} and entries["figure-2"]["status"] == "missing"
     assert tuple(entries["figure-1"]) == ledger.KEYS
     common = {"why": "", "profile": "smoke", "source": "simulated"}
-    with pytest.raises(SolarsynthError, match="no item 'figure-12'"):
+    with pytest.raises(SolarsynthError, match="the ledger has no item 'figure-12'"):
         ledger.record(tmp_path, "figure-12", status="differs", **common)
-    with pytest.raises(SolarsynthError, match="no status 'fine'"):
+    with pytest.raises(SolarsynthError, match="unknown status 'fine'"):
         ledger.record(tmp_path, "figure-1", status="fine", **common)
 
 

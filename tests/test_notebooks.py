@@ -164,7 +164,7 @@ def run(tmp_path, name="02_dataset", **values):
     [
         ({"guidnce": 0.5}, "06_results has no parameter 'guidnce'; did you mean 'guidance'?"),
         ({"guidance": "strong"}, "guidance must be a number, got 'strong'"),
-        ({"profile": "laptpo"}, "no profile 'laptpo'; did you mean 'laptop'?"),
+        ({"profile": "laptpo"}, "unknown profile 'laptpo'; did you mean 'laptop'?"),
         ({"source": "archive", "data": "nowhere/at/all"}, "no such archive"),
     ],
 )
@@ -180,7 +180,7 @@ def test_parameters_of_no_notebook(tmp_path, text):
     path = tmp_path / "none.ipynb"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(SolarsynthError, match="no readable notebook"):
+    with pytest.raises(SolarsynthError, match="not a readable notebook"):
         parameters(path)
 
 

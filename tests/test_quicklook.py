@@ -109,7 +109,7 @@ def test_an_interrupted_fetch_goes_on(tmp_path):
         return Answer(b"", 500) if "/02/" in path else nasa(path, headers)
 
     with serving(dies) as server:
-        with pytest.raises(SolarsynthError, match="run the same again to go on"):
+        with pytest.raises(SolarsynthError, match="run the same command again to go on"):
             quicklook.fetch(START, START + 2 * DAY, tmp_path, url=server.url, **QUICK)
     with serving(nasa) as server:
         image, _, counts = quicklook.fetch(START, START + 2 * DAY, tmp_path, url=server.url, **QUICK)

@@ -141,7 +141,9 @@ def test_a_server_that_stays_busy_gets_one_line_and_a_build_goes_on(s3, tmp_path
     with in_front_of(address, lambda path, nth: Answer(b"", 503) if path.endswith("3.0.0") else None) as proxy:
         where = remote(proxy.url)
         index = read_index(where, 2012, tmp_path)
-        with pytest.raises(SolarsynthError, match=r"3\.0\.0: .*tried 3 times; run the same again to go on") as error:
+        with pytest.raises(
+            SolarsynthError, match=r"3\.0\.0: .*tried 3 times; run the same command again to go on"
+        ) as error:
             read_frames(where, 2012, np.arange(N), index, tmp_path, size=8, group=1)
     assert "\n" not in str(error.value)
     with in_front_of(address, lambda path, nth: None) as proxy:
@@ -224,7 +226,8 @@ def test_the_two_downsamplings_differ_and_the_mean_keeps_the_light():
 
 
 @pytest.mark.parametrize(
-    "size, method, match", [(60, "block-mean", "cannot be averaged"), (8, "nearest", "no downsampling")]
+    "size, method, match",
+    [(60, "block-mean", "cannot be averaged"), (8, "nearest", "downsampling must be one of .*, got 'nearest'")],
 )
 def test_downsampling_that_cannot_be(size, method, match):
     with pytest.raises(SolarsynthError, match=match):

@@ -173,7 +173,7 @@ def test_a_misspelt_space_is_noticed_at_once(lab):
         lambda: stages.features(lab, "cvae", stages.training_images(lab)),
         lambda: Reference(lab, space="cvae"),
     ):
-        with pytest.raises(SolarsynthError, match="no feature space 'cvae'; did you mean 'cevae'"):
+        with pytest.raises(SolarsynthError, match="unknown feature space 'cvae'; did you mean 'cevae'"):
             call()
 
 

@@ -18,6 +18,7 @@ from solarsynth.kinds import MODELS
 from solarsynth.networks import read_network
 from solarsynth.settings import Settings
 from solarsynth.stages import MODEL, SAMPLES, STAGES, Lab, Need, Stage
+from solarsynth.stages.overview import all_reads
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_a_stage_reads_and_needs_only_what_it_declares(fresh_store):
     sly = Stage("sly", "", lambda job: None, lambda lab, entry: None, needs=lambda lab, ask: {"numbers": Need(one)})
     with pytest.raises(RuntimeError, match="stage 'sly' needs 'numbers' without declaring it"):
         Lab().entry(sly)
-    with pytest.raises(TypeError, match="stage 'numbers' cannot be asked for 'colour'"):
+    with pytest.raises(TypeError, match="stage 'numbers' takes no parameter 'colour'"):
         Lab().entry(one, colour="red")
 
 
@@ -105,9 +106,20 @@ def test_the_table_of_stages_has_no_circle():
     for stage in STAGES:
         assert set(stage.above) - {stage.name} <= before, stage.name
         before.add(stage.name)
-    names = {name for name, *_ in Settings.describe()} | {"seed"}
-    for row in stages.overview(Lab()):
-        assert set(row.reads) <= names
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_a_stage_reads_settings_that_exist(stage):
+    """A misspelt name stops here, not in the middle of a run."""
+    names = ["seed", *(name for name, *_ in Settings.describe())]
+    assert list(all_reads(stage)) == [name for name in names if name in all_reads(stage)]
+
+
+def test_the_table_shows_the_settings_of_a_sample_set():
+    rows = {row.stage: row for row in stages.overview(Lab())}
+    assert {"sampler", "sampling_steps", "guidance", "n_steps"} <= set(rows["samples"].reads)
+    assert {"finetune_images", "daily_images", "latent"} <= set(rows["model"].reads)
+    assert "train_images" not in rows["dataset"].reads and "features" in rows["tsne"].above
 
 
 def test_the_overview_counts_what_was_made_with_these_settings(lab, fresh_store):
@@ -120,6 +132,58 @@ def test_the_overview_counts_what_was_made_with_these_settings(lab, fresh_store)
     rows = {row.stage: row for row in stages.overview(one)}
     assert (rows["model"].made, rows["model"].others, rows["dataset"].made) == (1, 1, 1)
     assert {row.stage: row for row in stages.overview(other)}["model"].made == 1
+    stages.sample_set(one, {"C": 2}, seed=1)
+    stages.features(one, "cevae", stages.training_images(one))
+
+    def made(lab):
+        return {row.stage: row.made for row in stages.overview(lab) if row.made}
+
+    counts = {"dataset": 1, "model": 1, "samples": 1, "cevae": 1, "features": 1}
+    assert made(one) == counts
+    assert made(other) == {name: count for name, count in counts.items() if name != "samples"}
+    guided = made(Lab("smoke", "archive", one.data, overrides=TINY | {"guidance": 0.7}))
+    assert "samples" not in guided and guided["model"] == 1, "sets of another guidance are others"
+    assert made(Lab("smoke", "archive", one.data, overrides=TINY | {"test_fraction": 0.5})) == {}
+    assert made(Lab("smoke", overrides=TINY)) == {}, "another source"
+
+
+def test_a_job_uses_only_stages_that_it_declares(fresh_store):
+    one = counting([])[0]
+    sly = Stage("sly", "", lambda job: job.lab.load(one), lambda lab, entry: None)
+    with pytest.raises(RuntimeError, match="stage 'sly' uses 'numbers' without declaring it"):
+        Lab().entry(sly)
+
+
+@pytest.mark.parametrize(
+    "stage, name",
+    [
+        (stages.CEVAE, "solarsynth.stages.encoders.CEVAE_TRAINING"),
+        (stages.PRIOR, "solarsynth.stages.models.PRIOR_TRAINING"),
+        (stages.CLASSIFIER, "solarsynth.stages.encoders.CLASSIFIER_TRAINING"),
+        (stages.DATASET, "solarsynth.stages.labelled.SPLIT_SEED"),
+        (stages.DAYS, "solarsynth.stages.days.VALIDATION"),
+    ],
+)
+def test_a_changed_constant_is_another_key(lab, monkeypatch, stage, name):
+    before = lab().key(stage)
+    monkeypatch.setattr(name, {"learning_rate": 1.0} if name.endswith("TRAINING") else 7)
+    assert lab().key(stage) != before
+
+
+def test_keys_of_published_weights_load_nothing(lab, monkeypatch):
+    monkeypatch.setattr("solarsynth.paths.in_timm_cache", lambda name: True)
+    monkeypatch.setattr("solarsynth.stages.spaces.clip", lambda: pytest.fail("CLIP was loaded for a key"))
+    assert len(lab().key(stages.FEATURES, space="clip", images=stages.held_out_images(lab()))) == 16
+
+
+def test_a_model_of_the_daily_set_takes_a_class_alone(lab):
+    for model in ("continuous", "embedding"):
+        with pytest.raises(SolarsynthError, match=f"must be asked for a class alone, got '{model}'"):
+            lab().key(MODEL, model=model, on="days")
+
+
+def test_what_the_user_gave_is_printed_as_such(lab):
+    assert str(lab().entry(stages.ARCHIVE)).endswith("given by the user")
 
 
 # --- the package's stages
@@ -217,10 +281,10 @@ def test_a_changed_archive_is_read_again(small_archive, store_folder):
 @pytest.mark.parametrize(
     "arguments, match",
     [
-        ({"source": "archiv"}, "no source 'archiv'; did you mean 'archive'"),
+        ({"source": "archiv"}, "unknown source 'archiv'; did you mean 'archive'"),
         ({"source": "archive"}, "needs data"),
-        ({"source": "simulated", "data": "x"}, "takes no data"),
-        ({"seed": -1}, "seed must be a whole number from 0, got -1"),
+        ({"source": "simulated", "data": "x"}, "takes no data, got x; choose source 'archive'"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
         ({"source": "labelled", "data": "nowhere.npz"}, r"nowhere\.npz: cannot be read"),
     ],
 )
@@ -239,15 +303,18 @@ def test_the_network_sources_are_asked_by_the_rules_of_the_labelling(fresh_store
         requests.update(given, choose=choose.keywords)
 
     monkeypatch.setattr("solarsynth.observations.building.build_sdoml", build)
-    first = stages.archive_entry(Lab("smoke", "sdoml", "2012"))
+    first = Lab("smoke", "sdoml", "2012").entry(stages.ARCHIVE)
     assert requests["choose"] == {"frame_tolerance": 420_000, "flux_tolerance": 6_000}
-    wide = lambda: stages.archive_entry(Lab("smoke", "sdoml", "2012", overrides={"frame_tolerance": 30.0}))  # noqa: E731
-    entry = wide()
+    wide = {"frame_tolerance": 30.0}
+    entry = Lab("smoke", "sdoml", "2012", overrides=wide).entry(stages.ARCHIVE)
     assert entry.key != first.key and requests["choose"]["frame_tolerance"] == 1_800_000
     assert requests["frame_tolerance"] == 1_800_000
     shutil.rmtree(entry.path)
     (fresh_store / "archive" / f"{entry.key}.partial" / "archive").mkdir(parents=True)
-    assert wide().key == entry.key
+    assert Lab("smoke", "sdoml", "2012", overrides=wide).entry(stages.ARCHIVE).key == entry.key
+    # 0 is the paper's 7 minutes.
+    seven = Lab("smoke", "sdoml", "2012", overrides={"frame_tolerance": 7.0})
+    assert seven.key(stages.ARCHIVE) == first.key != Lab("smoke").key(stages.ARCHIVE)
 
 
 def test_the_cadence_of_browse_images_is_chosen(fresh_store, monkeypatch):
@@ -258,7 +325,7 @@ def test_the_cadence_of_browse_images_is_chosen(fresh_store, monkeypatch):
     )
     for minutes in (60.0, 15.0):
         lab = Lab("smoke", "quicklook", "2012-01-01/2012-01-02", overrides={"quicklook_cadence": minutes})
-        assert not stages.archive_entry(lab).reused
+        assert not lab.entry(stages.ARCHIVE).reused
     assert cadences == [3_600_000, 900_000]
 
 
@@ -294,7 +361,7 @@ def test_a_labelled_set_in_one_file(lab, tmp_path):
     with pytest.raises(SolarsynthError, match="image_size must be 16 for its images, got 64"):
         stages.labelled_set(Lab("smoke", "labelled", str(file)))
     file.write_bytes(file.read_bytes()[:2000])
-    with pytest.raises(SolarsynthError, match="no labelled set"):
+    with pytest.raises(SolarsynthError, match="not a labelled set"):
         stages.labelled_set(Lab("smoke", "labelled", str(file), overrides=TINY))
 
 
@@ -307,7 +374,7 @@ def test_a_set_holds_its_class_seed_and_settings(lab):
 
 
 def test_features_are_named_by_what_they_are_made_from(lab):
-    """The same pixels under another key are computed again; the same key is found."""
+    """Their key follows from that of the images and of the network, and nothing is hashed."""
     images = stages.training_images(lab())
     found = stages.features(lab(), "cevae", images)
     np.testing.assert_allclose(found, stages.space(lab(), "cevae").embed(images.image), atol=1e-5)
@@ -346,7 +413,7 @@ def test_every_class_is_shown_to_the_classifier_as_often(lab, fresh_store, monke
 
 @pytest.mark.parametrize("name", ["discret", "prio"])
 def test_a_network_that_does_not_exist(name):
-    with pytest.raises(SolarsynthError, match=f"no model '{name}'; did you mean"):
+    with pytest.raises(SolarsynthError, match=f"unknown model '{name}'; did you mean"):
         stages.network_stage(name)
 
 

@@ -17,7 +17,7 @@ def test_the_plan():
     complete = sampling_plan(1000, 999)
     assert len(complete) == 13 and complete[-1] == ("ancestral", 999)
     assert sampling_plan(8, 100) == [("dpm-solver++", 5), ("ddim", 5), ("ancestral", 7)]  # no more steps than there are
-    with pytest.raises(SolarsynthError, match="begins with 5 steps; got at most 3"):
+    with pytest.raises(SolarsynthError, match="needs at least 5 steps, got 3"):
         sampling_plan(1000, 3)
 
 

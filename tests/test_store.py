@@ -85,8 +85,8 @@ def test_two_runs_share_a_store(tmp_path):
     code = SCRIPT.format(log=str(tmp_path / "log"), folder=str(tmp_path / "store"))
     runs = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
     for run in runs:
-        _, said = run.communicate(timeout=60)
-        assert run.returncode == 0, said
+        _, output = run.communicate(timeout=60)
+        assert run.returncode == 0, output
     assert (tmp_path / "log").read_text() == "made\n"
 
 

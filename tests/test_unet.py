@@ -131,7 +131,9 @@ def test_conditions_by_hand():
 
 @pytest.mark.parametrize("bad", [0.0, -1e-6, float("nan"), float("inf")])
 def test_a_flux_that_is_none(bad):
-    with pytest.raises(SolarsynthError, match=r"1 of 2 fluxes are not positive numbers.*leave those frames"):
+    with pytest.raises(
+        SolarsynthError, match=r"fluxes must be positive numbers in W/m², got .*1 of 2 are wrong.*leave those frames"
+    ):
         XRayFlux(8).fit(torch.tensor([[1e-6], [bad]]))
 
 
@@ -148,8 +150,8 @@ def test_time_embedding_by_hand():
         ({"image_size": 60}, r"divisible by 8 \(3 halvings, patch 1\), got 60"),
         ({"image_size": 64, "patch": 16}, r"divisible by 128 \(3 halvings, patch 16\), got 64"),
         ({"base_width": 6}, "divisible by the 4 attention heads, got 6"),
-        ({"attention": "iner"}, "no attention 'iner'; did you mean 'inner'"),
-        ({"multipliers": (1,)}, "two or more whole numbers from 1"),
+        ({"attention": "iner"}, "unknown attention 'iner'; did you mean 'inner'"),
+        ({"multipliers": (1,)}, "two or more whole numbers of at least 1, got"),
     ],
 )
 def test_configurations_that_cannot_be(settings, match):

@@ -1,8 +1,8 @@
 """solarsynth: the reproducible companion to Ramunno et al. 2024 (A&A 686, A285).
 
-Data walks one way through the package: ``observations`` → ``dataset`` → ``models`` → ``diffusion`` → ``kinds``,
+Data flows one way through the package: ``observations`` → ``dataset`` → ``models`` → ``diffusion`` → ``kinds``,
 ``networks``, ``generator`` → ``metrics`` → ``stages`` → ``evaluation`` → ``downstream`` → ``book``, ``cli``. A module
-imports only what lies to its left, and the ground (``flares``, ``settings``, ``store``, ``files`` and the like).
+imports only from packages to its left, and from the base modules (``flares``, ``settings``, ``store``, ``files`` ...).
 Importing the package is cheap: torch, zarr and sunpy load when they are first used.
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from solarsynth.flares import CLASSES
+from solarsynth.flares import CLASSES, class_text, peak_flux
 
 if TYPE_CHECKING:
     from solarsynth.generator import Generator
 
 __version__ = "0.1.0"
 
-__all__ = ["CLASSES", "__version__", "load"]
+__all__ = ["CLASSES", "__version__", "class_text", "load", "peak_flux"]
 
 
 def load(

@@ -67,7 +67,7 @@ def within_memory(attempt: Callable[[int], Result], batch: int, smallest: int = 
                 raise
         batch = max(smallest, batch // 2)  # outside the handler, which keeps the failed batch in memory
         torch.cuda.empty_cache()
-        print(f"too little memory for the batch: {batch} images at a time from here", file=sys.stderr)
+        print(f"too little memory for the batch; going on with {batch} images at a time", file=sys.stderr)
 
 
 @torch.no_grad()

@@ -21,7 +21,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     word : object
         What the user wrote.
     known : iterable of str
-        What would have been understood.
+        The words that are accepted.
 
     Returns
     -------

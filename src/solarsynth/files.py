@@ -67,13 +67,13 @@ def write_npy(path: Path, array: np.ndarray) -> None:
 
 
 def cached(path: Path, read: Callable[[Path], Value | None], make: Callable[[], Value]) -> Value:
-    """Return what lies at `path`, or make it if nothing readable is there.
+    """Return the value stored at `path`, or make it if there is no readable file.
 
     Parameters
     ----------
     path : Path
     read : callable
-        Reads the file. None, or an error that says that the file is damaged, means that it has to be made again.
+        Reads the file. It returns None, or raises an error, if the file is damaged and must be made again.
     make : callable
         Makes the value and writes the file.
     """

@@ -1,4 +1,4 @@
-"""GOES flare classes: their names, their bounds, and the way between a class and a flux.
+"""GOES flare classes: their names, their bounds, and the conversion between a class and a flux.
 
 A class is the peak of the 1–8 Å X-ray flux on a logarithmic scale (Sect. 2.2 of the paper). A letter names the decade
 and a number the multiple of its lower end: M2.5 is 2.5e-5 W/m². Inside the package a class is an integer from 0 (A) to
@@ -79,8 +79,34 @@ def class_text(flux: Any) -> str:
     return f"{CLASSES[index]}{flux / UNIT_FLUX[index]:.1f}"
 
 
+def peak_flux(text: str) -> Any:
+    """Return the flux that a GOES class stands for.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``M2.5``; a letter alone stands for the lower end of its class.
+
+    Returns
+    -------
+    astropy.units.Quantity
+        In W/m².
+
+    Raises
+    ------
+    SolarsynthError
+        If the text is no GOES class.
+    """
+    import astropy.units as u
+
+    flux = _flux(text)
+    if np.isnan(flux):
+        raise SolarsynthError(f"a GOES class is a letter of {', '.join(CLASSES)} and a number, got {text!r}")
+    return flux * u.W / u.m**2
+
+
 def parse_request(request: Any) -> tuple[int, float | None]:
-    """Read what a user asks a model for.
+    """Read a user's request to a model.
 
     Parameters
     ----------
@@ -102,13 +128,13 @@ def parse_request(request: Any) -> tuple[int, float | None]:
     if isinstance(request, str):
         letter, number = request[:1], request[1:]
         if letter not in CLASSES:
-            raise SolarsynthError(f"no class {request!r}; the GOES classes are {', '.join(CLASSES)}")
+            raise SolarsynthError(f"a class must be one of {', '.join(CLASSES)}, got {request!r}")
         if not number:
             return CLASSES.index(letter), None
         try:
             flux = float(number) * UNIT_FLUX[CLASSES.index(letter)]
         except ValueError:
-            raise SolarsynthError(f"no class {request!r}; write a class (X) or a class and a number (X2.5)") from None
+            raise SolarsynthError(f"a class must be written like X or X2.5, got {request!r}") from None
     else:
         flux = float(watts(request))
     if not (np.isfinite(flux) and flux > 0):
@@ -127,11 +153,11 @@ def watts(flux: Any) -> np.ndarray:
     Raises
     ------
     SolarsynthError
-        If a quantity is no flux.
+        If a quantity is not a flux.
     """
     if hasattr(flux, "to_value"):
         try:
             flux = flux.to_value("W / m2")
         except Exception:
-            raise SolarsynthError(f"{flux} is no X-ray flux; its unit must convert to W/m²") from None
+            raise SolarsynthError(f"an X-ray flux must have a unit that converts to W/m², got {flux}") from None
     return np.asarray(flux, np.float64)

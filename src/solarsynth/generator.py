@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from solarsynth.diffusion.sampling import Sampling
 from solarsynth.errors import SolarsynthError
 from solarsynth.files import write_npy
 from solarsynth.flares import CLASSES, parse_request
-from solarsynth.kinds import Request, kind
+from solarsynth.kinds import Request, check_request, kind
 from solarsynth.networks import read_network
 from solarsynth.pixels import to_uint8
 from solarsynth.progress import bar
@@ -39,9 +40,9 @@ class Generator:
     classes_seen : dict of str to int
         Training images per class.
     unit, about : str, dict
-        Unit of its archive, and what was written beside the weights.
+        Unit of its archive, and the description stored with the weights.
     sampling : Sampling
-        What a call does not choose itself.
+        Used where a call does not choose its own.
     prior : Denoiser or None
         Draws embeddings for the embedding model.
     """
@@ -102,9 +103,8 @@ class Generator:
         if n < 1:
             raise SolarsynthError(f"the number of images must be at least 1, got {n}")
         fluxes = None if flux is None else np.full(n, flux)
-        return self.draw(
-            np.full(n, label), seed=seed, sampling=(sampling or self.sampling).replace(**changes), flux=fluxes
-        )
+        sampling = _choose(sampling or self.sampling, changes, self.denoiser.schedule.n_steps)
+        return self.draw(np.full(n, label), seed=seed, sampling=sampling, flux=fluxes)
 
     def trace(
         self,
@@ -125,7 +125,8 @@ class Generator:
             Steps done so far and the state (H, W) float32; a Sun lies in [-1, 1].
         """
         label, flux = self.parse(request)
-        sampling, seeds = (sampling or self.sampling).replace(**changes), image_seeds(seed, 1)
+        sampling = _choose(sampling or self.sampling, changes, self.denoiser.schedule.n_steps)
+        seeds = image_seeds(seed, 1)
         noise = NoiseStreams(seeds, self.denoiser.shape)
         condition = self.conditions(np.array([label]), seeds, None if flux is None else np.array([flux]))
         x_T = noise.draw().to(device())
@@ -148,10 +149,8 @@ class Generator:
             If it names a flux and the model takes classes only.
         """
         label, flux = parse_request(request)
-        if flux is None or kind(self.kind).takes_flux:
-            return label, flux
-        known = f"ask for {CLASSES[label]}, or use 'continuous'"
-        raise SolarsynthError(f"the {self.kind} model takes a class, got {request}; {known}")
+        check_request(request, flux, kind(self.kind))
+        return label, flux
 
     def draw(
         self,
@@ -172,9 +171,9 @@ class Generator:
         seed : int
         sampling : Sampling
         flux : ndarray of float, shape (n,), optional
-            What the continuous model is asked for, W/m²; by default fluxes of the class's training images.
+            Fluxes requested of the continuous model in W/m²; by default those of the class's training images.
         folder : Path, optional
-            Finished batches are kept there and found again.
+            Finished batches are kept there and are not drawn again.
         description : str
             Names the progress bar; no bar without it.
 
@@ -191,7 +190,7 @@ class Generator:
         def batch() -> int:
             return sampling.batch or self.fastest_batch(sampling.guide, len(label), self._any_condition())
 
-        return _in_parts(draw, len(label), batch, folder, description)
+        return _in_parts(draw, (len(label), *self.denoiser.shape[1:]), batch, folder, description)
 
     def _draw_batch(self, label: np.ndarray, seeds: np.ndarray, sampling: Sampling, flux) -> np.ndarray:
         noise = NoiseStreams(seeds, self.denoiser.shape)
@@ -207,7 +206,7 @@ class Generator:
         return self.conditions(np.array([seen]), image_seeds(0, 1))
 
     def conditions(self, label: np.ndarray, seeds: np.ndarray, flux: np.ndarray | None = None) -> Tensor:
-        """Turn classes into the conditions that the model understands.
+        """Turn classes into the conditions that the model takes.
 
         Parameters
         ----------
@@ -249,26 +248,39 @@ def _check_seen(label: np.ndarray, classes_seen: dict[str, int]) -> None:
             )
 
 
+def _choose(sampling: Sampling, changes: dict[str, Any], n_steps: int) -> Sampling:
+    """Return a sampling with the changes of a call; a number of steps that the sampler would not take is an error."""
+    chosen = sampling.replace(**changes)
+    if changes.get("steps") not in (None, chosen.steps_of(n_steps)):
+        raise SolarsynthError(
+            f"the ancestral sampler takes all {n_steps - 1} steps, got {changes['steps']}; "
+            "use sampler 'dpm-solver++' or 'ddim' for fewer"
+        )
+    return chosen
+
+
 def _in_parts(
-    draw: Callable[[slice], np.ndarray], count: int, batch: Callable[[], int], folder: Path | None, description: str
+    draw: Callable[[slice], np.ndarray],
+    shape: tuple[int, ...],
+    batch: Callable[[], int],
+    folder: Path | None,
+    description: str,
 ) -> np.ndarray:
-    """Draw `count` images in batches that fit into memory; those that lie in `folder` are not drawn again."""
-    parts, first, size = [], 0, 0
-    progress = bar(description, count) if description else None
-    while first < count:
-        part = _kept_batch(folder, first)
-        if part is None:
-            size = size or batch()
-            part, size = within_memory(lambda n, first=first: draw(slice(first, first + n)), size)
-            if folder:
-                write_npy(folder / f"batch-{first:07d}-{len(part)}.npy", part)
-        parts.append(part)
-        first += len(part)
-        if progress is not None:
-            progress.update(len(part))
-    if progress is not None:
-        progress.close()
-    return np.concatenate(parts)
+    """Draw images of `shape` in batches that fit into memory; those that lie in `folder` are not drawn again."""
+    image, first, size = np.empty(shape, np.uint8), 0, 0
+    with bar(description, len(image)) if description else contextlib.nullcontext() as progress:
+        while first < len(image):
+            part = _kept_batch(folder, first)
+            if part is None:
+                size = size or batch()
+                part, size = within_memory(lambda n, first=first: draw(slice(first, first + n)), size)
+                if folder:
+                    write_npy(folder / f"batch-{first:07d}-{len(part)}.npy", part)
+            image[first : first + len(part)] = part
+            first += len(part)
+            if progress is not None:
+                progress.update(len(part))
+    return image
 
 
 def _kept_batch(folder: Path | None, first: int) -> np.ndarray | None:

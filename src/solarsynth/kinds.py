@@ -1,7 +1,7 @@
-"""The paper's models, a row each: condition, what it is trained with, how it is asked, what it needs (Sect. 4).
+"""The paper's models, a row each: condition, what it is trained with, how it is sampled, what it needs (Sect. 4).
 
 To add a model, write a `solarsynth.diffusion.conditioning.Condition` and a row of `KINDS`. Training, sampling, the
-command line and the pages then know it.
+command line and `solarsynth.evaluation` then know it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from solarsynth.diffusion.conditioning import Condition, DiscreteLabel, LabelAndEmbedding, XRayFlux
 from solarsynth.errors import SolarsynthError, did_you_mean
-from solarsynth.flares import CLASSES
+from solarsynth.flares import CLASSES, class_of_flux
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Request:
-    """What images are asked for.
+    """The images that are requested.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Request:
     seeds : sequence of int
         One per image; what is drawn for an image depends on its own seed only.
     flux : ndarray of float, shape (n,), or None
-        Flux in W/m² if it is asked for exactly.
+        Flux in W/m² if the request gives one.
     training_flux : mapping of str to sequence of float
         Per class, the fluxes of the training images.
     draw_embeddings : callable
@@ -92,10 +92,10 @@ class Kind:
     ask : callable
         Maps a `Request` to the conditions (n, d) that the model is sampled with.
     takes_flux : bool
-        Whether a flux can be asked for, not only a class.
+        Whether a request may give a flux, not only a class.
     settings : tuple of str
         Settings that its architecture depends on beside those of the U-Net.
-    trained_with, asked_with : tuple of str
+    trained_with, sampled_with : tuple of str
         Networks that must be trained before it is trained, and before it is sampled.
     """
 
@@ -106,11 +106,11 @@ class Kind:
     takes_flux: bool = False
     settings: tuple[str, ...] = ()
     trained_with: tuple[str, ...] = ()
-    asked_with: tuple[str, ...] = ()
+    sampled_with: tuple[str, ...] = ()
 
 
 def requested_flux(request: Request) -> np.ndarray:
-    """Return a flux (n,) for each image: the one asked for, or that of a training image of the class."""
+    """Return a flux (n,) for each image: the one requested, or that of a training image of the class."""
     if request.flux is not None:
         return np.asarray(request.flux)
     by_class = request.training_flux
@@ -148,7 +148,7 @@ KINDS = {
             ),
             settings=("latent",),
             trained_with=("cevae",),
-            asked_with=("prior",),
+            sampled_with=("prior",),
         ),
     )
 }
@@ -157,6 +157,15 @@ MODELS = tuple(KINDS)
 
 #: The paper's baseline: the ceVAE decodes z ~ N(0, I). It takes no condition.
 BASELINE = "cevae"
+
+
+def check_request(request: object, flux: float | None, row: Kind) -> None:
+    """Raise `SolarsynthError` if a request names a flux and the model takes classes only."""
+    if flux is not None and not row.takes_flux:
+        letter = CLASSES[int(class_of_flux(flux))]
+        raise SolarsynthError(
+            f"the {row.name} model takes a class, got {request}; ask for {letter}, or use 'continuous'"
+        )
 
 
 def kind(name: str) -> Kind:
@@ -168,5 +177,5 @@ def kind(name: str) -> Kind:
         If there is no such model.
     """
     if name not in KINDS:
-        raise SolarsynthError(f"no model {name!r}{did_you_mean(name, KINDS)}")
+        raise SolarsynthError(f"unknown model {name!r}{did_you_mean(name, KINDS)}")
     return KINDS[name]

@@ -1,4 +1,4 @@
-"""Networks from a description, on disk and at work: build, write, read, embed, classify, decode."""
+"""Build networks from a description, write and read them, and apply them to images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things lie. Everything else asks this module, so that a test can move the whole house."""
+"""Where files are. All other modules take their folders from here, so that a test can move all of them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run_folder(source: str, profile: str) -> Path:
 
 
 def real() -> Path | None:
-    """Return the folder of real frames the tests use (``$SOLARSYNTH_REAL``, ``../shared/real``), if there."""
+    """Return the folder of real frames the tests use (``$SOLARSYNTH_REAL`` or ``../shared/real``), or None."""
     folder = Path(os.environ.get("SOLARSYNTH_REAL") or root().parent / "shared" / "real")
     return folder if (folder / "frames-64.npz").is_file() else None
 

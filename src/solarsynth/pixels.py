@@ -1,4 +1,4 @@
-"""The scales of pixels, and the way between them.
+"""The scales of pixels, and the conversions between them.
 
 Three scales occur. An archive holds frames in its own unit, ``DN/s`` or 8-bit ``display`` intensity. Networks see the
 normalised range [-1, 1]. Labelled sets and samples are stored as uint8, where 0 stands for -1 and 255 for 1. Every
@@ -113,7 +113,10 @@ def block_mean(image: np.ndarray, size: int, name: object = "") -> np.ndarray:
     _, height, width = image.shape
     if height != width or height % size:
         prefix = f"{name}: " if name else ""
-        raise SolarsynthError(f"{prefix}frames of {height}×{width} px cannot be averaged to {size} px")
+        raise SolarsynthError(
+            f"{prefix}frames of {height}×{width} px cannot be averaged to {size} px; "
+            f"they must be square with a side divisible by {size}"
+        )
     if height == size:
         return image
     k = height // size

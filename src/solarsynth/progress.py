@@ -12,7 +12,7 @@ LINE = "{desc}: {n_fmt} of {total_fmt}{unit}, {rate_noinv_fmt}, {remaining} left
 
 
 class _Lines:
-    """Turn the bar's carriage returns into lines, for a stream that is no terminal."""
+    """Turn the bar's carriage returns into lines, for a stream that is not a terminal."""
 
     def write(self, text: str) -> None:
         line = text.strip("\r\n ").split(", ?")[0]  # at the beginning neither rate nor time left is known

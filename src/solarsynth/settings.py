@@ -2,7 +2,7 @@
 
 The defaults are the paper's, or what its code lineage and its authors' later code say where the paper is silent. A
 profile in ``params/`` is a YAML file that names only the settings in which it departs from them. attrs validates the
-values: it is also on machines that are lent with little more than torch.
+values, because it is installed even on machines with little more than torch.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ def _typed(instance: Any, field: attrs.Attribute, value: Any) -> None:
 class Settings:
     """Every size and choice that a run has; see ``Settings.describe()`` for what each one means."""
 
-    simulated_images: int = number(20_420, "labelled images the simulated archive is made for")
+    simulated_images: int = number(20_420, "labelled images that the simulated archive should yield")
     image_size: int = number(64, "side of the images in pixels")
     quicklook_cadence: float = number(60.0, "minutes between two browse images of source quicklook", 1, 1440)
     downsampling: str = word(
         "bilinear-no-antialias",
-        "how frames of SDOMLv2 are made smaller; bilinear-no-antialias is the paper's to the letter",
+        "how frames of SDOMLv2 are made smaller; bilinear-no-antialias is exactly the paper's",
         "block-mean",
         "bilinear-no-antialias",
     )
@@ -133,10 +133,10 @@ class Settings:
     trial_epochs: float = number(
         18.0, "length of each classifier's training in Section 8, in passes over its images", 0.01
     )
-    usage_scale: float = number(
+    downstream_scale: float = number(
         1.0, "factor on the amounts of added images; 1 for the paper's 200 to 600 and 50 to 500", 0, 100
     )
-    usage_sets: int = number(3, "disjoint sets per amount in Section 8.1, and classifiers per set-up")
+    downstream_sets: int = number(3, "disjoint sets per amount in Section 8.1, and classifiers per set-up")
     forecast_seeds: int = number(5, "classifiers per set-up in Section 8.2")
     leak_synthetic: int = number(
         1, "1: the random split of Section 8 gets generators of its own, for synthetic trials without a leak", 0, 1
@@ -148,7 +148,7 @@ class Settings:
     guidance: float = number(2.0, "w of Eq. 6; the code lineage's cfg_scale = 3 is w = 2", -1)
     guidance_low: float = number(0.0, "lower end of the noise levels sigma between which guidance acts", 0)
     guidance_high: float = number(0.0, "upper end of these noise levels; 0 sets no upper end", 0)
-    sampling_batch: int = number(0, "images sampled together; 0: as many as are drawn fastest, found by measuring", 0)
+    sampling_batch: int = number(0, "images sampled together; 0: the number drawn fastest, found by measuring", 0)
     sets: int = number(10, "sets per model in the data's proportions, and as many with all classes alike")
     set_size: int = number(1000, "images in a set", 5)
     figure_images: int = number(5, "images drawn per class for the figures")
@@ -157,6 +157,17 @@ class Settings:
     quality_steps: int = number(999, "largest number of sampling steps compared; 999 is the paper's")
     tsne_images: int = number(20_000, "images, at most, of the t-SNE maps")
     floor_draws: int = number(500, "repetitions of the real-against-real noise floor")
+
+    def __attrs_post_init__(self) -> None:
+        """Check what no setting alone can break."""
+        if not self.beta_start < self.beta_end:
+            raise ValueError(f"beta_start must be below beta_end = {self.beta_end:g}, got {self.beta_start:g}")
+        if self.guidance_high and not self.guidance_low < self.guidance_high:
+            raise ValueError(
+                f"guidance_low must be below guidance_high = {self.guidance_high:g}, got {self.guidance_low:g}"
+            )
+        if self.min_snr and self.parameterisation == "preconditioned":
+            raise ValueError(f"min_snr must be 0 with parameterisation preconditioned, got {self.min_snr:g}")
 
     def replace(self, **changes: Any) -> Settings:
         """Return a copy with other values, checked; a change of None leaves the value as it is."""
@@ -202,7 +213,7 @@ def load_settings(profile: str | Path = "smoke", **overrides: Any) -> Settings:
     if path.suffix not in (".yml", ".yaml"):
         path = paths.params() / f"{profile}.yml"
         if not path.is_file():
-            raise SolarsynthError(f"no profile {str(profile)!r}{did_you_mean(profile, profiles())}")
+            raise SolarsynthError(f"unknown profile {str(profile)!r}{did_you_mean(profile, profiles())}")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -210,26 +221,27 @@ def load_settings(profile: str | Path = "smoke", **overrides: Any) -> Settings:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SolarsynthError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
     if values is None:
-        values = {}  # a file of comments: the defaults
+        values = {}  # only comments: the defaults
     if not isinstance(values, dict):
-        raise SolarsynthError(f"{path}: a profile is a list of 'setting: value' lines")
+        raise SolarsynthError(f"{path}: a profile must be a list of 'setting: value' lines, got {values!r:.40}")
     return _checked(values, str(path)).replace(**overrides)
 
 
 def _checked(values: dict[str, Any], where: str) -> Settings:
     """Build the settings; every fault becomes one line that names the value it got and the value it wants."""
-    fields = attrs.fields_dict(Settings)
+    fields, numbers = attrs.fields_dict(Settings), {}
     for name, value in values.items():
         if name not in fields:
             raise SolarsynthError(f"{where}: unknown setting {name!r}{did_you_mean(name, fields)}")
-        values = values | {name: _as_number(value) if fields[name].type is float else value}
-    # attrs resolves the annotations to types once; with them the validators can compare.
-    for name, value in values.items():
+        numbers[name] = _as_number(value) if fields[name].type is float else value
         try:
-            attrs.evolve(_DEFAULTS, **{name: value})
+            fields[name].validator(None, fields[name], numbers[name])
         except (TypeError, ValueError):
-            raise SolarsynthError(f"{where}: {_fault(fields[name], value)}") from None
-    return Settings(**values)
+            raise SolarsynthError(f"{where}: {_fault(fields[name], numbers[name])}") from None
+    try:
+        return Settings(**numbers)
+    except ValueError as error:
+        raise SolarsynthError(f"{where}: {error}") from None
 
 
 def _as_number(value: Any) -> Any:
@@ -246,7 +258,7 @@ def _fault(field: attrs.Attribute, value: Any) -> str:
     if type(value) is not field.type:
         return f"{field.name} must be {WORDS[field.type]}, got {value!r}"
     if field.metadata["choices"]:
-        return f"{field.name}: no choice {value!r}{did_you_mean(value, field.metadata['choices'])}"
+        return f"{field.name} cannot be {value!r}{did_you_mean(value, field.metadata['choices'])}"
     return f"{field.name} must be {_permitted(field)}, got {value!r}"
 
 
@@ -257,5 +269,4 @@ def _permitted(field: attrs.Attribute) -> str:
     return f"from {low:g} to {high:g}" if high is not None else f"at least {low:g} and finite"
 
 
-attrs.resolve_types(Settings)
-_DEFAULTS = Settings()
+attrs.resolve_types(Settings)  # the validators compare types, not the texts of annotations

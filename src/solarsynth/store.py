@@ -1,8 +1,8 @@
-"""The store: what is already made.
+"""The store: finished results on disk.
 
 A stage's result lies in ``artifacts/<stage>/<key>/`` with a ``manifest.json``. The key is a hash of the
-stage's version, the parameters it read and the keys of what it was made from, so changing a parameter
-makes anew what depends on it and nothing else.
+stage's version, the parameters it read and the keys of what it was made from, so a changed parameter
+remakes what depends on it and nothing else.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ class Entry:
 
     def __str__(self) -> str:
         """Return one line for a page: what, whether it was found or made, and how long making it took."""
+        if not self.manifest:
+            return f"{self.stage} {self.key}: given by the user"
         done = "found in the store, made" if self.reused else "made"
         return f"{self.stage} {self.key}: {done} in {self.manifest['seconds']:.1f} s on {self.manifest['device']}"
 
@@ -113,7 +115,7 @@ class Store:
         upstream : mapping of str to str, optional
             Keys of the results it is made from.
         stage_version : int
-            Raised when the code of the stage changes its result.
+            Increased when the code of the stage changes its result.
         device : callable
             Returns the device, for the manifest; called after the making.
         wait : float

@@ -85,7 +85,7 @@ def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -
         if published:
             row = {"real, held out": _pair(published.get("ground truth"))}
             rows[f"{name} → {some.target:g}", "paper"] = row | {
-                COLUMNS[model]: _pair(published.get(COLUMNS[model])) for model in found
+                COLUMNS.get(model, model): _pair(published.get(COLUMNS.get(model, model))) for model in found
             }
         # The range is the same for all models. The baseline draws no classes and has no range of the scores.
         some = next((m[name] for m in found.values() if math.isfinite(m[name].low)), some)
@@ -93,7 +93,7 @@ def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -
         row = {"real, held out": number(truth[name]) if name in truth else ""}
         for model, metrics in found.items():
             value = metrics[name]
-            row[COLUMNS[model]] = shown(value) + (" *" if model == best else "")
+            row[COLUMNS.get(model, model)] = shown(value) + (" *" if model == best else "")
         row["real sets"] = f"{number(some.low)} to {number(some.high)}" if math.isfinite(some.low) else ""
         measured = f"ours, N = {some.images:,}" if some.images else "ours"
         rows[f"{name} → {some.target:g}", measured] = row

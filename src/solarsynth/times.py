@@ -1,4 +1,4 @@
-"""Times: inside the package instants and durations are int64 milliseconds; texts and other units stay at the doors.
+"""Times: inside the package instants and durations are int64 milliseconds; only its interfaces have texts and units.
 
 An instant counts from 1970-01-01T00:00 UTC. The constants turn a number with a unit into milliseconds:
 ``7 * MINUTE``.
@@ -30,7 +30,7 @@ def parse_times(values: Iterable) -> np.ndarray:
     Returns
     -------
     ndarray of int64, shape (n,)
-        Milliseconds since 1970; `NO_TIME` for a value that is missing or no time.
+        Milliseconds since 1970; `NO_TIME` for a value that is missing or not a time.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""The ledger ``results.json``: every item of the paper, what was found, and what it is worth."""
+"""The ledger ``results.json``: every item of the paper, what this run found, and its status."""
 
 from __future__ import annotations
 
@@ -117,12 +117,12 @@ def record(
     profile, source : str
     """
     if status not in STATUSES:
-        raise SolarsynthError(f"no status {status!r}{did_you_mean(status, STATUSES)}")
+        raise SolarsynthError(f"unknown status {status!r}{did_you_mean(status, STATUSES)}")
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(str(folder / f".{NAME}.lock")):
         entries = read(folder)
         if name not in entries:
-            raise SolarsynthError(f"no item {name!r} in the ledger{did_you_mean(name, entries)}")
+            raise SolarsynthError(f"the ledger has no item {name!r}{did_you_mean(name, entries)}")
         entries[name] |= {
             "status": status,
             "why": why,
@@ -145,7 +145,7 @@ def _known(value: Any) -> Any:
 
 
 def write(folder: Path, entries: dict[str, dict[str, Any]]) -> None:
-    """Write a ledger whole."""
+    """Write a ledger, whole or not at all."""
     write_json(folder / NAME, {"items": list(entries.values())})
 
 
@@ -168,7 +168,7 @@ LONGEST = 200  # characters of a value in a table cell
 
 
 def _cell(value: Any) -> str:
-    """Write a value short enough for a cell; the whole of it stands on its page and in the ledger."""
+    """Shorten a value for a table cell; its page and the ledger have it in full."""
     return textwrap.shorten(value_text(value), LONGEST, placeholder=" …")
 
 
@@ -181,7 +181,7 @@ _MARKS = {
 
 
 def summary(entries: dict[str, dict[str, Any]]) -> str:
-    """Return the front page's part: the counts, and the items that have a value beside the paper's."""
+    """Return the summary for the front page: the counts, and the items that have a value, beside the paper's."""
     lines = ["<!-- Written by solarsynth from results.json; do not edit. -->", "", _count_line(entries), ""]
     lines += ["| Paper | | Paper's value | This run's | Status |", "| --- | --- | --- | --- | --- |"]
     for entry in entries.values():

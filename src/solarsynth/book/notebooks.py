@@ -47,7 +47,7 @@ def parameters(notebook: Path) -> list[str]:
     try:
         found = list(papermill.inspect_notebook(notebook))
     except (OSError, ValueError, nbformat.ValidationError):
-        raise SolarsynthError(f"{notebook}: no readable notebook; run 'make notebooks'") from None
+        raise SolarsynthError(f"{notebook}: not a readable notebook; run 'make notebooks'") from None
     if not found:
         raise SolarsynthError(f"{notebook}: no cell tagged 'parameters'")
     return found
@@ -80,7 +80,7 @@ def paired(source: Path) -> str:
 
 
 def pair_all() -> list[Path]:
-    """Write every ``.ipynb`` anew from its source; return those that changed."""
+    """Regenerate every ``.ipynb`` from its source; return those that changed."""
     changed = []
     for source in sorted(paths.notebooks().glob("*.py")):
         target, text = source.with_suffix(".ipynb"), paired(source)

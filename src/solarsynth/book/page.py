@@ -1,4 +1,4 @@
-"""What every notebook begins with: its parameters checked, its lab opened, one line that says what ran."""
+"""How every notebook begins: it checks its parameters, opens its lab and prints one line that says what runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMMON = ("profile", "source", "data", "seed")
 
 @dataclass
 class Page:
-    """A notebook at work.
+    """A notebook while it runs.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
 
 
 def _injected(namespace: dict[str, Any]) -> list[str]:
-    """Return the names that papermill assigns: in a cell of its own that begins with '# Parameters'."""
+    """Return the names that papermill assigns, in a separate cell that begins with '# Parameters'."""
     cells = [source for source in namespace.get("In", ()) if source.startswith("# Parameters")]
     return [node.targets[0].id for source in cells for node in ast.parse(source).body]
 

@@ -1,4 +1,4 @@
-"""What becomes of a run that has been executed: its generated pages, its HTML, and its publication.
+"""After a run: write its generated pages, build its HTML, publish it.
 
 The published run, ``book/chapters`` and ``book/results.json``, is replaced only by `publish`, all at once.
 """
@@ -39,7 +39,7 @@ def complete(folder: Path) -> bool:
 def copy_pages(folder: Path) -> None:
     """Copy the book's own pages into a run's folder, without what the published run wrote.
 
-    Chapters that lie in the folder already stay.
+    Chapters that are already in the folder stay.
     """
     book = paths.book()
     for path in sorted(book.rglob("*")):
@@ -164,7 +164,7 @@ def build_book(folder: Path) -> Path:
     if done.returncode:
         faults = [line for line in output.splitlines() if "WARNING" in line or "ERROR" in line]
         first = faults[0] if faults else "no message"
-        raise SolarsynthError(f"the book did not build: {first} (all of it in {folder / 'build.log'})")
+        raise SolarsynthError(f"the book did not build: {first} (full log: {folder / 'build.log'})")
     return folder / "_build" / "html" / "index.html"
 
 

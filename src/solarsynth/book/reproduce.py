@@ -1,6 +1,6 @@
 """Run the notebooks into a folder of their own and build the book from them.
 
-A run lies in ``runs/<source>-<profile>/``: a copy of the book's pages, its chapters, its ledger, its HTML.
+A run is in ``runs/<source>-<profile>/``: a copy of the book's pages, its chapters, its ledger, its HTML.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def reproduce(
     """
     for name in pages:
         if name not in PAGES:
-            raise SolarsynthError(f"no page {name!r}{did_you_mean(name, PAGES)}")
+            raise SolarsynthError(f"unknown page {name!r}{did_you_mean(name, PAGES)}")
     if publish_it and pages:
         raise SolarsynthError("only a run of all pages can be published; leave out the page names")
     lab = Lab(profile=profile, source=source, data=data, seed=seed, overrides=settings)
@@ -91,7 +91,7 @@ def reproduce(
 
 
 def _profile_file(lab: Lab, profile: str) -> str:
-    """Write the lab's settings as a profile of their own, so that one name gives the notebooks all of them."""
+    """Write the lab's settings as a new profile, so that the notebooks get all of them by one name."""
     import yaml
 
     name = f"{Path(profile).stem}-custom"
@@ -183,7 +183,7 @@ def _execute(name: str, folder: Path, values: dict[str, Any], title: str) -> str
 
 
 def _tidy(chapter: Path, seconds: float) -> None:
-    """Remove from an executed notebook what names this machine's folders, and hide the injected cell.
+    """Remove the names of this machine's folders from an executed notebook, and hide the injected cell.
 
     A cell tagged ``remove-stderr`` writes progress and warnings there. No page shows them.
     """

@@ -19,7 +19,7 @@ class _OneLine(click.Group):
             click.echo(f"solarsynth: {error}", err=True)
             context.exit(1)
         except KeyboardInterrupt:
-            click.echo("solarsynth: interrupted; what is finished is kept, run the same again to go on", err=True)
+            click.echo("solarsynth: interrupted; finished work is kept, run the same command again to go on", err=True)
             context.exit(130)
 
 

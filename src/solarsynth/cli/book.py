@@ -88,7 +88,7 @@ def status_command(folder: Path | None) -> None:
 
 @click.command("notebooks")
 def notebooks_command() -> None:
-    """Write every .ipynb anew from its .py source."""
+    """Regenerate every .ipynb from its .py source."""
     from solarsynth.book.notebooks import pair_all
 
     changed = pair_all()
@@ -156,7 +156,7 @@ def readable_size(count: int) -> str:
 
 
 def readable_age(seconds: float) -> str:
-    """Write an age in the largest unit of which it holds one: ``45 s``, ``3 min``, ``2 h``, ``5 days``."""
+    """Write an age in the largest unit that fits into it at least once: ``45 s``, ``3 min``, ``2 h``, ``5 days``."""
     for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             count = int(seconds // length)
@@ -169,7 +169,7 @@ def _text(value: Any) -> str:
 
 
 def _console() -> Console:
-    """Return where tables are printed; where the output is no terminal, lines are as long as they need to be."""
+    """Return the console for tables; lines are not wrapped if the output is not a terminal."""
     import sys
 
     from rich.console import Console

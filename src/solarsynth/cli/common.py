@@ -75,7 +75,7 @@ def check_folder(path: Path | None) -> None:
 
 
 def check_npz(path: Path | None) -> None:
-    """Fail before the work begins if a file to be written is no .npz, or its folder does not exist."""
+    """Fail before the work begins if a file to be written is not an .npz, or its folder does not exist."""
     if path and path.suffix != ".npz":
         raise click.UsageError(f"--out must end in .npz, got {path}")
     check_folder(path)

@@ -34,7 +34,7 @@ def dataset_command(
     from solarsynth import stages
 
     if years and source != "sdoml":
-        raise click.UsageError(f"--years goes with --source sdoml, not with {source}")
+        raise click.UsageError(f"--years needs --source sdoml, got --source {source}")
     check_npz(out)
     lab = open_lab(profile, source, data or years, settings, dask=dask)
     labelled = stages.labelled_set(lab)

@@ -26,7 +26,10 @@ from solarsynth.cli.common import check_folder, data_option, open_lab, profile_o
 @click.option("--clusters", default=5, show_default=True, type=click.IntRange(2), help="K of the cluster metrics.")
 @click.option("--cluster-seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of K-means.")
 @click.option(
-    "--space", default="cevae", show_default=True, help="Of clusters and coverage; or classifier, clip, inception."
+    "--space",
+    default="cevae",
+    show_default=True,
+    help="Feature space of clusters and coverage: cevae, classifier, clip or inception.",
 )
 def evaluate_command(
     samples: Path,
@@ -53,10 +56,11 @@ def evaluate_command(
     from solarsynth import stages
     from solarsynth.dataset.images import ImageSet
     from solarsynth.evaluation import Reference, as_table, class_values, evaluate, range_warning, read_samples
+    from solarsynth.files import write_text
     from solarsynth.tables import evaluation_table
 
     if archive and source not in ("simulated", "archive"):
-        raise click.UsageError(f"--reference names an archive; it does not go with --source {source}")
+        raise click.UsageError(f"--reference names an archive, so --source must be left out, got {source}")
     for path in (csv_path, json_path):
         check_folder(path)
     source, data = ("archive", str(archive)) if archive else (source, data)
@@ -74,6 +78,6 @@ def evaluate_command(
     Console().print(evaluation_table(values, title=f"{samples.name}: {len(image):,} images"))
     table = as_table(values)
     if csv_path:
-        table.to_csv(csv_path, index=False)
+        write_text(csv_path, table.to_csv(index=False))
     if json_path:
-        json_path.write_text(table.to_json(orient="records", indent=1, force_ascii=False) + "\n", encoding="utf-8")
+        write_text(json_path, table.to_json(orient="records", indent=1, force_ascii=False) + "\n")

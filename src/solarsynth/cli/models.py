@@ -92,14 +92,19 @@ def sample_command(
     import numpy as np
 
     from solarsynth import stages
+    from solarsynth.diffusion.sampling import Sampling
     from solarsynth.files import write_npz
+    from solarsynth.kinds import check_request, kind
 
-    label, _ = parse_request(flare_class)
+    label, flux = parse_request(flare_class)
     check_npz(out)
     lab = open_lab(profile, source, data, settings, seed)
-    generator = stages.generator(lab, model)
-    sampling = generator.sampling.replace(guidance=guidance, steps=steps, sampler=sampler)
-    image = generator.sample(flare_class, count, seed=seed, sampling=sampling)
+    # What cannot be drawn is said before a model is trained for it.
+    check_request(flare_class, flux, kind(model))
+    changes = {"guidance": guidance, "steps": steps, "sampler": sampler}
+    sampling = Sampling.of(lab.settings).replace(**changes)
+    generator = stages.generator(lab, model, sampling)
+    image = generator.sample(flare_class, count, seed=seed, steps=steps)
     requests = {"label": np.full(count, CLASSES[label]), "condition": np.full(count, flare_class)}
     write_npz(out, image=image, **requests)
     click.echo(f"wrote {out}: image {image.shape} uint8, label")

@@ -33,7 +33,7 @@ def daily_labels(
     mode : {"paper", "all-days"}
         ``paper`` leaves out days without a listed flare. ``all-days`` keeps them with label -1 as negatives.
     tolerance : int
-        Milliseconds between the frame and 00:00 UT at most.
+        Longest time between the frame and 00:00 UT, in milliseconds.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def daily_labels(
         Days in all, with a frame, kept.
     """
     if mode not in MODES:
-        raise SolarsynthError(f"no mode {mode!r}{did_you_mean(mode, MODES)}")
+        raise SolarsynthError(f"unknown mode {mode!r}{did_you_mean(mode, MODES)}")
     days = midnights(frame_time)
     frame, shown = midnight_frames(frame_time, days, tolerance)
     strongest = _strongest(events["peak"].to_numpy(), flux, days)[shown]
@@ -81,7 +81,7 @@ def midnight_frames(frame_time: np.ndarray, days: np.ndarray, tolerance: int = H
     days : ndarray of int64, shape (m,)
         Midnights, milliseconds since 1970.
     tolerance : int
-        Milliseconds between the frame and midnight at most.
+        Longest time between the frame and midnight, in milliseconds.
 
     Returns
     -------

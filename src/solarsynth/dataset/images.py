@@ -17,7 +17,7 @@ NO_CLASS = -1
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images that are measured or learnt from together.
+    """Images that are measured, or trained on, together.
 
     Attributes
     ----------
@@ -79,5 +79,5 @@ class ImageSet:
     def of_class(self, index: int) -> np.ndarray:
         """Return the images (k, H, W) of a class, 0 (A) to 4 (X)."""
         if self.label is None:
-            raise SolarsynthError("these images have no labels, so that none can be chosen by its class")
+            raise SolarsynthError("images must have labels to be chosen by class, got no labels")
         return self.image[self.label == index]

@@ -94,7 +94,7 @@ class LabelledSet:
         Raises
         ------
         SolarsynthError
-            If a file is missing, damaged, or no labelled set.
+            If a file is missing, damaged, or not a labelled set.
         """
         if path.suffix == ".npz":
             try:
@@ -102,7 +102,7 @@ class LabelledSet:
                     arrays = {name: file[name] for name in cls.ARRAYS}
                     attributes = json.loads(str(file["attributes"]))
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-                raise SolarsynthError(f"{path}: no labelled set ({str(error).splitlines()[0]})") from None
+                raise SolarsynthError(f"{path}: not a labelled set ({str(error).splitlines()[0]})") from None
             return cls(**arrays, **attributes)
         import zarr
 

@@ -52,8 +52,8 @@ def label_events(
     -------
     table : DataFrame
         One row per labelled frame: ``frame`` (index into `frame_time`), ``label`` (0 to 4), ``flux`` (W/m²),
-        ``peak`` (ms), ``delay`` (ms), ``from_list`` (whether the class is the list's or the flux's), ``events`` (number
-        of events that share the frame).
+        ``peak`` (ms), ``delay`` (ms), ``from_list`` (True if the list gave the class, False if the flux did),
+        ``events`` (number of events that share the frame).
     funnel : dict of str to int
         How many events and images are left after each step.
     """
@@ -81,7 +81,8 @@ def label_events(
             "from_list": from_list[keep],
         }
     )
-    # Several events on one frame are one flare or, if not, the strongest dominates the frame: it gives the label.
+    # Several events on one frame are usually the same flare. If not, the strongest dominates the frame. It gives the
+    # label in both cases.
     table["events"] = table.groupby("frame")["frame"].transform("size")
     table = table.sort_values(["frame", "flux"], kind="stable").drop_duplicates("frame", keep="last")
     funnel["labelled frames"] = len(table)
@@ -108,7 +109,7 @@ def event_flux(
         Whether the flux follows from the class in the list.
     """
     if scale not in SCALES:
-        raise SolarsynthError(f"no scale {scale!r}{did_you_mean(scale, SCALES)}")
+        raise SolarsynthError(f"unknown scale {scale!r}{did_you_mean(scale, SCALES)}")
     peak = events["peak"].to_numpy()
     flux = flux_of_class(events["goes_class"].fillna("").astype(str))
     from_list = np.isfinite(flux)
@@ -213,7 +214,7 @@ def normalised_frames(archive: Archive, index: np.ndarray, image_size: int) -> t
     images, good = [np.empty((0, image_size, image_size), np.uint8)], [np.empty(0, bool)]
     for part in np.array_split(index, max(1, len(index) // 1024)):
         raw = archive.read(frames, part)
-        # zarr reads a missing chunk as zeros without an error. A frame of zeros is no image of the Sun.
+        # zarr reads a missing chunk as zeros without an error. A frame of zeros is not an image of the Sun.
         sound = np.isfinite(raw).all(axis=(1, 2)) & (raw.max(axis=(1, 2), initial=0) > 0)
         raw[~sound] = 0
         good.append(sound)

@@ -47,7 +47,7 @@ def split(
         side. It draws many times and takes the draw with the smallest differences between the class shares of both
         sides.
     test_fraction : float
-        Share of the images that are meant for the test.
+        Intended share of test images.
     n_classes : int
     seed : int
     draws : int

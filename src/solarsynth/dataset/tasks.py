@@ -26,7 +26,7 @@ class Task:
     day : ndarray of int64, shape (n,), optional
         Milliseconds since 1970, for ``days``.
     mode : str
-        Of `solarsynth.dataset.daily.daily_labels`, for ``days``.
+        Mode of `solarsynth.dataset.daily.daily_labels`, for ``days``.
     key : str
         Stands for the images and the parts in the store.
     """

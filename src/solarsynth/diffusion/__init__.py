@@ -1,1 +1,1 @@
-"""Diffusion: the forward process, conditioning, training and sampling. Tensors only, no Sun."""
+"""Diffusion: the forward process, conditioning, training and sampling. It works on tensors of any kind."""

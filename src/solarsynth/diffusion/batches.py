@@ -1,4 +1,4 @@
-"""How many images to draw together: as many as draw fastest, found by measuring."""
+"""How many images to draw together: the number that draws fastest, found by measuring."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from solarsynth.devices import device, out_of_memory
 from solarsynth.diffusion.guidance import Guidance, guided_eps
 from solarsynth.diffusion.parameterisations import Denoiser
 
-# A larger batch must draw so much faster to be worth its memory.
+# A larger batch must draw faster by this factor to be worth its memory.
 WORTHWHILE = 1.05
 LARGEST_BATCH = 1024
 SMALLEST_BATCH = 8
@@ -43,13 +43,13 @@ class FastestBatch:
         if most <= SMALLEST_BATCH:
             return most
         best, tried = self._measured.get(guidance.weight, (0, 0))
-        if not tried or (most > tried and 2 * best > tried):  # never measured, or only as far as fewer images needed
+        if not tried or (most > tried and 2 * best > tried):  # never measured, or for too few images
             best, tried = self._measured[guidance.weight] = self._measure(guidance, most, condition), most
         return min(best, most)
 
     def _measure(self, guidance: Guidance, most: int, condition: Tensor) -> int:
         sigma = self.denoiser.schedule.sigma
-        # A step at which guidance acts, since it costs most; the first one where it acts at none.
+        # A step at which guidance acts, since it costs most; the first step if it acts at none.
         t = int(((sigma > guidance.low) & (sigma <= guidance.high)).long().argmax())
         best, best_rate, batch = SMALLEST_BATCH, 0.0, SMALLEST_BATCH
         while batch <= min(LARGEST_BATCH, most):

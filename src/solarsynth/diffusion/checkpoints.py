@@ -80,7 +80,8 @@ def load_checkpoint(
 ) -> Progress:
     """Restore what `save_checkpoint` wrote, and say how far the training had come.
 
-    A missing checkpoint means a new training. So does a damaged one, or one of another training; that is said.
+    Without a checkpoint the training starts from the beginning. It also does, with a line on standard error, if the
+    checkpoint is damaged or belongs to another training.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def load_checkpoint(
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in _part(tensors, "optimiser.").items():
         i, key = name.split(".", 1)
-        # Laid out in memory as its parameter is: the fused optimiser walks both side by side.
+        # The state gets its parameter's memory layout, since the fused optimiser walks through both together.
         like = parameters[int(i)]
         laid_out = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
         state.setdefault(int(i), {})[key] = laid_out

@@ -1,8 +1,8 @@
-"""Conditions: what a model is asked for, behind one small interface.
+"""Conditions: a class, a flux or an embedding that a model is given, behind one small interface.
 
 A batch of conditions is a float tensor of shape (B, d). A row of NaN means *unconditional*: it is the second term of
 guidance, Eq. 6. A condition module maps the batch to vectors that are added to the time embedding, and unconditional
-rows to zeros. The training loop and the samplers handle rows of numbers; they do not know which model they hold.
+rows to zeros. The training loop and the samplers handle rows of numbers; they do not know which model they use.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from solarsynth.errors import SolarsynthError
 
 
 class Condition(nn.Module):
-    """Base of all conditionings; it maps unconditional rows to zeros, whatever `embed` would make of them."""
+    """Base of all conditionings: `embed` maps conditions, and unconditional rows always become zeros."""
 
     def fit(self, condition: Tensor) -> None:
         """Take scales from the training conditions (n, d); most kinds need none."""
@@ -86,8 +86,8 @@ class XRayFlux(Condition):
         wrong = ~(condition.isfinite() & (condition > 0))
         if wrong.any():
             raise SolarsynthError(
-                f"{int(wrong.sum())} of {len(condition)} fluxes are not positive numbers in W/m² "
-                f"(the first: {condition[wrong][0].item():g}); leave those frames out of the labelled set"
+                f"fluxes must be positive numbers in W/m², got {condition[wrong][0].item():g} "
+                f"({int(wrong.sum())} of {len(condition)} are wrong); leave those frames out of the labelled set"
             )
         log_flux = condition.double().log10()
         self.log_mean.copy_(log_flux.mean())

@@ -1,4 +1,4 @@
-"""Several processes, started by torchrun, that train one model: who is who, and who goes first."""
+"""Several processes, started by torchrun, that train one model: their number, their ranks, their barriers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch.distributed as dist
 
 
 def start(device: str) -> None:
-    """Join the other processes if torchrun started this one to work on `device`; alone, do nothing."""
+    """Join the other processes if torchrun started this one to work on `device`; otherwise do nothing."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
         if device == "cuda":
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
@@ -39,7 +39,7 @@ def barrier() -> None:
 
 
 def from_first(word: str = "") -> str:
-    """Return process 0's word in all processes; what the others pass does not count."""
+    """Return process 0's `word` in all processes; the words of the others are ignored."""
     shared = [word]
     dist.broadcast_object_list(shared, src=0)
     return shared[0]

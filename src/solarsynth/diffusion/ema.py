@@ -17,7 +17,7 @@ class EMA:
         The module whose weights are averaged.
     decay : float
     start : int
-        Updates before this many steps copy.
+        Before this many steps the average is a copy of the weights.
     """
 
     def __init__(self, module: nn.Module, decay: float, start: int) -> None:
@@ -26,7 +26,7 @@ class EMA:
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
-        """Take in the weights after optimiser step number `step`, counted from 1."""
+        """Include the weights after optimiser step number `step`, counted from 1."""
         decay = self.decay if step > self.start else 0.0
         averages, values = list(self.average.parameters()), list(module.parameters())
         torch._foreach_lerp_(averages, values, 1 - decay)

@@ -21,7 +21,7 @@ LOG_SIGMA_SHIFT, LOG_SIGMA_WIDTH = -0.5, 1.2
 
 
 class Denoiser(nn.Module):
-    """Base of the parameterisations. Called, it is the training objective.
+    """Base of the parameterisations. Calling it computes the training objective.
 
     A subclass defines `eps` or `x_0`, and `error`.
 
@@ -107,7 +107,7 @@ class Denoiser(nn.Module):
 
 
 class Eps(Denoiser):
-    """The paper's: the network predicts ε, t is uniform, and the loss is Eq. 5."""
+    """The paper's parameterisation: the network predicts ε, t is uniform, and the loss is Eq. 5."""
 
     def eps(self, x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """Return the network's output."""
@@ -189,12 +189,12 @@ class Preconditioned(Denoiser):
         return self._estimate(x_t, t, condition)[0]
 
     def error(self, x_0: Tensor, x_t: Tensor, t: Tensor, eps: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the error of x_0 over c_out, so that all noise levels weigh the same at the start; and x_0."""
+        """Return the error of x_0 divided by c_out, which weighs all noise levels alike at the start; and x_0."""
         estimate, c_out = self._estimate(x_t, t, condition)
         return (estimate - x_0) / c_out, estimate
 
     def _estimate(self, x_t: Tensor, t: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        # Eq. 7 with x_t / sqrt(alpha_bar), less the mean, in the place of Karras's x.
+        # Eq. 7 with x_t / sqrt(alpha_bar), minus the mean, in place of Karras's x.
         sigma = self.schedule.at("sigma", t, x_t)
         total = (sigma**2 + self.pixel_std**2).sqrt()
         noisy = x_t * (1 + sigma**2).sqrt() - self.pixel_mean
@@ -202,5 +202,5 @@ class Preconditioned(Denoiser):
         return self.pixel_mean + c_skip * noisy + c_out * self.network(noisy / total, t, condition), c_out
 
 
-#: By the names that settings use.
+#: The parameterisations, by the names that settings use.
 PARAMETERISATIONS = {"eps": Eps, "x0": X0, "preconditioned": Preconditioned}

@@ -201,5 +201,5 @@ def solver_steps(sigma: Tensor, steps: int, rho: float = 7.0) -> list[int]:
     return chosen
 
 
-#: By the names that settings use.
+#: The samplers, by the names that settings use.
 SAMPLERS = {"ancestral": ancestral, "ddim": ddim, "dpm-solver++": dpm_solver_pp}

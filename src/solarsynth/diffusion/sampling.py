@@ -32,7 +32,8 @@ class Sampling:
     interval : tuple of float
         Noise levels σ between which guidance acts.
     batch : int
-        Images drawn together; 0: as many as draw fastest, found by measuring. It changes results by rounding only.
+        Images drawn together; 0: the number that draws fastest, found by measuring. It changes results by rounding
+        only.
     """
 
     sampler: str = "dpm-solver++"
@@ -44,12 +45,21 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
-            raise SolarsynthError(f"no sampler {self.sampler!r}{did_you_mean(self.sampler, SAMPLERS)}")
-        Guidance(self.guidance, *self.interval)  # an empty interval is an error here, not at the first image
+            raise SolarsynthError(f"unknown sampler {self.sampler!r}{did_you_mean(self.sampler, SAMPLERS)}")
+        for name, low, high, kind in (
+            ("steps", 1, math.inf, int),
+            ("batch", 0, math.inf, int),
+            ("eta", 0, 1, float),
+            ("guidance", -1, math.inf, float),
+        ):
+            object.__setattr__(self, name, _number(name, getattr(self, name), low, high, kind))
+        low, high = (float(level) for level in self.interval)
+        object.__setattr__(self, "interval", (low, high))
+        Guidance(self.guidance, low, high)  # an empty interval is an error here, not at the first image
 
     @classmethod
     def of(cls, settings: Any) -> Sampling:
-        """Return the sampling of a run's `solarsynth.settings.Settings`; there an upper end of 0 means none."""
+        """Return the sampling of `solarsynth.settings.Settings`; in them an upper end of 0 means no upper end."""
         s = settings
         interval = (s.guidance_low, s.guidance_high or math.inf)
         return cls(s.sampler, s.sampling_steps, s.eta, s.guidance, interval, s.sampling_batch)
@@ -65,7 +75,7 @@ class Sampling:
         known = [field.name for field in dataclasses.fields(self)]
         for name in changes:
             if name not in known:
-                raise SolarsynthError(f"sampling has no {name!r}{did_you_mean(name, known)}")
+                raise SolarsynthError(f"sampling has no field {name!r}{did_you_mean(name, known)}")
         return dataclasses.replace(self, **{name: value for name, value in changes.items() if value is not None})
 
     def steps_of(self, n_steps: int) -> int:
@@ -78,7 +88,7 @@ class Sampling:
         return Guidance(self.guidance, *self.interval)
 
     def identity(self, n_steps: int) -> dict[str, Any]:
-        """Return what the images depend on, as JSON types: no batch, and eta only where it acts."""
+        """Return what the images depend on, as JSON types: without batch, and with eta only if the sampler uses it."""
         identity = {"sampler": self.sampler, "steps": self.steps_of(n_steps), "guidance": self.guidance}
         if self.interval != (0.0, math.inf):
             low, high = self.interval
@@ -114,3 +124,16 @@ class Sampling:
         options = {"eta": self.eta} if self.sampler == "ddim" else {}
         steps = self.steps_of(denoiser.schedule.n_steps)
         return SAMPLERS[self.sampler](denoiser, x_T, condition, self.guide, steps, noise, callback, **options)
+
+
+def _number(name: str, value: Any, low: float, high: float, kind: type) -> Any:
+    """Return a number as `kind`, so that equal samplings have equal keys; 2 and 2.0 are the same guidance."""
+    try:
+        number = kind(value)
+        if number == value and low <= number <= high and math.isfinite(number):
+            return number
+    except (TypeError, ValueError, OverflowError):
+        pass
+    word = "a whole number" if kind is int else "a finite number"
+    bounds = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
+    raise SolarsynthError(f"{name} must be {word} {bounds}, got {value!r}")

@@ -39,7 +39,7 @@ class Schedule:
         self.alpha = 1 - self.beta
         self.alpha_bar = self.alpha.cumprod(0)
         self.sigma = ((1 - self.alpha_bar) / self.alpha_bar).sqrt()
-        self._tables: dict[tuple[str, torch.device], Tensor] = {}  # copies on the devices that asked
+        self._tables: dict[tuple[str, torch.device], Tensor] = {}  # copies, by name and device
 
     def add_noise(self, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """Return x_t ~ q(x_t | x_0), the closed form inside Eq. 5.

@@ -2,8 +2,8 @@
 
 A model is a module that returns the loss and a score of each image; see `Trainable`. All randomness of a step comes
 from generators seeded with (seed, step). A killed run therefore goes on exactly from its last checkpoint, without a
-random state to store, and ends with the same weights. Started by torchrun, every process takes its share of the same
-global batch.
+random state to store, and ends with the same weights. If torchrun starts several processes, each takes its share of
+the same global batch.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def train(
     image : ndarray, shape (n, H, W) uint8 or (n, d) float32
         Images, 0 to 255 for [-1, 1], or vectors as they are; all of it is kept on the device.
     condition : ndarray, shape (n, d)
-        What the model's condition understands.
+        Conditions as the model's condition module takes them.
     config : TrainingConfig
     folder : Path
         Holds the checkpoint and the log ``training.csv``.
@@ -140,7 +140,9 @@ def train(
         If there are no images, the batch is not divisible by the number of processes, or the loss is not finite.
     """
     if not len(image):
-        raise SolarsynthError("no images to train on; does the labelled set's training part hold any?")
+        raise SolarsynthError(
+            "training needs at least one image, got none; check the training part of the labelled set"
+        )
     if config.batch_size % distributed.world():
         raise SolarsynthError(
             f"batch_size must be divisible by the {distributed.world()} processes, got {config.batch_size}"
@@ -253,7 +255,7 @@ class _Training:
                 write_log(self.folder, self.progress.rows, self.model.score_name)
             raise SolarsynthError(
                 f"the loss is not finite after {int(self.first_bad) * self.config.batch_size:,} images; lower "
-                f"learning_rate, now {self.config.learning_rate:g}"
+                f"learning_rate, got {self.config.learning_rate:g}"
             )
 
     def save(self) -> None:
@@ -282,14 +284,14 @@ class _Training:
             self.bar.close()
 
     def finish(self) -> None:
-        """Write the log once more: a training killed between its last checkpoint and the log has only this left."""
+        """Write the log again: a training that was killed after its last checkpoint may not have written it."""
         if not distributed.rank():
             write_log(self.folder, self.progress.rows, self.model.score_name)
         distributed.barrier()
 
 
 class _Order:
-    """Which images a step sees: every epoch a permutation of its own."""
+    """Which images a step sees: every epoch has its own permutation."""
 
     def __init__(self, count: int, seed: int) -> None:
         self.count, self.seed = count, seed
@@ -321,7 +323,7 @@ def _mixed(*numbers: int) -> int:
 
 
 def _to(values: Tensor, device: torch.device) -> Tensor:
-    """Copy to a GPU while the CPU goes on, which needs pinned memory."""
+    """Copy to the device. Pinned memory lets the CPU go on while a GPU receives the copy."""
     return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
 
 

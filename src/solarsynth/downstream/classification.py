@@ -136,7 +136,7 @@ def split_worth(lab: Lab, amount: int) -> tuple[dict[str, dict[str, np.ndarray]]
         there = lab if split == lab.settings.split else lab.variant(split=split)
         task = stages.classes_task(there)
         for scenario in SCENARIOS if lab.settings.leak_synthetic or there is lab else ("none", "classical"):
-            plan = trials([scenario], [amount], lab.settings.usage_sets)
+            plan = trials([scenario], [amount], lab.settings.downstream_sets)
             probabilities, failures = run_all(there, task, plan)
             notes += [f"{split}, {scenario}: {len(t)} trials could not run: {why}" for why, t in failures.items()]
             found[f"{split}, {scenario}"] = overall_and_by_class(task, probabilities)

@@ -159,7 +159,7 @@ def best_threshold(y_true: np.ndarray, probability: np.ndarray) -> float:
 
 
 def persistence(day: np.ndarray, strong: np.ndarray) -> np.ndarray:
-    """Forecast for each day what the day before brought.
+    """Forecast that each day will be like the day before.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ class Reference:
         from solarsynth import stages
 
         if space not in stages.SPACES:
-            raise SolarsynthError(f"no feature space {space!r}{did_you_mean(space, stages.SPACES)}")
+            raise SolarsynthError(f"unknown feature space {space!r}{did_you_mean(space, stages.SPACES)}")
         self.lab, self.space = lab, space
         self._k, self._seed = clusters, seed
         self._gaussians: dict[str, Gaussian] = {}

@@ -49,8 +49,8 @@ class Row:
         Maps a `Reference` and a sequence of `ImageSet` to one `Value` per name, in the same order. It raises
         `SolarsynthError` with the reason if it cannot.
     scored : bool
-        Whether it measures the set with classes alike, as the classifiers' scores do, instead of the sets in the
-        data's proportions.
+        Whether it measures the set with equally many images of each class, as the classifiers' scores do, instead of
+        the sets in the data's proportions.
     """
 
     targets: Mapping[str, float]
@@ -143,7 +143,7 @@ def on_features(metric: str, targets: Mapping[str, float], compare: Compare) -> 
     Parameters
     ----------
     metric : str
-        Names the metric in the store.
+        Names the metric in the store; another `compare` needs another name.
     targets : mapping of str to float
         As in `Row`.
     compare : callable

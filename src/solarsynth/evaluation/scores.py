@@ -94,7 +94,7 @@ def _at_least_two(where: str, classes: np.ndarray) -> None:
 
 
 def _note(drawn: float, real: float, occurs: np.ndarray, held_out: np.ndarray) -> str:
-    """Say which two scores a ratio divides, which classes are left out, and of which only few images are held out."""
+    """Say which two scores form the ratio, which classes are left out, and which have few held-out images."""
     note = f"samples {drawn:.3f}, held-out real images in the same mix of classes {real:.3f}"
     left = [name for name, here in zip(CLASSES, occurs, strict=True) if not here]
     few = [f"{n} of class {name}" for name, n in zip(CLASSES, held_out, strict=True) if 0 < n < FEWEST]
@@ -125,8 +125,8 @@ def ratio_draws(label: np.ndarray, y_pred: np.ndarray, mix: np.ndarray, draws: i
     """
     rng, n = np.random.default_rng(0), len(CLASSES)
     members = {i: np.flatnonzero(label == i) for i in np.flatnonzero(mix)}
-    # The cell of the confusion matrix that each image belongs to. To count cells is a hundred times as fast as a call
-    # of `confusion` for every draw.
+    # The cell of the confusion matrix that each image belongs to. Counting cells is a hundred times as fast as calling
+    # `confusion` for every draw.
     cells = label * n + y_pred
     above, below = [], []
     for _ in range(draws):

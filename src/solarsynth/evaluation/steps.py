@@ -47,7 +47,7 @@ def sampling_plan(n_steps: int, largest: int) -> list[tuple[str, int]]:
     longest = n_steps - 1
     fast = [n for n in STEPS if n <= min(largest, longest)]
     if not fast:
-        raise SolarsynthError(f"the comparison begins with {STEPS[0]} steps; got at most {min(largest, longest)}")
+        raise SolarsynthError(f"the comparison needs at least {STEPS[0]} steps, got {min(largest, longest)}")
     plan = [(name, n) for name in (DEFAULT, RIVAL) for n in fast]
     return plan + ([(PAPER, longest)] if largest >= longest else [])
 

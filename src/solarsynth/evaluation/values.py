@@ -14,7 +14,7 @@ from solarsynth.errors import SolarsynthError
 if TYPE_CHECKING:
     import pandas as pd
 
-#: What the error of a value can be.
+#: Kinds of errors.
 STD_OVER_SETS = "std over sets"
 JACKKNIFE = "jackknife standard error over sets"
 STD_OVER_CLASSIFIERS = "std over classifiers"
@@ -85,7 +85,7 @@ def span(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
     low, high : ndarray of float, shape (...)
         5th and 95th percentile, or the lowest and highest of few draws.
     note : str
-        Says so if the draws are few; else empty.
+        Says that the draws are few, if they are; else empty.
     """
     if len(draws) < FEWEST_FOR_PERCENTILES:
         return draws.min(0), draws.max(0), f"real sets: lowest and highest of {len(draws)}"

@@ -22,7 +22,7 @@ COLOURS = dict(zip(CLASSES, sns.color_palette("viridis", len(CLASSES)), strict=T
 #: One colour per scenario of Section 8: what is added to the training set.
 SCENARIO_COLOURS = {"none": "0.35", "classical": "#de8f05", "synthetic": "#0173b2"}
 
-#: Label of the grey bands that show what sets of real images have.
+#: Label of the grey bands that show the range of sets of real images.
 REAL_RANGE = "real, 5 to 95 %"
 
 STYLE = {

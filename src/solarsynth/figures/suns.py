@@ -30,7 +30,7 @@ def show_sun(ax: Axes, image: np.ndarray, title: str = "") -> None:
 
 
 def no_sun(ax: Axes, text: str = "") -> None:
-    """Fill the place of a frame with grey and, in it, the reason why there is none."""
+    """Fill the place of a missing frame with grey, and write the reason in it."""
     ax.set(xlim=(0, 1), ylim=(0, 1), facecolor="0.95")
     ax.text(0.5, 0.5, text, ha="center", va="center", fontsize=8, color="0.35")
     no_frame_lines(ax)
@@ -66,7 +66,7 @@ def show_row(axes: np.ndarray, frames: np.ndarray, title: str = "", missing: str
 
 @styled
 def not_computed(why: str) -> Figure:
-    """Say in the place of a figure why it was not computed."""
+    """Return a placeholder that says why a figure was not computed."""
     figure, ax = panel(6, 1.2)
     no_sun(ax, "\n".join(textwrap.wrap(f"not computed: {why}", 80)))
     return figure

@@ -27,7 +27,7 @@ class Coverage:
     precision : float
         Share of generated features inside the ball around any real feature: are the samples realistic?
     recall : float
-        Share of real features inside the ball around any generated feature: do the samples show all there is?
+        Share of real features inside the ball around any generated feature: do the samples cover the real images?
     density : float
         Mean number of real balls that contain a generated feature, ÷ k. It means the same as precision, but a few
         outliers with large balls do not raise it much. It may exceed 1.

@@ -14,7 +14,7 @@ from solarsynth.errors import SolarsynthError
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Mean and covariance of a set of features. Of a reference set it needs to be computed only once.
+    """Mean and covariance of a set of features. For a reference set it needs to be computed only once.
 
     Attributes
     ----------

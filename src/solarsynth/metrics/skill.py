@@ -1,7 +1,7 @@
 """Scores of classifications and of yes/no forecasts.
 
-scikit-learn computes what it has: confusion matrices, precision, recall and F1, the Brier score and calibration bins.
-The two skill scores of the paper's Eqs. 7 and 8, which it does not have under these names, are written here.
+scikit-learn computes confusion matrices, precision, recall, F1, the Brier score and calibration bins. The two skill
+scores of the paper's Eqs. 7 and 8 are written here, because scikit-learn does not have them under these names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from solarsynth.errors import SolarsynthError
 
-#: Fewer test images of a class are too few: no difference is judged on them, and scores that include them say so.
+#: With fewer test images of a class no difference is judged, and scores that include the class say so.
 FEWEST = 5
 
 

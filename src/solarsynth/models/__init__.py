@@ -1,1 +1,1 @@
-"""Networks: the paper's U-Net and what will stand beside it. They know tensors, not the Sun."""
+"""Networks: U-Net, ceVAE, classifier and prior. They work on tensors and know nothing of the Sun."""

@@ -32,7 +32,8 @@ class CeVAEConfig:
     latent : int
         Dimension of z; 512 in the paper.
     width : int
-        Channels of the first convolution; each of the following three has four times as many. 16 is Zimmerer's.
+        Channels of the first convolution; each of the next three has four times as many as the one
+        before. 16 is Zimmerer's.
     """
 
     image_size: int = 64
@@ -51,11 +52,11 @@ class CeVAEConfig:
 
 
 class CeVAE(nn.Module):
-    """Encoder, decoder and their common objective. Called, it is the training objective.
+    """Encoder, decoder and their common objective. Calling it computes the training objective.
 
-    Encoder: four 3×3 convolutions of stride 2 with LeakyReLU, then one as large as what is left, to the mean and
-    log variance of z. The decoder mirrors it. Both see pixels standardised over the training images, so that the
-    networks need not learn the mean Sun first. All losses are in the images' own units.
+    Encoder: four 3×3 convolutions of stride 2 with LeakyReLU, then one as large as the remaining map, which gives the
+    mean and log variance of z. The decoder mirrors it. Both see pixels standardised over the training images, so that
+    the networks need not learn the mean Sun first. All losses are in the images' own units.
 
     Parameters
     ----------

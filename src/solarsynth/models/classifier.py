@@ -47,7 +47,7 @@ class ClassifierConfig:
 
     def __post_init__(self) -> None:
         if self.size not in ARCHITECTURES:
-            raise SolarsynthError(f"no DeiT of size {self.size!r}{did_you_mean(self.size, ARCHITECTURES)}")
+            raise SolarsynthError(f"unknown size of DeiT {self.size!r}{did_you_mean(self.size, ARCHITECTURES)}")
         if self.image_size % self.patch:
             raise SolarsynthError(
                 f"image_size must be divisible by the classifier's patch of {self.patch}, got {self.image_size}"
@@ -71,7 +71,7 @@ def starts_pretrained(config: ClassifierConfig, wanted: str) -> bool:
     Raises
     ------
     SolarsynthError
-        With ``always``, if it cannot.
+        With ``always``, if the weights cannot be used.
     """
     if wanted == "never":
         return False
@@ -80,12 +80,12 @@ def starts_pretrained(config: ClassifierConfig, wanted: str) -> bool:
         if wanted == "auto":
             return False
         raise SolarsynthError(
-            f"the weights of {name} are those of {DEPTH} blocks, not {config.depth}; set classifier_depth and "
+            f"the weights of {name} need {DEPTH} blocks, got {config.depth}; set classifier_depth and "
             f"trial_depth to {DEPTH}, or classifier_pretrained to auto"
         )
     failure = _fetch(name)
     if failure and wanted == "always":
-        raise SolarsynthError(f"the weights of {name} are {failure}; set classifier_pretrained to auto or never")
+        raise SolarsynthError(f"the weights of {name} {failure}; set classifier_pretrained to auto or never")
     return not failure
 
 
@@ -96,16 +96,16 @@ def _fetch(name: str) -> str:
     if paths.in_timm_cache(name):
         return ""
     if not paths.may_fetch():
-        return "not in timm's cache, and SOLARSYNTH_WEIGHTS=download, which fetches them, is not set"
+        return "are not in timm's cache, and SOLARSYNTH_WEIGHTS=download, which fetches them, is not set"
     try:
         hf_hub_download(paths.repository_of(name), "model.safetensors")
     except Exception as error:  # whatever the network or the hub says
-        return f"not to be fetched ({type(error).__name__})"
+        return f"could not be fetched ({type(error).__name__})"
     return ""
 
 
 class Classifier(nn.Module):
-    """DeiT on one channel. Called, it is the training objective: cross-entropy, and the share that is correct.
+    """DeiT on one channel. Calling it computes the training objective: cross-entropy, and which images are correct.
 
     Parameters
     ----------

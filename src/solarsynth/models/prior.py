@@ -36,7 +36,7 @@ class PriorConfig:
 
 
 class PriorBlock(nn.Module):
-    """Norm, scaled and shifted by time and class; then an MLP; added to what came in."""
+    """Normalise, scale and shift by time and class, apply an MLP, and add the result to the input."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -57,7 +57,9 @@ class UNetConfig:
         object.__setattr__(self, "multipliers", tuple(self.multipliers))  # JSON makes lists of them
         depth = len(self.multipliers) - 1
         if depth < 1 or min(self.multipliers) < 1:
-            raise SolarsynthError(f"the multipliers must be two or more whole numbers from 1, got {self.multipliers}")
+            raise SolarsynthError(
+                f"the multipliers must be two or more whole numbers of at least 1, got {self.multipliers}"
+            )
         if self.image_size < 1 or self.image_size % (self.patch * 2**depth):
             raise SolarsynthError(
                 f"image_size must be divisible by {self.patch * 2**depth} ({depth} halvings, patch {self.patch}), "
@@ -68,7 +70,7 @@ class UNetConfig:
                 f"base_width must be divisible by the {self.heads} attention heads, got {self.base_width}"
             )
         if self.attention not in ATTENTION:
-            raise SolarsynthError(f"no attention {self.attention!r}{did_you_mean(self.attention, ATTENTION)}")
+            raise SolarsynthError(f"unknown attention {self.attention!r}{did_you_mean(self.attention, ATTENTION)}")
 
     @property
     def time_width(self) -> int:
@@ -88,7 +90,7 @@ def time_embedding(t: Tensor, width: int) -> Tensor:
     t : Tensor, shape (B,)
         Time steps.
     width : int
-        Even.
+        Must be even.
 
     Returns
     -------
@@ -145,14 +147,14 @@ class Stage(nn.Module):
 
 
 class Down(Stage):
-    """Halve the image, then a stage."""
+    """Halve the resolution, then apply a stage."""
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         return super().forward(F.max_pool2d(x, 2), embedding)
 
 
 class Up(Stage):
-    """Double the image, join the skip connection, then a stage."""
+    """Double the resolution, join the skip connection, then apply a stage."""
 
     def __init__(self, width_in: int, width_out: int, time_width: int, dropout: float = 0.0) -> None:
         super().__init__(width_in, width_out, time_width, width_in // 2, dropout)
@@ -239,7 +241,7 @@ class UNet(nn.Module):
         t : Tensor of int64, shape (B,)
             Time steps.
         condition : Tensor, shape (B, ...)
-            What `condition` understands; NaN for the null condition.
+            Conditions as `condition` takes them; NaN for the null condition.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The archive: the one layout that every source yields and that everything after it reads.
+"""The archive: the one layout that every source yields and that all later stages read.
 
 It is SDOMLv2's layout (Galvez et al. 2019): a zarr format-2 store with one array ``/<year>/171A`` ``(n, H, W)`` per
 year, row 0 in the south. The array's attributes hold ``T_OBS`` (one UTC time per frame, in stored order) and
@@ -186,7 +186,7 @@ class Archive:
     def xrs_parts(self, rows: int = 1 << 22) -> Iterator[pd.DataFrame]:
         """Give the X-ray flux in parts of `rows` stored rows: good samples only, time increasing.
 
-        Nine years at 2 s are 140 million rows; read in parts they are never in memory together.
+        Nine years at 2 s are 140 million rows; in parts they are never all in memory.
 
         Yields
         ------

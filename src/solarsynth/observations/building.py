@@ -1,6 +1,6 @@
 """Build archives from the network: the paper's (SDOMLv2, GOES, HEK) and the quick-look one.
 
-What is made of the downloads is kept in a folder of its own. An interrupted build goes on from there, and another build
+Results made from the downloads are kept in their own folder. An interrupted build goes on from there, and another build
 downloads nothing twice unless it needs frames of another size.
 """
 
@@ -39,7 +39,7 @@ def parse_years(text: str) -> list[int]:
             raise SolarsynthError(f"years must be written like 2011-2019, 2012 or 2011,2013, got {text!r}")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise SolarsynthError(f"years {text!r}: {last} comes before {first}")
+            raise SolarsynthError(f"years must not end before they begin, got {text!r}")
         years += range(first, last + 1)
     return sorted(set(years))
 
@@ -54,7 +54,7 @@ def parse_period(text: str) -> tuple[int, int]:
     except ValueError:
         raise SolarsynthError(f"a period must be written like 2012-01-01/2012-03-01, got {text!r}") from None
     if end <= start:
-        raise SolarsynthError(f"period {text!r} ends before it begins")
+        raise SolarsynthError(f"a period must end after it begins, got {text!r}")
     return start, end
 
 
@@ -303,5 +303,5 @@ def _write(
 
 
 def _address(given: str, variable: str, public: str) -> str:
-    """Return the address that the caller gives, or the environment, or the public one."""
+    """Return the address from the caller, else from the environment, else the public one."""
     return given or os.environ.get(variable) or public

@@ -113,7 +113,7 @@ def _pages(month: np.datetime64, url: str, result_limit: int, retries: dict) -> 
             return rows
         if not answer["result"]:
             raise SolarsynthError(f"{url} {month}: page {page} is empty but the server says there is more")
-    raise SolarsynthError(f"{url} {month}: more than {PAGE_LIMIT} pages; the server never ends")
+    raise SolarsynthError(f"{url} {month}: more than {PAGE_LIMIT} pages; the answer has no end")
 
 
 def _inside(rows: list[dict], month: np.datetime64) -> list[dict]:

@@ -71,7 +71,7 @@ def import_archive(
     Raises
     ------
     SolarsynthError
-        Naming the file and its fault. Then no archive is written.
+        If a file is unusable; the message names the file and its fault. Then no archive is written.
     """
     if unit not in UNITS:
         raise SolarsynthError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
@@ -162,7 +162,7 @@ def _read_flux(path: Path) -> pd.DataFrame:
     table = table[table["time"] != NO_TIME].sort_values("time", kind="stable").drop_duplicates("time")
     if len(table) < 2:
         raise SolarsynthError(f"{path}: at least two samples must have a time, got {len(table)}")
-    if "gap_filled" in table:  # an interpolated sample is no measurement, so its quality is not 0
+    if "gap_filled" in table:  # an interpolated sample is not a measurement, so its quality is not 0
         table["quality"] = table.pop("gap_filled")
     return table.reset_index(drop=True)
 

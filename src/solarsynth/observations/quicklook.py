@@ -1,4 +1,4 @@
-"""Quick-look: SDO browse images, JPEGs of 171 Å with 512 px, day by day, as real frames for an ordinary connection.
+"""Quick-look: SDO browse images, JPEGs of 171 Å with 512 px, day by day, as real frames over an ordinary connection.
 
 The images show an 8-bit display intensity through a colour table. This module inverts the table and cuts away the
 border with the time stamp. The result is an archive of unit ``display``.
@@ -36,7 +36,7 @@ _NAME = re.compile(r"\b(\d{8})_(\d{6})_512_0171\.jpg\b")
 
 
 class BadPicture(SolarsynthError):
-    """A file is no picture, or not one that this module can use."""
+    """A file is not a picture, or not one that this module can use."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ def decode(body: bytes) -> np.ndarray:
     Raises
     ------
     BadPicture
-        If it is no JPEG of 512 px.
+        If it is not a JPEG of 512 px.
     """
     from PIL import Image, UnidentifiedImageError
 

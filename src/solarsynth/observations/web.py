@@ -1,6 +1,6 @@
 """Requests over a network: time limits, retries and back-off, written once for every source.
 
-Waits and time limits are in seconds here, since they go to the libraries that wait.
+Waits and time limits are in seconds here, because the libraries that wait take seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ USER_AGENT = "solarsynth (https://doi.org/10.1051/0004-6361/202347860 companion)
 #: Longest wait, in seconds, that a server may ask for.
 LONGEST_WAIT = 60.0
 
-# Answers that may be another one a moment later; a 404 or a 403 will not change.
+# Status codes that may change a moment later; 404 and 403 do not.
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 
 
@@ -26,7 +26,7 @@ class NotThere(SolarsynthError):
 
 
 class TryAgain(Exception):
-    """An attempt failed in a way in which the next one may not.
+    """An attempt failed, but the next one may succeed.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def retry(attempt: Callable[[], Value], name: str, *, tries: int, pause: float) 
     try:
         return attempts(attempt)
     except TryAgain as error:
-        raise SolarsynthError(f"{name}: {error}, tried {tries} times; run the same again to go on") from None
+        raise SolarsynthError(f"{name}: {error}, tried {tries} times; run the same command again to go on") from None
 
 
 def get(

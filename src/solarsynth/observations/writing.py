@@ -1,4 +1,4 @@
-"""Write an archive, the whole of it or nothing."""
+"""Write an archive, whole or not at all."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write_archive(
     attributes: dict,
     xrs_scale: str = "operational",
 ) -> None:
-    """Write an archive, the whole of it or nothing.
+    """Write an archive, whole or not at all.
 
     Parameters
     ----------

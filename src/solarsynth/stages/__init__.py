@@ -6,7 +6,7 @@
 Every function here takes a lab. What it needs is found in the store or made.
 """
 
-from solarsynth.stages.archive import ARCHIVE, archive, archive_entry
+from solarsynth.stages.archive import ARCHIVE, archive
 from solarsynth.stages.days import DAYS, RARE, classes_task, daily_table, days_task
 from solarsynth.stages.encoders import CEVAE, CLASSIFIER, PREDICTIONS, cevae, predictions
 from solarsynth.stages.features import FEATURES, FLOOR, MAP, SPACES, features, floor, space, training_features, tsne_map

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +18,19 @@ if TYPE_CHECKING:
     from solarsynth.observations.archive import Archive
 
 
-def _archive_reads(ask: Ask) -> tuple[str, ...]:
+def _archive_reads(lab: Lab, ask: Ask) -> tuple[str, ...]:
     by_source = {
         "simulated": ("simulated_images", "image_size"),
-        "sdoml": ("image_size", "downsampling", "frame_tolerance", "flux_tolerance"),
+        "sdoml": ("image_size", "downsampling"),
         "quicklook": ("image_size", "quicklook_cadence"),
     }
-    return by_source[ask["source"]]
+    return by_source[lab.source]
 
 
 def _make_archive(job: Job) -> None:
     target = job.folder / "archive"
     shutil.rmtree(target, ignore_errors=True)  # of a build that was killed at its end
-    {"simulated": _simulate, "sdoml": _fetch_sdoml, "quicklook": _fetch_quicklook}[job.ask["source"]](job, target)
+    {"simulated": _simulate, "sdoml": _fetch_sdoml, "quicklook": _fetch_quicklook}[job.lab.source](job, target)
 
 
 def _simulate(job: Job, target: Path) -> None:
@@ -55,21 +56,26 @@ def _fetch_sdoml(job: Job, target: Path) -> None:
     from solarsynth.dataset.labelling import usable_frames
     from solarsynth.observations import building
 
-    s = job.settings
-    # The frames that are read are those that the labelling will ask for, by the same rules.
-    frame_tolerance = milliseconds(s.frame_tolerance or 7.0, MINUTE)
-    flux_tolerance = milliseconds(s.flux_tolerance or 6.0, SECOND)
+    # The frames that the labelling will need are read, chosen by the same rules.
+    rules = _tolerances(job.settings)
     building.build_sdoml(
         target,
-        job.ask["data"],
+        building.parse_years(job.lab.data),
         job.lab.store.folder / "downloads",
-        functools.partial(usable_frames, frame_tolerance=frame_tolerance, flux_tolerance=flux_tolerance),
-        frame_tolerance=frame_tolerance,
-        flux_tolerance=flux_tolerance,
-        image_size=s.image_size,
-        downsampling=s.downsampling,
+        functools.partial(usable_frames, **rules),
+        **rules,
+        image_size=job.settings.image_size,
+        downsampling=job.settings.downsampling,
         dask=job.lab.dask,
     )
+
+
+def _tolerances(settings: Any) -> dict[str, int]:
+    """Return how late a frame and a flux sample may be, in ms; the paper's 7 minutes and 6 s if not set."""
+    return {
+        "frame_tolerance": milliseconds(settings.frame_tolerance or 7.0, MINUTE),
+        "flux_tolerance": milliseconds(settings.flux_tolerance or 6.0, SECOND),
+    }
 
 
 def _fetch_quicklook(job: Job, target: Path) -> None:
@@ -77,19 +83,23 @@ def _fetch_quicklook(job: Job, target: Path) -> None:
 
     building.build_quicklook(
         target,
-        tuple(job.ask["data"]),
+        building.parse_period(job.lab.data),
         job.lab.store.folder / "downloads",
         image_size=job.settings.image_size,
         cadence=milliseconds(job.settings.quicklook_cadence, MINUTE),
     )
 
 
-def _archive_identity(lab: Lab, ask: Ask) -> dict[str, Any]:
-    if ask["source"] != "simulated":
-        return dict(ask)
+def _identity(lab: Lab, ask: Ask) -> dict[str, Any]:
+    from solarsynth.observations import building
+
+    if lab.source == "sdoml":
+        return {"source": "sdoml", "years": building.parse_years(lab.data)} | _tolerances(lab.settings)
+    if lab.source == "quicklook":
+        return {"source": "quicklook", "period": list(building.parse_period(lab.data))}
     from solarsynth.observations.simulated import VERSION
 
-    return {"source": "simulated", "version": VERSION}
+    return {"source": "simulated", "version": VERSION} | asdict(_simulated_sun(lab.settings))
 
 
 def _given_archive(lab: Lab) -> Entry | None:
@@ -123,28 +133,14 @@ ARCHIVE = Stage(
     make=_make_archive,
     load=_read_archive,
     reads=_archive_reads,
-    ask={"source": "simulated", "data": None},
-    identity=_archive_identity,
+    fills=("frame_tolerance", "flux_tolerance"),
+    identity=_identity,
     given=_given_archive,
+    version=2,
     keep=True,
 )
 
 
-def archive_ask(lab: Lab) -> dict[str, Any]:
-    """Return what is asked of the archive's stage: the source and its data, read once."""
-    if lab.source in ("simulated", "archive", "labelled"):
-        return {"source": "simulated"}
-    from solarsynth.observations import building
-
-    parse = building.parse_years if lab.source == "sdoml" else building.parse_period
-    return {"source": lab.source, "data": list(parse(lab.data))}
-
-
 def archive(lab: Lab) -> Archive:
     """Return the archive of the lab's source."""
-    return lab.load(ARCHIVE, **archive_ask(lab))
-
-
-def archive_entry(lab: Lab) -> Entry:
-    """Return the archive's entry in the store, made if need be; the user's own archive has no manifest."""
-    return lab.entry(ARCHIVE, **archive_ask(lab))
+    return lab.load(ARCHIVE)

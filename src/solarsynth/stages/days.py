@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from solarsynth.dataset.tasks import Task
 from solarsynth.errors import SolarsynthError
 from solarsynth.flares import CLASSES
-from solarsynth.stages.archive import ARCHIVE, archive, archive_ask
+from solarsynth.stages.archive import ARCHIVE, archive
 from solarsynth.stages.graph import Job, Lab, Need, Stage
 from solarsynth.stages.labelled import DATASET, SPLIT_SEED, labelled_set
 from solarsynth.store import Entry
@@ -83,6 +84,7 @@ def _make_days(job: Job) -> None:
         test=test,
         validation=validation,
         day=table["day"].to_numpy(),
+        about=json.dumps({"unit": source.unit, "source": source.attributes.get("source", "archive")}),
     )
 
 
@@ -94,6 +96,12 @@ def _read_days(lab: Lab, entry: Entry) -> Task:
     return Task("days", rare=rare, key=entry.key, mode=entry.manifest["params"]["ask"]["mode"], **parts)
 
 
+def describe_days(entry: Entry) -> dict[str, str]:
+    """Return the unit and the source of a daily set."""
+    with np.load(entry.path / "days.npz", allow_pickle=False) as file:
+        return json.loads(str(file["about"]))
+
+
 DAYS = Stage(
     "days",
     "a frame a day, and the strongest flare of the next 24 hours",
@@ -101,8 +109,15 @@ DAYS = Stage(
     load=_read_days,
     reads=("image_size", "scale", "flux_tolerance", "split", "block_days", "test_fraction"),
     above=("archive",),
-    needs=lambda lab, ask: {"archive": Need(ARCHIVE, archive_ask(lab))},
+    needs=lambda lab, ask: {"archive": Need(ARCHIVE)},
     ask={"mode": "paper"},
+    identity=lambda lab, ask: {
+        "mode": ask["mode"],
+        "split_seed": SPLIT_SEED,
+        "strong": STRONG,
+        "validation": VALIDATION,
+    },
+    version=2,
     keep=True,
 )
 

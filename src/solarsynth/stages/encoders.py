@@ -78,6 +78,7 @@ CEVAE = Stage(
     reads=("seed", "image_size", "latent", "cevae_width", "cevae_images"),
     above=("dataset",),
     needs=lambda lab, ask: {"dataset": Need(DATASET)},
+    identity=lambda lab, ask: {"training": CEVAE_TRAINING},
     version=3,
     on_device=True,
     together=True,
@@ -123,7 +124,7 @@ def _train_classifier(job: Job) -> None:
 def _classifier_identity(lab: Lab, ask: Ask) -> dict[str, Any]:
     # Whether weights are on this machine decides what `auto` means.
     architecture = classifier_architecture(lab.settings, lab.settings.classifier_depth, len(CLASSES))
-    return {"seed": ask["seed"], "pretrained": architecture["pretrained"]}
+    return {"seed": ask["seed"], "pretrained": architecture["pretrained"], "training": CLASSIFIER_TRAINING}
 
 
 CLASSIFIER = Stage(

@@ -38,8 +38,7 @@ def space(lab: Lab, name: str) -> Space:
     """
     from solarsynth.stages import spaces
 
-    if name not in SPACES:
-        raise SolarsynthError(f"no feature space {name!r}{did_you_mean(name, SPACES)}")
+    _check(name)
 
     def find() -> Space:
         if name in _TRAINED:
@@ -52,7 +51,11 @@ def space(lab: Lab, name: str) -> Space:
 
 def _network(lab: Lab, ask: Ask) -> Need | str:
     """Return the network of a space: a stage that trains it, or the key of published weights."""
-    return Need(_TRAINED[ask["space"]]) if ask["space"] in _TRAINED else space(lab, ask["space"]).key
+    if ask["space"] in _TRAINED:
+        return Need(_TRAINED[ask["space"]])
+    from solarsynth.stages.spaces import published_key
+
+    return published_key(ask["space"])
 
 
 def _embed(job: Job) -> None:
@@ -85,7 +88,7 @@ def training_features(lab: Lab, name: str) -> np.ndarray:
 
 def _check(name: str) -> None:
     if name not in SPACES:
-        raise SolarsynthError(f"no feature space {name!r}{did_you_mean(name, SPACES)}")
+        raise SolarsynthError(f"unknown feature space {name!r}{did_you_mean(name, SPACES)}")
 
 
 def _map(job: Job) -> None:
@@ -100,7 +103,7 @@ MAP = Stage(
     "t-SNE map of training images",
     make=_map,
     load=lambda lab, entry: np.load(entry.path / "map.npy", allow_pickle=False),
-    above=("dataset", "cevae", "classifier"),
+    above=("dataset", "cevae", "classifier", "features"),
     needs=lambda lab, ask: {"dataset": Need(DATASET), "network": _network(lab, ask)},
     ask={"space": "cevae", "chosen": None},
     identity=lambda lab, ask: {"space": ask["space"], "chosen": array_key(ask["chosen"])},
@@ -122,7 +125,7 @@ FLOOR = Stage(
     "what sets of real images reach by a metric",
     make=_measure_floor,
     load=lambda lab, entry: np.load(entry.path / "floor.npy", allow_pickle=False),
-    above=("dataset", "cevae", "classifier"),
+    above=("dataset", "cevae", "classifier", "features"),
     needs=lambda lab, ask: {"dataset": Need(DATASET), "network": _network(lab, ask)},
     ask={"space": "cevae", "metric": None, "compute": None},
     identity=lambda lab, ask: {"space": ask["space"]} | ask["metric"],

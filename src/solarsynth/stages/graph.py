@@ -1,8 +1,8 @@
-"""The graph of stages: a stage is data, and a lab makes what is asked of it.
+"""The graph of stages: a stage is data, and a lab makes results on request.
 
 A `Stage` says what it makes, from which settings and from which other stages. A `Lab` binds settings, a source of
 observations, a seed and the store, and knows no stage. The key of a result follows from the row alone: the stage's
-name and version, the settings it reads, what was asked, and the keys of the stages it needs. So a key is known before
+name and version, the settings it reads, the request, and the keys of the stages it needs. So a key is known before
 anything is made, and a changed setting makes anew only what depends on it.
 """
 
@@ -32,7 +32,7 @@ SOURCES = ("simulated", *_DATA)
 
 
 class Need(NamedTuple):
-    """A stage above, and what is asked of it."""
+    """A stage above, and the request to it."""
 
     stage: Stage
     ask: Ask = MappingProxyType({})
@@ -54,20 +54,22 @@ class Stage:
     load : callable
         ``load(lab, entry)`` returns the value.
     reads : tuple of str, or callable
-        Settings in the key, and ``seed`` if it depends on the lab's; a callable maps what is asked to them. A job can
+        Settings in the key, and ``seed`` if it depends on the lab's; a callable maps lab and request to them. A job can
         read no other setting.
+    fills : tuple of str
+        Settings that fill in what was not asked. The key holds what they give, by way of `identity`.
     above : tuple of str
         Names of the stages that `needs` may return: the edges of the graph.
     needs : callable
         ``needs(lab, ask)`` returns, by name, the `Need`s of a request, or keys of data that no stage made.
     ask : mapping
-        What can be asked, with defaults.
+        Parameters of a request, with defaults.
     identity : callable
-        ``identity(lab, ask)`` returns what was asked as JSON types, for the key.
+        ``identity(lab, ask)`` returns the request as JSON types, for the key.
     given : callable
         ``given(lab)`` returns an entry that the user provides in the stage's place, or None.
     version : int
-        Raised when the code of the stage changes its result.
+        Increased when the code of the stage changes its result.
     on_device : bool
         Whether it computes on the GPU, if there is one.
     together : bool
@@ -80,7 +82,8 @@ class Stage:
     title: str
     make: Callable[[Job], None]
     load: Callable[[Lab, Entry], Any]
-    reads: tuple[str, ...] | Callable[[Ask], tuple[str, ...]] = ()
+    reads: tuple[str, ...] | Callable[[Lab, Ask], tuple[str, ...]] = ()
+    fills: tuple[str, ...] = ()
     above: tuple[str, ...] = ()
     needs: Callable[[Lab, Ask], Mapping[str, Need | str]] = lambda lab, ask: {}
     ask: Ask = field(default_factory=dict)
@@ -91,16 +94,16 @@ class Stage:
     together: bool = False
     keep: bool = False
 
-    def settings_of(self, ask: Ask) -> tuple[str, ...]:
+    def settings_of(self, lab: Lab, ask: Ask) -> tuple[str, ...]:
         """Return the settings that a request depends on."""
-        return self.reads(ask) if callable(self.reads) else self.reads
+        return self.reads(lab, ask) if callable(self.reads) else self.reads
 
 
 class _Declared:
     """The settings that a stage declared; reading another one is a fault of the stage."""
 
     def __init__(self, lab: Lab, stage: Stage, ask: Ask) -> None:
-        self._lab, self._stage, self._names = lab, stage, stage.settings_of(ask)
+        self._lab, self._stage, self._names = lab, stage, (*stage.settings_of(lab, ask), *stage.fills)
 
     def __getattr__(self, name: str) -> Any:
         if name not in self._names:
@@ -117,7 +120,7 @@ class Job:
     lab : Lab
     stage : Stage
     ask : mapping
-        What was asked, defaults filled in.
+        The request, with defaults filled in.
     folder : Path
         Where it is made.
     """
@@ -175,13 +178,13 @@ class Lab:
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
-            raise SolarsynthError(f"no source {self.source!r}{did_you_mean(self.source, SOURCES)}")
+            raise SolarsynthError(f"unknown source {self.source!r}{did_you_mean(self.source, SOURCES)}")
         if self.source in _DATA and not self.data:
             raise SolarsynthError(f"source {self.source!r} needs data: {_DATA[self.source]} (DATA=… or -p data …)")
         if self.source == "simulated" and self.data:
-            raise SolarsynthError(f"source 'simulated' takes no data; for {self.data} choose source 'archive'")
+            raise SolarsynthError(f"source 'simulated' takes no data, got {self.data}; choose source 'archive' for it")
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
-            raise SolarsynthError(f"seed must be a whole number from 0, got {self.seed!r}")
+            raise SolarsynthError(f"seed must be a whole number of at least 0, got {self.seed!r}")
         if isinstance(self.profile, Settings):
             self.settings = self.profile.replace(**(self.overrides or {}))
             self.profile = "custom"
@@ -191,6 +194,7 @@ class Lab:
         self.store = Store()
         self._entries: dict[tuple[str, str], Entry] = {}
         self._values: dict[tuple[str, str], Any] = {}
+        self._making: list[Stage] = []  # the stages that are being made, each for the one before it
 
     def variant(self, *, source: str = "", **changes: Any) -> Lab:
         """Return a lab with other settings, and with another source that needs no data if one is named."""
@@ -200,7 +204,10 @@ class Lab:
         return lab
 
     def key(self, stage: Stage, **ask: Any) -> str:
-        """Return the key of a result; nothing is made."""
+        """Return the key of a result without making it.
+
+        Some keys need the observations: which classes a trial of Section 8 adds depends on the labelled set.
+        """
         given = stage.given(self)
         if given is not None:
             return given.key
@@ -208,6 +215,8 @@ class Lab:
 
     def entry(self, stage: Stage, **ask: Any) -> Entry:
         """Return a result's entry in the store, made with all that it needs if the store does not hold it."""
+        if self._making and stage.name not in (*self._making[-1].above, self._making[-1].name):
+            raise RuntimeError(f"stage {self._making[-1].name!r} uses {stage.name!r} without declaring it")
         given = stage.given(self)
         if given is not None:
             return given
@@ -220,13 +229,20 @@ class Lab:
             self._entries[found] = make(
                 self.store,
                 stage.name,
-                lambda folder: stage.make(Job(self, stage, ask, folder)),
+                lambda folder: self._run(Job(self, stage, ask, folder)),
                 params=params,
                 upstream=upstream,
                 stage_version=stage.version,
                 device=_device_name if stage.on_device else lambda: "cpu",
             )
         return self._entries[found]
+
+    def _run(self, job: Job) -> None:
+        self._making.append(job.stage)
+        try:
+            job.stage.make(job)
+        finally:
+            self._making.pop()
 
     def load(self, stage: Stage, **ask: Any) -> Any:
         """Return a result's value; see `entry`."""
@@ -245,9 +261,9 @@ class Lab:
         ask = {**stage.ask, **ask}
         for name in ask:
             if name not in stage.ask:
-                raise TypeError(f"stage {stage.name!r} cannot be asked for {name!r}")
+                raise TypeError(f"stage {stage.name!r} takes no parameter {name!r}")
         declared = _Declared(self, stage, ask)
-        settings = {name: getattr(declared, name) for name in stage.settings_of(ask)}
+        settings = {name: getattr(declared, name) for name in stage.settings_of(self, ask)}
         return {"settings": settings, "ask": stage.identity(self, ask)}
 
     def _upstream(self, stage: Stage, ask: Ask) -> dict[str, str]:
@@ -271,7 +287,7 @@ def _device_name() -> str:
 def _make_together(store: Store, stage: str, make: Callable[[Path], None], **arguments: Any) -> Entry:
     """Make an entry with all processes that torchrun started.
 
-    Process 0 holds the lock and says in which folder the work is done, or that there is none to do.
+    Process 0 holds the lock. It tells the others in which folder to work, or that there is nothing to do.
     """
     from solarsynth.diffusion import distributed
 

@@ -9,12 +9,12 @@ from solarsynth.dataset.images import ImageSet
 from solarsynth.dataset.labelled import LabelledSet
 from solarsynth.errors import SolarsynthError
 from solarsynth.flares import CLASSES
-from solarsynth.stages.archive import ARCHIVE, archive_ask
+from solarsynth.stages.archive import ARCHIVE
 from solarsynth.stages.graph import Job, Lab, Need, Stage
 from solarsynth.store import Entry
 from solarsynth.times import MINUTE, SECOND, milliseconds
 
-SPLIT_SEED = 42  # one split for all seeds of a model, so that seeds differ in nothing else
+SPLIT_SEED = 42  # the same split for every seed of a model
 
 
 def _make_labelled_set(job: Job) -> None:
@@ -86,7 +86,8 @@ DATASET = Stage(
         "test_fraction",
     ),
     above=("archive",),
-    needs=lambda lab, ask: {"archive": Need(ARCHIVE, archive_ask(lab))},
+    needs=lambda lab, ask: {"archive": Need(ARCHIVE)},
+    identity=lambda lab, ask: {"split_seed": SPLIT_SEED},
     given=_given_labelled_set,
     version=2,
     keep=True,

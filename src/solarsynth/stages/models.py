@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from solarsynth.errors import SolarsynthError, did_you_mean
 from solarsynth.flares import CLASSES
-from solarsynth.stages.days import DAYS
+from solarsynth.stages.days import DAYS, describe_days
 from solarsynth.stages.encoders import CEVAE, read_network_of
 from solarsynth.stages.features import space
 from solarsynth.stages.graph import Ask, Job, Lab, Need, Stage
-from solarsynth.stages.labelled import DATASET, labelled_set, training_images
+from solarsynth.stages.labelled import DATASET, training_images
 from solarsynth.stages.training import train_network
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _fine_tuned(settings: Any, model: str) -> bool:
     return bool(settings.finetune_images) and model != MODELS[0]
 
 
-def _reads(ask: Ask) -> tuple[str, ...]:
+def _reads(lab: Lab, ask: Ask) -> tuple[str, ...]:
     from solarsynth.kinds import MODELS, kind
 
     common = ("seed", *U_NET, *SCHEDULE, *OPTIMISER, *kind(ask["model"]).settings)
@@ -55,12 +56,15 @@ def _reads(ask: Ask) -> tuple[str, ...]:
 def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
     from solarsynth.kinds import MODELS, kind
 
+    row = kind(ask["model"])
     if ask["on"] == "days":
+        if row.takes_flux or row.trained_with:
+            raise SolarsynthError(f"a model of the daily set must be asked for a class alone, got {ask['model']!r}")
         return {"images": Need(DAYS, {"mode": ask["mode"]})}
     needs: dict[str, Need | str] = {"images": Need(DATASET)}
     if _fine_tuned(lab.settings, ask["model"]):
         needs["start"] = Need(MODEL, {"model": MODELS[0]})
-    return needs | {name: Need({"cevae": CEVAE}[name]) for name in kind(ask["model"]).trained_with}
+    return needs | {name: Need(NETWORKS[name]) for name in row.trained_with}
 
 
 def _train_model(job: Job) -> None:
@@ -101,15 +105,11 @@ def _frames_examples(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict
 
 
 def _days_examples(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-    task, data = job.need("images"), labelled_set(job.lab)
+    task = job.need("images")
     used = task.train & (task.flare >= 0)  # a day without a flare has no class to learn
     flare = task.flare[used]
     counts = np.bincount(flare, minlength=len(CLASSES)).tolist()
-    about = {
-        "classes_seen": dict(zip(CLASSES, counts, strict=True)),
-        "unit": data.unit,
-        "source": data.about["source"],
-    }
+    about = {"classes_seen": dict(zip(CLASSES, counts, strict=True))} | describe_days(job.entry("images"))
     return task.image[used], flare, np.full(len(flare), np.nan), about
 
 
@@ -147,7 +147,7 @@ MODEL = Stage(
     make=_train_model,
     load=read_network_of,
     reads=_reads,
-    above=("dataset", "days", "cevae", "model"),
+    above=("dataset", "days", "cevae", "prior", "model"),
     needs=_needs,
     ask={"model": "discrete", "on": "frames", "mode": "paper"},
     identity=lambda lab, ask: {k: v for k, v in ask.items() if k != "mode" or ask["on"] == "days"},
@@ -182,10 +182,15 @@ PRIOR = Stage(
     reads=("seed", "latent", "prior_width", "prior_images", "condition_dropout", *SCHEDULE),
     above=("dataset", "cevae"),
     needs=lambda lab, ask: {"dataset": Need(DATASET), "cevae": Need(CEVAE)},
+    identity=lambda lab, ask: {"training": PRIOR_TRAINING, "depth": PRIOR_DEPTH},
     version=3,
     on_device=True,
     together=True,
 )
+
+
+#: Networks that a model may need, by the names that `solarsynth.kinds` uses.
+NETWORKS = {"cevae": CEVAE, "prior": PRIOR}
 
 
 def network_stage(name: str) -> Need:
@@ -196,15 +201,13 @@ def network_stage(name: str) -> Need:
     SolarsynthError
         If there is no such network.
     """
-    from solarsynth.errors import SolarsynthError, did_you_mean
     from solarsynth.kinds import KINDS
 
     if name in KINDS:
         return Need(MODEL, {"model": name})
-    others = {"cevae": CEVAE, "prior": PRIOR}
-    if name not in others:
-        raise SolarsynthError(f"no model {name!r}{did_you_mean(name, (*KINDS, *others))}")
-    return Need(others[name])
+    if name not in NETWORKS:
+        raise SolarsynthError(f"unknown model {name!r}{did_you_mean(name, (*KINDS, *NETWORKS))}")
+    return Need(NETWORKS[name])
 
 
 def generator(lab: Lab, model: str = "discrete", sampling: Sampling | None = None, **ask: Any) -> Generator:
@@ -216,7 +219,7 @@ def generator(lab: Lab, model: str = "discrete", sampling: Sampling | None = Non
     model : str
         A row of `solarsynth.kinds.KINDS`.
     sampling : Sampling, optional
-        What calls do not choose themselves; by default the lab's settings.
+        Used where a call does not choose its own; by default the lab's settings.
     **ask
         ``on="days"`` for the model of Sect. 8.2, and its ``mode``.
     """
@@ -224,6 +227,6 @@ def generator(lab: Lab, model: str = "discrete", sampling: Sampling | None = Non
     from solarsynth.generator import Generator
     from solarsynth.kinds import kind
 
-    prior = lab.entry(PRIOR).path if "prior" in kind(model).asked_with else None
+    prior = lab.entry(PRIOR).path if "prior" in kind(model).sampled_with else None
     entry = lab.entry(MODEL, model=model, **ask)
     return Generator.read(entry.path, sampling or Sampling.of(lab.settings), prior)

@@ -33,15 +33,15 @@ STAGES: tuple[Stage, ...] = (
     FEATURES,
     MAP,
     FLOOR,
-    MODEL,
     PRIOR,
+    MODEL,
     SAMPLES,
     TRIAL,
 )
 
 
 @dataclass(frozen=True)
-class Row:
+class StageRow:
     """A stage and what the store holds of it for one lab.
 
     Attributes
@@ -49,7 +49,7 @@ class Row:
     stage : str
     title : str
     asked : tuple of str
-        What can be asked of it; also in its keys.
+        Parameters of its requests; also in its keys.
     reads : tuple of str
         Settings in its keys.
     above : tuple of str
@@ -75,21 +75,24 @@ class Row:
     others: int
 
 
-def overview(lab: Lab) -> list[Row]:
+def overview(lab: Lab) -> list[StageRow]:
     """Return a row per stage, in an order in which they can be made."""
-    rows, known = [], set()
+    manifests = {stage.name: list(_manifests(lab.store.folder / stage.name)) for stage in STAGES}
+    stored = {m["key"] for entries in manifests.values() for m in entries}
+    rows, known = [], _given(lab)
     for stage in STAGES:
-        entries = list(_manifests(lab.store.folder / stage.name))
-        mine = [m for m in entries if _made_with(m, lab, known | {m["key"]})]
-        # A stage may need other results of its own, which the first pass did not know.
-        known |= {m["key"] for m in mine}
+        entries, mine, before = manifests[stage.name], [], -1
+        while len(mine) > before:  # until no more: a model may start from another model
+            before = len(mine)
+            mine = [m for m in entries if _made_with(m, stage, lab, known, stored)]
+            known |= {m["key"] for m in mine}
         newest = max((_seconds(m["made"]) for m in mine), default=float("nan"))
         rows.append(
-            Row(
+            StageRow(
                 stage.name,
                 stage.title,
                 tuple(stage.ask),
-                _all_reads(stage),
+                all_reads(stage),
                 stage.above,
                 len(mine),
                 sum(size for m in mine for size, _ in m["files"].values()),
@@ -112,35 +115,64 @@ def _manifests(folder: Path) -> Iterator[dict[str, Any]]:
             continue  # damaged: it will be made again
 
 
-def _made_with(manifest: dict[str, Any], lab: Lab, known: set[str]) -> bool:
-    """Return whether a result was made with the lab's settings, from results that were."""
+def _made_with(manifest: dict[str, Any], stage: Stage, lab: Lab, known: set[str], stored: set[str]) -> bool:
+    """Return whether a result was made with the lab's settings, from results that were.
+
+    Parameters
+    ----------
+    manifest : dict
+    stage : Stage
+    lab : Lab
+    known : set of str
+        Keys of results that were made with the lab's settings.
+    stored : set of str
+        Keys of all results in the store.
+    """
     current = lab.settings.as_dict() | {"seed": lab.seed}
-    settings = manifest["params"]["settings"]
-    if any(current[name] != value for name, value in settings.items() if name in current):
+    params = manifest["params"]
+    if any(current.get(name, value) != value for name, value in params["settings"].items()):
         return False
-    if manifest["stage"] == "archive" and manifest["params"]["ask"]["source"] != lab.source:
-        return False
-    above = {name: key for name, key in manifest["upstream"].items() if name in ("archive", "dataset")}
-    return lab.source in ("archive", "labelled") or all(key in known for key in above.values())
+    if stage.fills and stage.name != "trial":
+        # What settings filled in must be what they fill in now.
+        filled = stage.identity(lab, {**stage.ask, "counts": {}} if stage is SAMPLES else stage.ask)
+        names = set(filled) - set(stage.ask)
+        if any(params["ask"].get(name, filled[name]) != filled[name] for name in names):
+            return False
+    for name, key in manifest["upstream"].items():
+        key = key.split("-")[0]  # of the training images of a set: the set's own
+        from_outside = name == "images" and key not in stored  # pooled sets, and files of the user
+        if key not in known and not from_outside:
+            return False
+    return True
+
+
+def _given(lab: Lab) -> set[str]:
+    """Return the keys of what the user provides: an archive or a labelled set."""
+    stage = {"archive": ARCHIVE, "labelled": DATASET}.get(lab.source)
+    return {lab.key(stage)} if stage else set()
 
 
 def _seconds(made: str) -> float:
     return datetime.fromisoformat(made).timestamp()
 
 
-def _all_reads(stage: Stage) -> tuple[str, ...]:
+def all_reads(stage: Stage) -> tuple[str, ...]:
     """Return all settings that any request of a stage may read, in the order of their declaration."""
-    if not callable(stage.reads):
-        names = set(stage.reads)
-    else:
-        names = {name for ask in _requests(stage) for name in stage.reads(ask)}
-    return tuple(name for name in ("seed", *(row[0] for row in Settings.describe())) if name in names)
+    names = set(stage.fills)
+    for lab, ask in _requests(stage):
+        names |= set(stage.settings_of(lab, ask))
+    declared = ["seed", *(row[0] for row in Settings.describe())]
+    return tuple(sorted(names, key=declared.index))
 
 
-def _requests(stage: Stage) -> Iterator[dict[str, Any]]:
+def _requests(stage: Stage) -> Iterator[tuple[Lab, dict[str, Any]]]:
+    """Yield labs and requests that together read all settings that the stage may read."""
     from solarsynth.kinds import MODELS
 
     if stage is ARCHIVE:
-        yield from ({**stage.ask, "source": source} for source in ("simulated", "sdoml", "quicklook"))
+        periods = {"simulated": "", "sdoml": "2012", "quicklook": "2012-01-01/2012-01-02"}
+        yield from ((Lab(source=source, data=data), {}) for source, data in periods.items())
+    elif stage is MODEL:
+        yield from ((Lab(), {**stage.ask, "model": model, "on": on}) for model in MODELS for on in ("frames", "days"))
     else:
-        yield from ({**stage.ask, "model": model, "on": on} for model in MODELS for on in ("frames", "days"))
+        yield Lab(), dict(stage.ask)

@@ -1,4 +1,4 @@
-"""Sets of samples: so many images per class from one model and one seed (Sect. 6)."""
+"""Sets of samples: given numbers of images per class, from one model and one seed (Sect. 6)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
     if ask["model"] == BASELINE:
         return {"cevae": Need(CEVAE)}
     model = Need(MODEL, {name: ask[name] for name in ("model", "on", "mode")})
-    return {"model": model} | ({"prior": Need(PRIOR)} if "prior" in kind(ask["model"]).asked_with else {})
+    return {"model": model} | ({"prior": Need(PRIOR)} if "prior" in kind(ask["model"]).sampled_with else {})
 
 
 def _identity(lab: Lab, ask: Ask) -> dict[str, Any]:
     from solarsynth.kinds import BASELINE
 
-    if ask["model"] == BASELINE:  # it takes no class: so many images in all
+    if ask["model"] == BASELINE:  # it takes no class, only the number of images in all
         return {"model": BASELINE, "count": sum(ask["counts"].values()), "seed": ask["seed"]}
     identity = {name: ask[name] for name in ("model", "counts", "seed")}
     return identity | _sampling(lab, ask).identity(lab.settings.n_steps)
@@ -59,7 +59,7 @@ def _draw(job: Job) -> None:
         sampling = _sampling(job.lab, ask)
         source = generator(job.lab, ask["model"], sampling, on=ask["on"], mode=ask["mode"])
         label = np.repeat(np.arange(len(CLASSES)), [ask["counts"].get(name, 0) for name in CLASSES])
-        started = time.perf_counter()  # without reading the model
+        started = time.perf_counter()  # does not include reading the model
         image = source.draw(
             label, seed=ask["seed"], sampling=sampling, folder=job.folder, description=f"{ask['model']}: sampling"
         )
@@ -79,6 +79,7 @@ SAMPLES = Stage(
     "a set of samples of one model",
     make=_draw,
     load=_read,
+    fills=("sampler", "sampling_steps", "eta", "guidance", "guidance_low", "guidance_high", "n_steps"),
     above=("model", "prior", "cevae"),
     needs=_needs,
     ask={"model": "discrete", "counts": None, "seed": 0, "sampling": None, "on": "frames", "mode": "paper"},
@@ -97,7 +98,7 @@ def sample_set(
     sampling: Sampling | None = None,
     **ask: Any,
 ) -> ImageSet:
-    """Return samples, so many per class; a killed sampling goes on where it was.
+    """Return samples, as many per class as requested; a killed sampling goes on where it stopped.
 
     Parameters
     ----------
@@ -130,7 +131,7 @@ def describe_samples(
 
 
 def drawable_classes(lab: Lab) -> list[str]:
-    """Return the classes that the models can be asked for: those with a training image."""
+    """Return the classes that the models can draw: those with a training image."""
     return [name for name, count in labelled_set(lab).counts(test=False).items() if count]
 
 

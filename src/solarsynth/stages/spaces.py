@@ -59,19 +59,44 @@ def trained(name: str, key: str, network: Any) -> Space:
     return Space(name, key, lambda image: in_batches(lambda x: network.embed(to_unit(x[:, None])), image))
 
 
+def inception_file() -> Path:
+    """Return where clean-fid keeps InceptionV3's weights; ``SOLARSYNTH_INCEPTION`` names another folder."""
+    return Path(os.environ.get("SOLARSYNTH_INCEPTION") or tempfile.gettempdir()) / INCEPTION_FILE
+
+
+def published_key(name: str) -> str:
+    """Return what identifies the published weights of ``clip`` or ``inception``, without loading them.
+
+    Raises
+    ------
+    WeightsMissing
+        If they are not on this machine and cannot be fetched.
+    """
+    if name == "clip":
+        if not paths.in_timm_cache(CLIP) and not paths.may_fetch():
+            raise WeightsMissing("weights not available: CLIP ViT-B/32 is not in timm's cache")
+        return CLIP
+    file = inception_file()
+    if not file.is_file():
+        if not paths.may_fetch():
+            raise WeightsMissing(f"weights not available: clean-fid's {INCEPTION_FILE} is not on this machine")
+        return INCEPTION_FILE  # it will be fetched; clean-fid checks the download
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()[:16]
+
+
 def clip() -> Space:
     """Return the space of CLIP's image tower: 512 values, 224 px, bicubic, one channel repeated to three.
 
     Raises
     ------
     WeightsMissing
-        If the weights are neither in timm's cache nor to be fetched.
+        If the weights are not in timm's cache and cannot be fetched.
     """
     import timm
     from PIL import Image
 
-    if not paths.in_timm_cache(CLIP) and not paths.may_fetch():
-        raise WeightsMissing("weights not available: CLIP ViT-B/32 is not in timm's cache")
+    published_key("clip")
     try:
         model = timm.create_model(CLIP, pretrained=True).to(device()).eval()
     except Exception as error:  # whatever the network or the hub says, the other metrics go on
@@ -94,19 +119,17 @@ def inception() -> Space:
     Raises
     ------
     WeightsMissing
-        If the weights are neither where clean-fid keeps them (``SOLARSYNTH_INCEPTION`` names another folder) nor
-        to be fetched.
+        If the weights are not where clean-fid keeps them (``SOLARSYNTH_INCEPTION`` names another folder) and cannot
+        be fetched.
     """
     from cleanfid.fid import get_batch_features
     from cleanfid.inception_torchscript import InceptionV3W
     from cleanfid.resize import build_resizer
 
-    folder = Path(os.environ.get("SOLARSYNTH_INCEPTION") or tempfile.gettempdir())
-    fetch = paths.may_fetch()
-    if not (folder / INCEPTION_FILE).is_file() and not fetch:
-        raise WeightsMissing(f"weights not available: clean-fid's {INCEPTION_FILE} is not on this machine")
+    key = published_key("inception")
+    folder = str(inception_file().parent)
     try:
-        model = InceptionV3W(str(folder), download=fetch, resize_inside=False).to(device()).eval()
+        model = InceptionV3W(folder, download=paths.may_fetch(), resize_inside=False).to(device()).eval()
     except Exception as error:
         raise WeightsMissing(f"weights not available: InceptionV3 cannot be read ({type(error).__name__})") from None
     resize = build_resizer("clean")
@@ -119,6 +142,4 @@ def inception() -> Space:
             parts.append(get_batch_features(batch, model, device()).astype(np.float32))
         return np.concatenate(parts)
 
-    with (folder / INCEPTION_FILE).open("rb") as file:
-        key = hashlib.file_digest(file, "sha256").hexdigest()[:16]
     return Space("inception", key, embed)

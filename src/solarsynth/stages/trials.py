@@ -25,6 +25,7 @@ from solarsynth.stages.samples import SAMPLES, sample_set
 from solarsynth.store import Entry
 
 SCENARIOS = ("none", "classical", "synthetic")
+TRIAL_TRAINING = CLASSIFIER_TRAINING | {"cosine": True}
 STRONG_WEIGHTS = (0.1, 0.9)  # of no and yes in the cross-entropy of Sect. 8.2
 
 # Seeds of sets of synthetic images begin here, so that they differ from those of Section 6.
@@ -54,15 +55,15 @@ class Trial:
 
     def __post_init__(self) -> None:
         if self.scenario not in SCENARIOS:
-            raise SolarsynthError(f"no scenario {self.scenario!r}{did_you_mean(self.scenario, SCENARIOS)}")
+            raise SolarsynthError(f"unknown scenario {self.scenario!r}{did_you_mean(self.scenario, SCENARIOS)}")
         if (self.amount > 0) != (self.scenario != "none") or self.amount < 0:
             raise SolarsynthError(f"scenario {self.scenario!r} cannot add {self.amount} images")
 
 
 def amounts(lab: Lab, task: Task) -> tuple[int, ...]:
-    """Return the amounts per rare class: 200, 400, 600 (8.1) or 50 to 500 (8.2), scaled by `usage_scale`."""
-    scaled = (max(1, round(lab.settings.usage_scale * amount)) for amount in PUBLISHED_AMOUNTS[task.name])
-    return tuple(dict.fromkeys(scaled))  # scaled down far enough, two may become one
+    """Return the amounts per rare class: 200, 400, 600 (8.1) or 50 to 500 (8.2), scaled by `downstream_scale`."""
+    scaled = (max(1, round(lab.settings.downstream_scale * amount)) for amount in PUBLISHED_AMOUNTS[task.name])
+    return tuple(dict.fromkeys(scaled))  # small scales may make two amounts equal
 
 
 def task_of(lab: Lab, ask: Ask) -> Task:
@@ -100,7 +101,9 @@ def _synthetic(lab: Lab, task: Task, trial: Trial, index: int) -> np.ndarray:
     drawn = synthetic_images(lab, task, trial.number)
     image = drawn.image[drawn.label == index][: trial.amount]
     if len(image) < trial.amount:
-        raise SolarsynthError(f"{trial.amount} synthetic images of class {CLASSES[index]} are needed, got {len(image)}")
+        raise SolarsynthError(
+            f"a trial needs {trial.amount} synthetic images of class {CLASSES[index]}, got {len(image)}"
+        )
     return image
 
 
@@ -128,6 +131,7 @@ def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
 def _identity(lab: Lab, ask: Ask) -> dict[str, Any]:
     architecture = classifier_architecture(lab.settings, lab.settings.trial_depth, 2)
     identity = {"task": ask["task"], "trial": asdict(ask["trial"]), "pretrained": architecture["pretrained"]}
+    identity |= {"training": TRIAL_TRAINING, "weights": STRONG_WEIGHTS}
     return identity | ({"mode": ask["mode"]} if ask["task"] == "days" else {})
 
 
@@ -154,7 +158,7 @@ def _train(job: Job, image: np.ndarray, label: np.ndarray, task: str, seed: int)
     architecture = classifier_architecture(job.settings, job.settings.trial_depth, classes, class_weight=weights)
     config = TrainingConfig(
         max(1, round(job.settings.trial_epochs * len(image))),
-        **(CLASSIFIER_TRAINING | {"cosine": True}),
+        **TRIAL_TRAINING,
         seed=seed,
         log_every=max(64, len(image)),
     )
@@ -180,6 +184,7 @@ TRIAL = Stage(
         "trial_depth",
         "trial_epochs",
     ),
+    fills=("downstream_scale",),
     above=("dataset", "days", "samples"),
     needs=_needs,
     ask={"task": "classes", "mode": "paper", "trial": Trial()},
@@ -190,7 +195,7 @@ TRIAL = Stage(
 
 
 def probabilities(lab: Lab, task: Task, trial: Trial) -> dict[str, np.ndarray]:
-    """Train a trial's classifier, or find it, and return its probabilities.
+    """Return a trial's probabilities; its classifier is trained if the store does not hold them.
 
     Parameters
     ----------

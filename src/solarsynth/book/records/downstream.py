@@ -151,7 +151,7 @@ def _each(values: Mapping[str, Trials], statistic: Callable[[np.ndarray], float]
 
 
 def _accuracy_text(this: Page, amount: int) -> str:
-    trials = this.lab.settings.usage_sets
+    trials = this.lab.settings.downstream_sets
     return f"computed as in Sect. 8.1, {this.on_archive}, with {amount} images instead of 600, {trials} trials each"
 
 

@@ -34,7 +34,7 @@ def table_1(this: Page, found: Mapping[str, Sequence[Value]], truth: Mapping[str
     ----------
     this : Page
     found : mapping of str to sequence of Value
-        Per model, the baseline among them, the rows of the table.
+        For each model, including the baseline, the rows of the table.
     truth : mapping of str to float
         Per metric, the value of the held-out real images.
     """
@@ -45,7 +45,7 @@ def table_1(this: Page, found: Mapping[str, Sequence[Value]], truth: Mapping[str
     ours |= {metric: dict.fromkeys(found, WEIGHTS_MISSING) for metric in absent}
     for metric, value in finite(truth).items():
         ours[metric] = {"ground truth": value} | ours[metric]
-    # The floor is the same for all models. The baseline has none of scores: it has no classes.
+    # The floor is the same for all models. The baseline has no floor of the scores, because it has no classes.
     floor = {metric: next((v for v in row.values() if np.isfinite(v.low)), None) for metric, row in rows.items()}
     write(
         this,

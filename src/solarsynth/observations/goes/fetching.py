@@ -106,7 +106,7 @@ def _search(name: str, satellite: int, month: np.datetime64, resolution: str):
         )
     except Exception as error:
         raise SolarsynthError(
-            f"{name}: the archive cannot be searched ({type(error).__name__}); run the same again to go on"
+            f"{name}: the archive cannot be searched ({type(error).__name__}); run the same command again to go on"
         ) from None
 
 

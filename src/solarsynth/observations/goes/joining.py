@@ -32,7 +32,7 @@ def to_scale(flux: np.ndarray, satellite: np.ndarray, have: str, want: str) -> n
     """
     for scale in (have, want):
         if scale not in ("operational", "science"):
-            raise SolarsynthError(f"no flux scale {scale!r}; known: operational, science")
+            raise SolarsynthError(f"a flux scale must be operational or science, got {scale!r}")
     if have == want:
         return np.asarray(flux)
     factor = SWPC_FACTOR if want == "operational" else 1 / SWPC_FACTOR

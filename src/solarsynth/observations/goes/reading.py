@@ -34,7 +34,7 @@ def read_file(path: Path) -> tuple[pd.DataFrame, str]:
     Raises
     ------
     SolarsynthError
-        If the file is truncated, no XRS file, or a web page that was saved under its name.
+        If the file is truncated, not an XRS file, or a web page that was saved under its name.
     """
     try:
         with path.open("rb") as file:
@@ -47,7 +47,7 @@ def read_file(path: Path) -> tuple[pd.DataFrame, str]:
         return _read_netcdf(path), "science"
     if path.name.endswith((".fits", ".fits.gz")):
         return _read_fits(path), "operational"
-    raise SolarsynthError(f"{path}: neither .nc nor .fits")
+    raise SolarsynthError(f"{path}: a GOES file must end in .nc, .fits or .fits.gz")
 
 
 def _read_netcdf(path: Path) -> pd.DataFrame:
@@ -134,5 +134,5 @@ def _satellite(path: Path, attributes) -> int:
         return int(platform)
     parts = [part[1:] for part in path.name.split("_") if part[:1] == "g" and part[1:].isdigit()]
     if not parts:
-        raise SolarsynthError(f"{path}: neither the file nor its name tells the number of the satellite")
+        raise SolarsynthError(f"{path}: neither the file nor its name gives the number of the satellite")
     return int(parts[0])

@@ -27,7 +27,7 @@ def downsample(image: np.ndarray, size: int, method: str) -> np.ndarray:
     ndarray of float32, shape (n, size, size)
     """
     if method not in DOWNSAMPLING:
-        raise SolarsynthError(f"no downsampling {method!r}; known: {', '.join(DOWNSAMPLING)}")
+        raise SolarsynthError(f"downsampling must be one of {', '.join(DOWNSAMPLING)}, got {method!r}")
     height = image.shape[1]
     if height == size or method == "block-mean":
         return block_mean(image, size).astype(np.float32, copy=False)

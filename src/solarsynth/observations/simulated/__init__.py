@@ -1,8 +1,8 @@
 """The simulated Sun: a physical toy model that writes a whole archive, anywhere, without a network.
 
-It is a model and no noise with labels. Regions emerge with the cycle, in two belts, tilted, and rotate across the disk.
-They flare with a tapered power law. The X-ray flux and the frames both follow from the regions and flares, and so do
-the classes of the labelled set. The frames are in DN/s, like SDOMLv2's.
+It is a physical model, not noise with labels. Tilted regions emerge in two belts, follow the cycle and rotate across
+the disk. They flare with a tapered power law. The X-ray flux and the frames both follow from the regions and flares,
+and so do the classes of the labelled set. The frames are in DN/s, like SDOMLv2's.
 
 Sources of the numbers: shape of the cycle, Hathaway, Wilson & Reichmann 1994 (doi:10.1007/BF00654090); latitude of
 emergence, Hathaway 2011 (doi:10.1007/s11207-011-9837-z); tilt, Stenflo & Kosovichev 2012
@@ -27,7 +27,7 @@ from solarsynth.times import MINUTE, SECOND, parse_times
 
 __all__ = ["VERSION", "SimulatedSun", "simulate"]
 
-#: Raised when the simulated Sun changes.
+#: Increased when the simulated Sun changes.
 VERSION = 3
 
 
