@@ -89,7 +89,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_training import *
 image, label = images()
-config = settings(train_images=1600, checkpoint_every=0.0)
+config = settings(train_images=640, checkpoint_every=0.0)
 train(build(ARCHITECTURE, 0), image, label, config, Path({folder!r}))
 """
 
@@ -99,7 +99,7 @@ def test_killed_training_ends_with_the_same_weights(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir(), parts.mkdir()
     image, label = images()
-    config = settings(train_images=1600, checkpoint_every=0.0)
+    config = settings(train_images=640, checkpoint_every=0.0)
     torch_threads = torch.get_num_threads()  # sums in another order end in other bits
     one = train(build(ARCHITECTURE, 0), image, label, config, whole).average
     code = SCRIPT.format(tests=os.path.dirname(__file__), folder=str(parts))
