@@ -162,7 +162,9 @@ def build_book(folder: Path) -> Path:
     output = done.stdout + done.stderr
     write_text(folder / "build.log", output)
     if done.returncode:
-        faults = [line for line in output.splitlines() if "WARNING" in line or "ERROR" in line]
+        faults = [
+            line for line in output.splitlines() if any(word in line for word in ("WARNING", "ERROR", "CRITICAL"))
+        ]
         first = faults[0] if faults else "no message"
         raise SolarsynthError(f"the book did not build: {first} (full log: {folder / 'build.log'})")
     return folder / "_build" / "html" / "index.html"
