@@ -28,7 +28,7 @@ book: env
 	$(BIN)/solarsynth reproduce --profile "$(PROFILE)" --source "$(SOURCE)" --data "$(DATA)"
 
 test: env
-	$(BIN)/python -m pytest --nbval-lax
+	$(BIN)/python -m pytest --nbval-lax --numprocesses 2 --dist loadfile
 
 notebooks: env
 	$(BIN)/solarsynth notebooks

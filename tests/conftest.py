@@ -19,9 +19,15 @@ from solarsynth.times import HOUR, MINUTE, parse_times
 
 
 @pytest.fixture(scope="session")
-def session_store(tmp_path_factory):
-    """The store of the whole session: what one test trains, the others find under the same key."""
-    return tmp_path_factory.mktemp("store")
+def session_store(tmp_path_factory, worker_id):
+    """The store of the whole session: what one test trains, the others find under the same key.
+
+    The processes of a parallel session share it; the store's locks keep them from making a result twice.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "store"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
