@@ -26,7 +26,8 @@
 profile: str = "smoke"  # smoke, laptop, gpu, paper, or the path of a YAML file
 source: str = "simulated"  # simulated, archive, quicklook or sdoml
 data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
-seed: int = 0  # seed of training and sampling
+seed: int = 0  # seed of training: which model
+sample_seed: int = 0  # seed of sampling: which images are drawn
 simulated_images: int = None  # labelled images the simulated archive is made for
 
 # %% tags=["hide-input"]
@@ -36,6 +37,7 @@ from solarsynth import figures, flares, stages
 from solarsynth.book import page
 from solarsynth.dataset import labelling
 from solarsynth.metrics import physics
+from solarsynth.observations.locations import parse_locations
 from solarsynth.pixels import DISK_RADIUS, normalise, to_uint8
 from solarsynth.times import to_datetime
 
@@ -117,7 +119,7 @@ wings = {}
 for name, archive in suns.items():
     events = archive.events()
     located = events["location"].str.len() > 0 if "location" in events else np.zeros(len(events), bool)
-    latitude, _ = physics.parse_locations(events.loc[located, "location"] if located.any() else [])
+    latitude, _ = parse_locations(events.loc[located, "location"] if located.any() else [])
     wings[name] = (to_datetime(events.loc[located, "peak"].to_numpy()), latitude)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "figure-butterfly", "caption": "Latitude of listed flares against time."}, "image": {"alt": "Scatter of flare latitudes against time, two wings closing towards the equator"}}

@@ -225,6 +225,7 @@ class TestDaily:
         return self.first + np.delete(hours, [23, 24, 25]) * HOUR  # no frame close to 2 March, 00:00
 
     def days(self, peaks, flux, **more):
+        more = {"tolerance": HOUR} | more
         events = pd.DataFrame({"peak": self.first + (np.array(peaks) * HOUR).astype(np.int64)})
         table, counts = daily_labels(events, np.array(flux), self.frames(), **more)
         return {int((d - self.first) // DAY): int(n) for d, n in zip(table["day"], table["label"], strict=True)}, counts
@@ -253,6 +254,26 @@ class TestDaily:
     def test_the_tolerance_is_in_milliseconds(self):
         assert self.days([3], [2e-6], mode="all-days", tolerance=2 * HOUR)[1]["days with a frame"] == 6
         assert self.days([3], [2e-6], mode="all-days", tolerance=2 * HOUR - 1)[1]["days with a frame"] == 5
+
+    def test_no_frame_after_midnight_is_taken(self):
+        # A frame 5 minutes after midnight may show the flare of its own window; one 40 minutes before cannot.
+        frame_time = self.first + np.array([-40, 5, 24 * 60 + 39]) * MINUTE
+        events = pd.DataFrame({"peak": [self.first + 3 * MINUTE]})
+        table, _ = daily_labels(events, np.array([2e-5]), frame_time)
+        assert frame_time[table["frame"]].tolist() == [self.first - 40 * MINUTE]
+        assert (frame_time[table["frame"]] <= table["day"]).all() and table["label"].tolist() == [3]
+
+    def test_the_day_before_is_known_from_the_list_even_without_a_frame(self):
+        events = pd.DataFrame({"peak": self.first + np.array([30, 49]) * HOUR})
+        table, _ = daily_labels(events, np.array([2e-5, 3e-6]), self.frames(), mode="all-days", tolerance=HOUR)
+        before = {int((d - self.first) // DAY): int(b) for d, b in zip(table["day"], table["before"], strict=True)}
+        assert 1 not in before  # no frame close to 2 March
+        assert before == {0: -1, 2: 3, 3: 2, 4: -1, 5: -1}
+
+    def test_the_region_is_that_of_the_strongest_flare(self):
+        events = pd.DataFrame({"peak": self.first + np.array([3, 5, 50]) * HOUR, "noaa": [11, 12, 11], "location": ""})
+        table, _ = daily_labels(events, np.array([2e-6, 3e-5, 1e-6]), self.frames())
+        assert table["region"].tolist() == [1, 0]
 
     def test_an_unknown_mode(self):
         with pytest.raises(SolarsynthError, match="unknown mode 'all'; did you mean 'all-days'"):

@@ -7,6 +7,7 @@ import pytest
 
 from solarsynth.errors import SolarsynthError
 from solarsynth.metrics import physics
+from solarsynth.observations.locations import parse_locations
 
 
 def test_radial_profile_of_a_known_disk():
@@ -78,7 +79,7 @@ def test_too_few_values():
 
 
 def test_locations():
-    latitude, longitude = physics.parse_locations(["N18W33", "S07E105", "", "nowhere", " n1 "])
+    latitude, longitude = parse_locations(["N18W33", "S07E105", "", "nowhere", " n1 "])
     np.testing.assert_array_equal(latitude, [18, -7, np.nan, np.nan, np.nan])
     np.testing.assert_array_equal(longitude, [33, -105, np.nan, np.nan, np.nan])
 
@@ -105,9 +106,18 @@ class TestMaps:
 
     def test_the_floor_rises_with_the_number_of_images(self):
         sigma = np.linspace(1, 5, 64).reshape(8, 8)
-        image = sigma * self.rng.normal(size=(200, 8, 8))
-        small, large = (physics.agreement_floor(image, 4.0, size, 50).mean() for size in (4, 80))
+        image, unit = sigma * self.rng.normal(size=(200, 8, 8)), np.arange(200) // 20
+        small, large = (physics.agreement_floor(image, unit, 4.0, size, 50).mean() for size in (4, 80))
         assert small < large and large > 0.9
+
+    def test_the_floor_is_wide_where_weeks_differ(self):
+        """Each block has a region of its own, so maps of other blocks agree less than maps of the same ones."""
+        unit = np.arange(200) // 20
+        image = self.rng.normal(size=(200, 8, 8))
+        image[np.arange(200), 3, unit % 8] += 20 * self.rng.normal(size=200)
+        blocks = physics.agreement_floor(image, unit, 4.0, 40, 30)
+        mixed = physics.agreement_floor(image, self.rng.permutation(unit), 4.0, 40, 30)
+        assert blocks.mean() < mixed.mean() - 0.1
 
     def test_polar_share(self):
         _, latitude, _ = physics.disk_coordinates(64, 25.0)
@@ -118,5 +128,5 @@ class TestMaps:
     def test_too_few_images(self):
         with pytest.raises(SolarsynthError, match="at least 2 images, got 1"):
             physics.std_map(np.zeros((1, 4, 4)))
-        with pytest.raises(SolarsynthError, match="at least 6 real images, got 5"):
-            physics.agreement_floor(np.zeros((5, 4, 4)), 2.0, 4, 3)
+        with pytest.raises(SolarsynthError, match="at least 2 images in each, got 1"):
+            physics.agreement_floor(np.zeros((5, 4, 4)), np.arange(5), 2.0, 1, 3)

@@ -9,6 +9,7 @@ from solarsynth.errors import SolarsynthError
 from solarsynth.metrics import physics
 from solarsynth.metrics.physics import power_law_slope
 from solarsynth.observations.archive import Archive
+from solarsynth.observations.locations import parse_locations
 from solarsynth.observations.simulated import SimulatedSun, simulate
 from solarsynth.observations.simulated.cycle import activity, decimal_year, emerge, place, strength
 from solarsynth.observations.simulated.flaring import FLARE_SLOPE, flare, x_ray_flux
@@ -143,7 +144,7 @@ def test_the_physics_the_page_shows(archive):
     edges = np.linspace(-60, 60, 13)
     belts = physics.latitude_activity(image, DISK_RADIUS["DN/s"] * 32, edges)
     assert np.argmax(belts[:6]) in (3, 4) and np.argmax(belts[6:]) in (1, 2)
-    latitude, _ = physics.parse_locations(archive.events()["location"])
+    latitude, _ = parse_locations(archive.events()["location"])
     assert np.isfinite(latitude).all() and np.abs(latitude).max() <= 42
 
 

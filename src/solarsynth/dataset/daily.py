@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from solarsynth.dataset.regions import NO_REGION, active_regions
 from solarsynth.errors import SolarsynthError, did_you_mean
 from solarsynth.flares import class_of_flux
 from solarsynth.times import DAY, HOUR, NO_TIME
@@ -18,14 +19,14 @@ def daily_labels(
     frame_time: np.ndarray,
     *,
     mode: str = "paper",
-    tolerance: int = HOUR,
+    tolerance: int = 2 * HOUR,
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Label one frame a day with the strongest flare of the next 24 hours.
 
     Parameters
     ----------
     events : DataFrame
-        ``peak`` (ms).
+        ``peak`` (ms), and what `solarsynth.dataset.regions.active_regions` needs.
     flux : ndarray, shape (len(events),)
         As from `solarsynth.dataset.labelling.event_flux`.
     frame_time : ndarray of int64, shape (n,)
@@ -33,12 +34,15 @@ def daily_labels(
     mode : {"paper", "all-days"}
         ``paper`` leaves out days without a listed flare. ``all-days`` keeps them with label -1 as negatives.
     tolerance : int
-        Longest time between the frame and 00:00 UT, in milliseconds.
+        Longest time from the frame to 00:00 UT, in milliseconds. The last frame of an hourly archive is about an
+        hour old by then.
 
     Returns
     -------
     table : DataFrame
-        Per day: ``day`` (ms), ``frame`` (index into `frame_time`), ``label`` (-1 to 4), ``flux`` (W/m²).
+        Per day: ``day`` (ms), ``frame`` (index into `frame_time`), ``label`` (-1 to 4), ``flux`` (W/m²), ``region``
+        (active region of the strongest flare; -1 if unknown) and ``before`` (class of the strongest flare in the 24
+        hours before the day, -1 if none is listed), whether or not that day has a frame.
     counts : dict of str to int
         Days in all, with a frame, kept.
     """
@@ -46,24 +50,37 @@ def daily_labels(
         raise SolarsynthError(f"unknown mode {mode!r}{did_you_mean(mode, MODES)}")
     days = midnights(frame_time)
     frame, shown = midnight_frames(frame_time, days, tolerance)
-    strongest = _strongest(events["peak"].to_numpy(), flux, days)[shown]
-    known = np.isfinite(strongest)
-    table = pd.DataFrame({"day": days[shown], "frame": frame[shown], "flux": strongest})
-    table["label"] = np.where(known, class_of_flux(np.where(known, strongest, 0)), -1)
+    peak = events["peak"].to_numpy()
+    strongest = _strongest(peak, flux, days)
+    before = _strongest(peak, flux, days - DAY)
+    region, listed = active_regions(events), strongest >= 0
+    table = pd.DataFrame({"day": days, "frame": frame, "flux": np.nan, "region": NO_REGION})
+    table["label"], table["before"] = _class_of(flux, strongest), _class_of(flux, before)
+    table.loc[listed, "flux"] = flux[strongest[listed]]
+    table.loc[listed, "region"] = region[strongest[listed]]
+    table = table[shown]
     kept = table if mode == "all-days" else table[table["label"] >= 0]
     counts = {"days": len(days), "days with a frame": len(table), "days kept": len(kept)}
     return kept.reset_index(drop=True), counts
 
 
 def _strongest(peak: np.ndarray, flux: np.ndarray, days: np.ndarray) -> np.ndarray:
-    """Return the largest peak flux in the 24 hours after each midnight, NaN for a day without a flare."""
-    known = np.isfinite(flux) & (peak != NO_TIME)
+    """Return the event (m,) with the largest flux in the 24 hours after each midnight, -1 for a day without one."""
+    known = np.flatnonzero(np.isfinite(flux) & (peak != NO_TIME))
     # A flare at the very instant of the frame is not in its future: the window is (t, t + 24 h].
     number = np.floor_divide(peak[known] - 1 - days[0], DAY)
-    strongest = np.full(len(days), -np.inf)
-    inside = (number >= 0) & (number < len(days))
-    np.maximum.at(strongest, number[inside], flux[known][inside])
-    return np.where(np.isfinite(strongest), strongest, np.nan)
+    known, number = known[(number >= 0) & (number < len(days))], number[(number >= 0) & (number < len(days))]
+    strongest = np.full(len(days), -1)
+    order = np.argsort(flux[known], kind="stable")
+    strongest[number[order]] = known[order]  # the last one assigned, the strongest, stays
+    return strongest
+
+
+def _class_of(flux: np.ndarray, event: np.ndarray) -> np.ndarray:
+    """Return the class (m,) of events by their number, -1 for no event."""
+    found = np.full(len(event), -1)
+    found[event >= 0] = class_of_flux(flux[event[event >= 0]])
+    return found
 
 
 def midnights(frame_time: np.ndarray) -> np.ndarray:
@@ -71,8 +88,12 @@ def midnights(frame_time: np.ndarray) -> np.ndarray:
     return np.arange(frame_time[0] // DAY * DAY, frame_time[-1] + 1, DAY)
 
 
-def midnight_frames(frame_time: np.ndarray, days: np.ndarray, tolerance: int = HOUR) -> tuple[np.ndarray, np.ndarray]:
-    """Return the frame closest to each midnight, and whether it is close enough.
+def midnight_frames(
+    frame_time: np.ndarray, days: np.ndarray, tolerance: int = 2 * HOUR
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the last frame before each midnight, and whether it is close enough.
+
+    A frame after midnight may show a flare that it is meant to forecast.
 
     Parameters
     ----------
@@ -81,7 +102,7 @@ def midnight_frames(frame_time: np.ndarray, days: np.ndarray, tolerance: int = H
     days : ndarray of int64, shape (m,)
         Midnights, milliseconds since 1970.
     tolerance : int
-        Longest time between the frame and midnight, in milliseconds.
+        Longest time from the frame to midnight, in milliseconds.
 
     Returns
     -------
@@ -89,7 +110,6 @@ def midnight_frames(frame_time: np.ndarray, days: np.ndarray, tolerance: int = H
         Indices into `frame_time`.
     shown : ndarray of bool, shape (m,)
     """
-    after = np.clip(np.searchsorted(frame_time, days), 0, len(frame_time) - 1)
-    before = np.maximum(after - 1, 0)
-    closest = np.where(np.abs(frame_time[before] - days) < np.abs(frame_time[after] - days), before, after)
-    return closest, np.abs(frame_time[closest] - days) <= tolerance
+    before = np.searchsorted(frame_time, days, side="right") - 1
+    frame = np.maximum(before, 0)
+    return frame, (before >= 0) & (days - frame_time[frame] <= tolerance)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from solarsynth.dataset.regions import independent_units
 from solarsynth.errors import SolarsynthError
 from solarsynth.flares import CLASSES
 
@@ -31,14 +32,16 @@ class LabelledSet:
         Milliseconds from the peak to the frame.
     block : ndarray of int64, shape (n,)
         Number of the frame's block of time.
-    test : ndarray of bool, shape (n,)
-        Held out from training.
+    region : ndarray of int64, shape (n,)
+        Number of the active region of the flare; -1 if it is not known.
+    test, train, validation, fit : ndarray of bool, shape (n,)
+        The parts of `solarsynth.dataset.splits.Split`. An image in none of them is purged.
     unit : str
         Unit of the archive: ``DN/s`` or ``display``.
     funnel : dict of str to int
         How many events and images are left after each step of the labelling.
     about : dict
-        ``source``, ``frame_tolerance`` and ``flux_tolerance`` (ms), ``scale``, ``frames``, ``split``.
+        ``source``, ``frame_tolerance`` and ``flux_tolerance`` (ms), ``scale``, ``frames``, ``split``, ``fold``.
     """
 
     image: np.ndarray
@@ -48,20 +51,35 @@ class LabelledSet:
     frame_time: np.ndarray
     delay: np.ndarray
     block: np.ndarray
+    region: np.ndarray
     test: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+    fit: np.ndarray
     unit: str
     funnel: dict[str, int]
     about: dict = field(default_factory=dict)
 
-    ARRAYS = ("image", "label", "flux", "peak_time", "frame_time", "delay", "block", "test")
+    PARTS = ("test", "train", "validation", "fit")
+    ARRAYS = ("image", "label", "flux", "peak_time", "frame_time", "delay", "block", "region", *PARTS)
 
     def __len__(self) -> int:
         return len(self.label)
 
     def counts(self, test: bool | None = None) -> dict[str, int]:
         """Return the number of images per class, in all or, with `test`, in the test or the training part."""
-        label = self.label if test is None else self.label[self.test == test]
+        label = self.label if test is None else self.label[self.test if test else self.train]
         return dict(zip(CLASSES, np.bincount(label, minlength=len(CLASSES)).tolist(), strict=True))
+
+    @property
+    def purged(self) -> np.ndarray:
+        """The images (n,) bool that are left out: too close to the held-out ones, or of one of their regions."""
+        return ~(self.test | self.train)
+
+    @property
+    def group(self) -> np.ndarray:
+        """The independent unit (n,) of each image; see `solarsynth.dataset.regions.independent_units`."""
+        return independent_units(self.block, self.region)
 
     def write(self, path: Path) -> None:
         """Write the set as a zarr store, or as one compressed file if the name ends in .npz."""

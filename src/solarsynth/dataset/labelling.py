@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from solarsynth.dataset.daily import midnight_frames, midnights
+from solarsynth.dataset.regions import active_regions
 from solarsynth.errors import SolarsynthError, did_you_mean
 from solarsynth.flares import CLASSES, class_of_flux, flux_of_class
 from solarsynth.observations.archive import Archive
@@ -53,16 +54,18 @@ def label_events(
     table : DataFrame
         One row per labelled frame: ``frame`` (index into `frame_time`), ``label`` (0 to 4), ``flux`` (W/m²),
         ``peak`` (ms), ``delay`` (ms), ``from_list`` (True if the list gave the class, False if the flux did),
-        ``events`` (number of events that share the frame).
+        ``events`` (number of events that share the frame), ``region`` (active region of the strongest; see
+        `solarsynth.dataset.regions`).
     funnel : dict of str to int
         How many events and images are left after each step.
     """
     funnel = {"events": len(events)}
+    region = active_regions(events)
     inside = events["peak"] != NO_TIME
     if len(frame_time):
         first, last = frame_time[0] - frame_tolerance, frame_time[-1]
         inside &= (events["peak"] >= first) & (events["peak"] <= last)
-    events = events[inside]
+    events, region = events[inside], region[inside.to_numpy()]
     funnel["with a peak time while frames were taken"] = len(events)
     peak = events["peak"].to_numpy()
     flux, from_list = event_flux(events, xrs, flux_tolerance=flux_tolerance, scale=scale, xrs_scale=xrs_scale)
@@ -79,6 +82,7 @@ def label_events(
             "peak": peak[keep],
             "delay": frame_time[frame[keep]] - peak[keep] if len(frame_time) else np.empty(0, np.int64),
             "from_list": from_list[keep],
+            "region": region[keep],
         }
     )
     # Several events on one frame are usually the same flare. If not, the strongest dominates the frame. It gives the

@@ -1,11 +1,43 @@
-"""Training and test: at random, as the paper presumably split, or by whole blocks of time."""
+"""Training and test: at random, as the paper presumably split, or by blocks of time that share nothing."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from solarsynth.dataset.regions import NO_REGION
 from solarsynth.errors import SolarsynthError
 from solarsynth.times import DAY
+
+#: One in so many blocks of the training part is set aside; encoders and classifiers stop by it.
+VALIDATION_EVERY = 4
+
+#: Days between a validation block and what is fitted. Validation chooses a state and is not reported, so half the
+#: purge of a test block is enough.
+VALIDATION_GAP = 7.0
+
+
+@dataclass(frozen=True)
+class Split:
+    """The parts of a fold, each (n,) bool.
+
+    Attributes
+    ----------
+    test : ndarray
+        Held out.
+    train : ndarray
+        What a generator may learn from: neither held out nor purged.
+    validation : ndarray
+        Training images of whole blocks, by which encoders and classifiers stop.
+    fit : ndarray
+        Training images apart from validation images, from which encoders and classifiers learn.
+    """
+
+    test: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+    fit: np.ndarray
 
 
 def time_blocks(time: np.ndarray, days: float = 27.0) -> np.ndarray:
@@ -27,87 +59,125 @@ def time_blocks(time: np.ndarray, days: float = 27.0) -> np.ndarray:
     return np.floor_divide(time, int(days * DAY))
 
 
+def fold_count(test_fraction: float) -> int:
+    """Return the number of folds of a cross-validation; 1 if nothing is held out."""
+    return max(2, round(1 / test_fraction)) if test_fraction else 1
+
+
 def split(
-    label: np.ndarray,
-    block: np.ndarray,
+    time: np.ndarray,
+    region: np.ndarray,
     *,
     method: str,
     test_fraction: float,
-    n_classes: int,
+    fold: int = 0,
+    block_days: float = 27.0,
+    fold_blocks: int = 3,
+    purge_days: float = 14.0,
     seed: int = 42,
-    draws: int = 500,
-) -> np.ndarray:
-    """Choose the test images.
+) -> Split:
+    """Split images into the parts of one fold.
 
     Parameters
     ----------
-    label, block : ndarray of int, shape (n,)
+    time : ndarray of int64, shape (n,)
+        Milliseconds since 1970.
+    region : ndarray of int64, shape (n,)
+        Active region of each image's flare; `NO_REGION` if unknown.
     method : {"blocked", "random"}
-        ``random`` leaks, since neighbouring frames are nearly the same picture. ``blocked`` puts whole blocks on one
-        side. It draws many times and takes the draw with the smallest differences between the class shares of both
-        sides.
+        ``random`` leaks, since neighbouring frames are nearly the same picture. ``blocked`` holds out runs of
+        blocks. It purges the training images that lie within `purge_days` of a held-out block, or that show an
+        active region which the held-out part shows too.
     test_fraction : float
-        Intended share of test images.
-    n_classes : int
+        Share of the images that is held out, about. Its inverse is the number of folds; 0 holds out nothing.
+    fold : int
+        Which fold is held out. Over all folds of ``blocked`` every image is held out once.
+    block_days : float
+        Length of a block in days.
+    fold_blocks : int
+        Consecutive blocks that are held out together. Longer runs have fewer edges and so fewer purged images.
+    purge_days : float
+        A region crosses the disk in about 14 days.
     seed : int
-    draws : int
-        Draws of ``blocked``.
+        Seed of ``random``.
 
     Returns
     -------
-    ndarray of bool, shape (n,)
-        True for test images.
+    Split
 
     Raises
     ------
     SolarsynthError
-        If there are too few blocks to hold any out.
+        If there is no such fold, or all images are in one fold.
     """
-    rng = np.random.default_rng(seed)
-    n = len(label)
-    test = np.zeros(n, bool)
+    folds = fold_count(test_fraction)
+    if fold >= folds:
+        raise SolarsynthError(f"fold must be from 0 to {folds - 1} with test_fraction {test_fraction:g}, got {fold}")
+    block = time_blocks(time, block_days)
     if not test_fraction:
-        return test
-    if method == "random":
-        test[rng.permutation(n)[: round(test_fraction * n)]] = True
-        return test
-    blocks, where = np.unique(block, return_inverse=True)
-    if len(blocks) < 2:
-        raise SolarsynthError(
-            "all images are in one block of time, so that none can be held out; set test_fraction to 0, "
-            "choose a smaller block_days, or set split to 'random'"
-        )
-    per_block = np.zeros((len(blocks), n_classes))
-    np.add.at(per_block, (where, label), 1)
-    return np.isin(where, _best_draw(rng, per_block, test_fraction, draws))
+        test, train = np.zeros(len(time), bool), np.ones(len(time), bool)
+    elif method == "random":
+        order, size = np.random.default_rng(seed).permutation(len(time)), round(test_fraction * len(time))
+        test = np.zeros(len(time), bool)
+        test[order[fold * size : (fold + 1) * size]] = True
+        train = ~test
+    else:
+        test = _held_out(block, folds, fold_blocks) == fold
+        if len(np.unique(_held_out(block, folds, fold_blocks))) < 2:
+            raise SolarsynthError(
+                f"all images are in the same {fold_blocks} blocks of {block_days:g} days, so that none can be held "
+                "out; set test_fraction to 0, choose a smaller block_days, or set split to 'random'"
+            )
+        train = ~test & ~purged(time, block, region, test, block_days, purge_days)
+    validation = _validation(block, train) if method == "blocked" else _random_validation(train, seed)
+    gap = purged(time, block, np.full(len(time), NO_REGION), validation, block_days, VALIDATION_GAP)
+    fit = train & ~validation & (~gap if method == "blocked" else True)
+    return Split(test=test, train=train, validation=validation, fit=fit)
 
 
-def _best_draw(rng: np.random.Generator, per_block: np.ndarray, test_fraction: float, draws: int) -> np.ndarray:
-    """Return the test blocks of the draw in which every class is closest to its share.
+def _held_out(block: np.ndarray, folds: int, fold_blocks: int) -> np.ndarray:
+    """Return the fold (n,) that holds each block out: runs of blocks in turn."""
+    return block // fold_blocks % folds
+
+
+def purged(
+    time: np.ndarray,
+    block: np.ndarray,
+    region: np.ndarray,
+    test: np.ndarray,
+    block_days: float,
+    purge_days: float,
+) -> np.ndarray:
+    """Return the images (n,) bool that are too close to the test images to be trained on.
 
     Parameters
     ----------
-    rng : Generator
-    per_block : ndarray, shape (n_blocks, n_classes)
-        Images of each class in each block.
-    test_fraction : float
-    draws : int
-
-    Returns
-    -------
-    ndarray of int
-        Indices of blocks.
+    time, block, region : ndarray of int64, shape (n,)
+    test : ndarray of bool, shape (n,)
+        Held out, in whole blocks.
+    block_days, purge_days : float
     """
-    total = per_block.sum(0)
-    present = total > 0
-    smallest, best = np.inf, None
-    for _ in range(draws):
-        order = rng.permutation(len(per_block))
-        filled = np.cumsum(per_block[order].sum(1))
-        take = max(1, min(len(order) - 1, int(np.argmin(np.abs(filled - test_fraction * total.sum()))) + 1))
-        share = per_block[order[:take]].sum(0)[present] / total[present]
-        # The shares are compared class by class, so that rare classes count as much as common ones.
-        difference = np.abs(share - test_fraction).sum()
-        if difference < smallest:
-            smallest, best = difference, order[:take]
-    return best
+    held = np.unique(block[test])
+    starts = held * int(block_days * DAY)
+    gap = int(purge_days * DAY)
+    # The last held-out block that begins before an image's gap would end.
+    last = np.searchsorted(starts, time + gap, side="right") - 1
+    near = (last >= 0) & (time < starts[np.maximum(last, 0)] + int(block_days * DAY) + gap) if len(held) else False
+    shared = np.isin(region, np.unique(region[test])) & (region != NO_REGION)
+    return ~test & (near | shared)
+
+
+def _validation(block: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Return the images of every fourth block of the training part; none of a single block."""
+    blocks = np.unique(block[train])
+    chosen = blocks[min(1, len(blocks) - 1) :: VALIDATION_EVERY] if len(blocks) > 1 else blocks[:0]
+    return train & np.isin(block, chosen)
+
+
+def _random_validation(train: np.ndarray, seed: int) -> np.ndarray:
+    """Return one in four training images, drawn at random: near-duplicates of the others, as all of ``random``."""
+    members = np.flatnonzero(train)
+    chosen = np.random.default_rng(seed + 1).permutation(members)[: len(members) // VALIDATION_EVERY]
+    validation = np.zeros(len(train), bool)
+    validation[chosen] = True
+    return validation

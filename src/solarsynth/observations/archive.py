@@ -28,6 +28,7 @@ EVENT_COLUMNS = {
     "fl_goescls": "goes_class",
     "frm_name": "method",
     "hgs_location": "location",
+    "ar_noaanum": "noaa",
 }
 
 
@@ -215,9 +216,9 @@ class Archive:
         return pd.concat(list(self.xrs_parts()), ignore_index=True)
 
     def events(self) -> pd.DataFrame:
-        """Return the events: ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location``.
+        """Return the events: ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location``, ``noaa``.
 
-        An unknown time is `NO_TIME`, an unknown text "".
+        An unknown time is `NO_TIME`, an unknown text "", an unknown NOAA region 0.
         """
         group = self._part("events", ("event_peaktime", "fl_goescls"))
         return pd.DataFrame({ours: group[hek][:] for hek, ours in EVENT_COLUMNS.items() if hek in group})

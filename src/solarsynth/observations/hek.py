@@ -7,6 +7,7 @@ sends the same query itself and keeps the rows as JSON.
 from __future__ import annotations
 
 import json
+import re
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ import pandas as pd
 from solarsynth import files
 from solarsynth.errors import SolarsynthError
 from solarsynth.observations import web
+from solarsynth.observations.locations import location_text
 from solarsynth.observations.periods import months
 from solarsynth.progress import bar
 from solarsynth.times import parse_times
@@ -32,6 +34,7 @@ RETURNED = (
     "hpc_x",
     "hpc_y",
     "ar_noaanum",
+    "hgs_coord",
     "kb_archivid",
 )
 PAGE_LIMIT = 200  # a server with more pages for one month is broken
@@ -164,7 +167,7 @@ def fetch(start: int, end: int, folder: Path, *, methods: Sequence[str] = (), **
     Returns
     -------
     DataFrame
-        ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``.
+        As from `events`.
     """
     rows, wanted = [], months(start, end)
     with bar("events", len(wanted), "months") as progress:
@@ -185,7 +188,8 @@ def events(rows: Sequence[dict]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``.
+        ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location`` (``N18W33``) and ``noaa`` (number
+        of the active region, 0 if unknown).
     """
 
     def times(name: str) -> np.ndarray:
@@ -201,5 +205,21 @@ def events(rows: Sequence[dict]) -> pd.DataFrame:
             "end": times("event_endtime"),
             "goes_class": texts("fl_goescls"),
             "method": texts("frm_name"),
+            "location": [_location(row.get("hgs_coord")) for row in rows],
+            "noaa": np.array([_number(row.get("ar_noaanum")) for row in rows], np.int64),
         }
     )
+
+
+def _location(point: object) -> str:
+    """Return HEK's ``POINT(west north)`` in degrees as a location, "" for anything else."""
+    match = re.fullmatch(r"POINT\((-?[\d.]+) (-?[\d.]+)\)", str(point))
+    return location_text(float(match[2]), float(match[1])) if match else ""
+
+
+def _number(value: object) -> int:
+    """Return the number of an active region, 0 for anything that is not a positive whole number."""
+    try:
+        return max(0, int(float(str(value))))
+    except (ValueError, OverflowError):
+        return 0

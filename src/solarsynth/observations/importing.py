@@ -28,6 +28,7 @@ _EVENT_COLUMNS = {
     "goes_class": ("goes_class", "fl_goescls", "class"),
     "method": ("method", "frm_name"),
     "location": ("location", "hgs_location"),
+    "noaa": ("noaa", "noaa_ar", "ar_noaanum"),
 }
 
 
@@ -175,4 +176,6 @@ def _read_events(path: Path) -> pd.DataFrame:
     table["goes_class"] = table["goes_class"].fillna("").astype(str).str.strip()
     table["method"] = table["method"] if "method" in table else path.stem
     table["location"] = table["location"].fillna("").astype(str) if "location" in table else ""
-    return table[["peak", "start", "end", "goes_class", "method", "location"]]
+    numbers = table["noaa"] if "noaa" in table else pd.Series(0, index=table.index)
+    table["noaa"] = pd.to_numeric(numbers, errors="coerce").fillna(0).astype(np.int64)
+    return table[["peak", "start", "end", "goes_class", "method", "location", "noaa"]]

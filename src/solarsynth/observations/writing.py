@@ -44,7 +44,8 @@ def write_archive(
         ``time`` (ms, increasing), ``flux`` (W/m²), optionally ``quality`` (0 is good) and ``satellite``. Parts are
         in order of time and are written one by one.
     events : DataFrame
-        ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location`` (``N18W33``).
+        ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location`` (``N18W33``), ``noaa``
+        (number of the active region, 0 if unknown).
     attributes : dict
         Attributes of the store: the source and, as from `tolerances`, the rules of the labelling. JSON types.
     xrs_scale : {"operational", "science"}
@@ -126,7 +127,7 @@ def _write_events(table, events: pd.DataFrame, compressor) -> None:
     for hek, ours in EVENT_COLUMNS.items():
         if ours not in events:
             continue
-        if ours in ("peak", "start", "end"):
+        if ours in ("peak", "start", "end", "noaa"):
             values = events[ours].to_numpy(np.int64)
         else:
             values = np.array(events[ours].fillna("").astype(str).tolist(), dtype=np.str_)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from solarsynth.dataset.labelled import LabelledSet
 from solarsynth.dataset.tasks import Task
 from solarsynth.errors import SolarsynthError
 from solarsynth.flares import CLASSES
 from solarsynth.stages.archive import ARCHIVE, archive
 from solarsynth.stages.graph import Job, Lab, Need, Stage
-from solarsynth.stages.labelled import DATASET, SPLIT_SEED, labelled_set
+from solarsynth.stages.labelled import DATASET, SPLIT, SPLIT_SEED, labelled_set, split_rules
 from solarsynth.store import Entry
 from solarsynth.times import SECOND, milliseconds
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 RARE = ("A", "M", "X")  # Sect. 8.1 adds images to these classes
 STRONG = 3  # class M and above is a yes in Sect. 8.2
-VALIDATION = 0.25  # share of the days that are not tested
 
 
 def daily_table(lab: Lab, mode: str = "paper") -> tuple[pd.DataFrame, dict[str, int]]:
@@ -55,6 +55,7 @@ def _daily_table(source: Archive, settings: Any, mode: str) -> tuple[pd.DataFram
 
 def _make_days(job: Job) -> None:
     from solarsynth.dataset.labelling import normalised_frames
+    from solarsynth.dataset.regions import independent_units
     from solarsynth.dataset.splits import split, time_blocks
 
     s, source = job.settings, job.need("archive")
@@ -62,38 +63,34 @@ def _make_days(job: Job) -> None:
     image, sound = normalised_frames(source, table["frame"].to_numpy(), s.image_size)
     table, image = table[sound], image[sound]
     if not len(table):
-        raise SolarsynthError("no day has a frame at 00:00 UT; the forecast needs one a day")
-    flare = table["label"].to_numpy()
+        raise SolarsynthError("no day has a frame in the two hours before 00:00 UT; the forecast needs one a day")
+    flare, day, region = (table[name].to_numpy() for name in ("label", "day", "region"))
     label = (flare >= STRONG).astype(int)
-    block = time_blocks(table["day"].to_numpy(), s.block_days)
-    rules = {"method": s.split, "n_classes": 2}
-    test = split(label, block, test_fraction=s.test_fraction, seed=SPLIT_SEED, **rules)
-    validation = np.zeros(len(table), bool)
-    rest = np.flatnonzero(~test)
-    validation[rest] = split(label[rest], block[rest], test_fraction=VALIDATION, seed=SPLIT_SEED + 1, **rules)
-    train = ~(test | validation)
-    for name, part in (("test", test), ("validation", validation), ("training", train)):
-        if len(np.unique(label[part])) < 2:
-            kind = "days with a flare of class M or X" if not label[part].any() else "quiet days"
-            raise SolarsynthError(f"the {name} part holds no {kind}; choose another split or block_days")
+    parts = vars(split(day, region, **split_rules(s)))
+    for name in ("fit", "validation", "test"):
+        if len(np.unique(label[parts[name]])) < 2:
+            kind = "days with a flare of class M or X" if not label[parts[name]].any() else "quiet days"
+            raise SolarsynthError(f"the part '{name}' holds no {kind}; choose another split, fold or block_days")
     np.savez(
         job.folder / "days.npz",
         image=image,
         label=label,
         flare=flare,
-        test=test,
-        validation=validation,
-        day=table["day"].to_numpy(),
+        day=day,
+        before=table["before"].to_numpy() >= STRONG,
+        region=region,
+        unit=independent_units(time_blocks(day, s.block_days), region),
+        **parts,
         about=json.dumps({"unit": source.unit, "source": source.attributes.get("source", "archive")}),
     )
 
 
 def _read_days(lab: Lab, entry: Entry) -> Task:
+    names = ("image", "label", "flare", *LabelledSet.PARTS, "unit", "region", "day", "before")
     with np.load(entry.path / "days.npz", allow_pickle=False) as file:
-        parts = {name: file[name] for name in ("image", "label", "flare", "test", "validation", "day")}
-    train = ~(parts["test"] | parts["validation"])
-    rare = tuple(n for i, n in enumerate(CLASSES) if i >= STRONG and (parts["flare"][train] == i).any())
-    return Task("days", rare=rare, key=entry.key, mode=entry.manifest["params"]["ask"]["mode"], **parts)
+        arrays = {name: file[name] for name in names}
+    rare = tuple(n for i, n in enumerate(CLASSES) if i >= STRONG and (arrays["flare"][arrays["fit"]] == i).any())
+    return Task("days", rare=rare, key=entry.key, mode=entry.manifest["params"]["ask"]["mode"], **arrays)
 
 
 def describe_days(entry: Entry) -> dict[str, str]:
@@ -107,7 +104,7 @@ DAYS = Stage(
     "a frame a day, and the strongest flare of the next 24 hours",
     make=_make_days,
     load=_read_days,
-    reads=("image_size", "scale", "flux_tolerance", "split", "block_days", "test_fraction"),
+    reads=("image_size", "scale", "flux_tolerance", "split", *SPLIT),
     above=("archive",),
     needs=lambda lab, ask: {"archive": Need(ARCHIVE)},
     ask={"mode": "paper"},
@@ -115,9 +112,8 @@ DAYS = Stage(
         "mode": ask["mode"],
         "split_seed": SPLIT_SEED,
         "strong": STRONG,
-        "validation": VALIDATION,
     },
-    version=2,
+    version=3,
     keep=True,
 )
 
@@ -141,19 +137,19 @@ def days_task(lab: Lab, mode: str = "paper") -> Task:
 def classes_task(lab: Lab) -> Task:
     """Return Section 8.1's task: the labelled set with its natural imbalance."""
     data = labelled_set(lab)
-    seen = data.counts(test=False)
     if not data.test.any():
         raise SolarsynthError(
             f"the experiment needs held-out images; set test_fraction above 0, got {lab.settings.test_fraction:g}"
         )
-    rare = tuple(name for name in RARE if seen[name])
+    learnt = data.label[data.fit]
     return Task(
         "classes",
         image=data.image,
         label=data.label,
         flare=data.label,
-        test=data.test,
-        validation=np.zeros(len(data), bool),
-        rare=rare,
+        unit=data.group,
+        region=data.region,
+        rare=tuple(name for name in RARE if (learnt == CLASSES.index(name)).any()),
         key=lab.key(DATASET),
+        **{name: getattr(data, name) for name in LabelledSet.PARTS},
     )

@@ -28,7 +28,7 @@ from solarsynth.times import MINUTE, SECOND, parse_times
 __all__ = ["VERSION", "SimulatedSun", "simulate"]
 
 #: Increased when the simulated Sun changes.
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class SimulatedSun:
     xrs_cadence : int
         Milliseconds between two samples of the X-ray flux.
     regular_days : int
-        Days between two frames at 00:00 UT that are taken whether or not there is a flare; 1 fills the daily set.
+        Days between two frames before 00:00 UT that are taken whether or not there is a flare; 1 fills the daily set.
     faults : bool
         Whether the archive has the faults of real ones: days out of order, repeated frames, frames of NaN.
     seed : int

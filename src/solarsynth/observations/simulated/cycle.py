@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from solarsynth.observations.locations import rotation_rate
 from solarsynth.times import DAY
 
 CYCLE_START = 2008.9  # minimum before cycle 24, as a decimal year
@@ -89,12 +90,6 @@ def strength(region: dict[str, np.ndarray], time: int) -> np.ndarray:
 def axis_tilt(time: np.ndarray) -> np.ndarray:
     """Return B0, the heliographic latitude of the disk's centre, in radians; it is largest in early September."""
     return np.radians(SOLAR_TILT * np.sin(2 * np.pi * (decimal_year(time) - 0.436)))
-
-
-def rotation_rate(latitude: np.ndarray) -> np.ndarray:
-    """Return the rotation as seen from the Earth in degrees per day (Snodgrass & Ulrich 1990)."""
-    s2 = np.sin(np.radians(latitude)) ** 2
-    return 14.713 - 2.396 * s2 - 1.787 * s2**2 - 0.9856
 
 
 def place(

@@ -153,7 +153,7 @@ def observe_events(rng: np.random.Generator, flares: pd.DataFrame, xrs: pd.DataF
     Returns
     -------
     DataFrame
-        ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location``.
+        ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location``, ``noaa``: SWPC names the region.
     """
     at = np.clip(np.searchsorted(xrs["time"].to_numpy(), flares["peak"].to_numpy()), 0, len(xrs) - 1)
     total = xrs["flux"].to_numpy()[at].astype(float)
@@ -169,6 +169,7 @@ def observe_events(rng: np.random.Generator, flares: pd.DataFrame, xrs: pd.DataF
     rows = []
     for picked, method in ((triggered & thin, "Flare Detective - Trigger Module"), (classed & thin, "SWPC")):
         table = flares.loc[picked, ["peak", "start", "end", "location"]].copy()
+        table["noaa"] = flares.loc[picked, "region"].to_numpy() + 1 if method == "SWPC" else 0
         table["goes_class"] = [class_text(f) for f in total[picked]] if method == "SWPC" else ""
         table["method"] = method
         rows.append(table)
@@ -178,12 +179,13 @@ def observe_events(rng: np.random.Generator, flares: pd.DataFrame, xrs: pd.DataF
 def frame_times(rng: np.random.Generator, events: pd.DataFrame, start: int, end: int, regular_days: int) -> np.ndarray:
     """Return the times (ms) of the frames: the 6-minute slot after each peak, and one every `regular_days` days.
 
+    The daily set of Section 8.2 takes the last frame before 00:00 UT, so the regular frames are those of 23:54.
+
     SDOMLv2 has every slot. Only those that a labelled set can use are kept, so that nine years make a small archive.
     """
     slot = 6 * MINUTE
     after = -(-events["peak"].to_numpy() // slot) * slot
-    # The daily set of Section 8.2 takes the frames at 00:00 UT.
-    regular = np.arange(start, end, regular_days * DAY)
+    regular = np.arange(start, end, regular_days * DAY) + DAY - slot
     times = np.unique(np.concatenate([after, regular]))
     times = times[(times >= start) & (times < end)]
     # Mid-exposure times are some seconds late, and 7 % of the slots are missing, as in SDOMLv2.
