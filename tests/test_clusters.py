@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.metrics.clusters import Clusters, cross_fit, noise_floor
+from solarsynth.metrics.clusters import Clusters
 
 CENTRES = 100 * np.eye(5)
 
@@ -48,37 +48,6 @@ def test_collapse_onto_the_centres(clusters):
 def test_clusters_twice_as_wide(clusters):
     error, distance, std = astuple(clusters.compare(blobs([1000] * 5, sigma=2.0, seed=1)))
     assert error == pytest.approx(0) and distance == pytest.approx(2, rel=0.02) and std == pytest.approx(2, rel=0.05)
-
-
-# For a sample of n, E Σ ((f - p) / p)² = Σ (1 - p) / (p n); for five equal clusters it is 4 · 5 / n = 20 / n. In two
-# halves of 2 n images what one half gains the other loses. Their shares differ by twice the deviation of one half. That
-# is hypergeometric, with half the variance of a sample: 4 · ½ · 20 / n.
-
-
-def test_the_floor_is_that_of_multinomial_counts():
-    floor = noise_floor(cross_fit(blobs([4000] * 5), 10, 0.5), draws=400, size=500)
-    assert floor[:, 0].mean() == pytest.approx(20 / 500 + 4 * 0.5 * 20 / 10_000, rel=0.1)
-    assert np.abs(floor[:, 1:].mean(0) - 1).max() < 0.01
-
-
-def test_halves_are_as_far_apart_as_two_samples_are():
-    floor = noise_floor(cross_fit(blobs([1000] * 5), 60, 0.5), draws=60)
-    assert floor[:, 0].mean() == pytest.approx(4 * 0.5 * 20 / 2500, rel=0.3)
-    assert np.abs(floor[:, 1:].mean(0) - 1).max() < 0.02
-    with pytest.raises(SolarsynthError, match="at least 5 reference images, got 4"):
-        cross_fit(np.zeros((8, 2)), 1, 0.5)
-
-
-def test_the_floor_spans_what_a_perfect_generator_draws():
-    """Sets of the images that K-means was fitted to are closer to its centres than any new ones, in 64 dimensions."""
-    rng = np.random.default_rng(0)
-    real = rng.normal(size=(1600, 64))
-    fitted, floor = Clusters(real), noise_floor(cross_fit(real, 4), draws=200, size=200)
-    new = np.array([astuple(fitted.compare(rng.normal(size=(200, 64)))) for _ in range(100)])
-    low, high = np.percentile(floor, [5, 95], axis=0)
-    assert (((new >= low) & (new <= high)).mean(0) > 0.7).all()
-    seen = noise_floor([(fitted, real)], draws=200, size=200)
-    assert np.median(new[:, 1]) > np.percentile(seen[:, 1], 90)
 
 
 @pytest.mark.parametrize(

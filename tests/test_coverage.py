@@ -40,12 +40,26 @@ def test_known_answers():
     assert itself.precision == itself.recall == itself.coverage == 1
 
 
+def test_ties_count():
+    """A copy of a real image that occurs k + 1 times is inside a ball of radius 0, and counts in k + 1 balls."""
+    rng = np.random.default_rng(5)
+    real = 100 * rng.normal(size=(60, 300)) + 1000
+    real[:4] = real[0] + 3000  # outside all other balls
+    far = 1e5 + 100 * rng.normal(size=(20, 300))
+    found = coverage(real, np.concatenate([real[:1], far]), k=3)
+    assert found.precision == pytest.approx(1 / 21) and found.coverage == pytest.approx(4 / 60)
+    assert found.density == pytest.approx(4 / (3 * 21))
+
+
 @pytest.mark.parametrize(
     "real, generated, match",
     [
         (np.ones((5, 2)), np.ones((9, 2)), "k = 5 needs more than 5 images in each set, got 5 and 9"),
         (np.ones((9, 2)), np.ones((9, 3)), r"same dimension, got \(9, 2\) and \(9, 3\)"),
         (np.full((9, 2), np.nan), np.ones((9, 2)), "finite features, got NaN"),
+        (np.ones((9, 2)), np.arange(18.0).reshape(9, 2), "all 9 real ones have the same features"),
+        (np.arange(18.0).reshape(9, 2), np.ones((7, 2)), "all 7 generated ones have the same features"),
+        (np.arange(18.0).reshape(9, 2), np.ones((1, 2)), "more than 5 images in each set, got 9 and 1"),
     ],
 )
 def test_what_cannot_be_compared(real, generated, match):

@@ -22,11 +22,18 @@ def test_energy_distance_is_unbiased_and_sees_a_shift():
     same = [energy_distance(rng.normal(size=(10, 30)), rng.normal(size=(15, 30))) for _ in range(300)]
     assert abs(np.mean(same)) < 3 * np.std(same) / np.sqrt(300)
     real = rng.normal(size=(60, 30))
-    assert energy_distance(real[:30] + 0.5, real[30:]) > energy_floor(real, 30, 50).max()
-    with pytest.raises(SolarsynthError, match="at least 61 real images, got 60"):
-        energy_floor(real, 59, 2)
+    assert energy_distance(real[:30] + 0.5, real[30:]) > energy_floor(real, np.arange(60) // 6, 20, 50).max()
+    with pytest.raises(SolarsynthError, match="at least two images in each set, got 1"):
+        energy_floor(real, np.arange(60) // 6, 1, 2)
     with pytest.raises(SolarsynthError, match="at least two images in each set, got 1 and 60"):
         energy_distance(real[:1], real)
+
+
+def test_the_floor_contains_what_weeks_differ_by():
+    unit = np.arange(100) // 10
+    shifted = rng.normal(size=(100, 5)) + 2 * rng.normal(size=(10, 5))[unit]
+    blocks, mixed = (energy_floor(shifted, u, 20, 30).mean() for u in (unit, rng.permutation(unit)))
+    assert blocks > 3 * abs(mixed)
 
 
 def test_linear_probe_knows_what_can_be_known():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.metrics.frechet import Gaussian, frechet_distance, frechet_floor
+from solarsynth.metrics.frechet import frechet_distance
 
 rng = np.random.default_rng(0)
 
@@ -45,28 +45,3 @@ def test_frechet_of_singular_covariances():
 def test_what_has_no_frechet_distance(a, b, match):
     with pytest.raises(SolarsynthError, match=match):
         frechet_distance(a, b)
-
-
-def test_the_floor_falls_with_the_size_of_the_set():
-    real = rng.normal(size=(400, 5))
-    assert frechet_floor(real, 200, 5).mean() < frechet_floor(real, 20, 5).mean()
-    with pytest.raises(SolarsynthError, match="needs at least 402 real images, got 400"):
-        frechet_floor(real, 400, 2)
-
-
-@pytest.mark.parametrize("n, m, d", [(300, 100, 12), (60, 20, 64)])
-def test_without_some_is_the_summary_of_the_others(n, m, d):
-    real = rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) + 3
-    found, expected = Gaussian.of(real).without(Gaussian.of(real[:m])), Gaussian.of(real[m:])
-    np.testing.assert_allclose(found.mean, expected.mean)
-    np.testing.assert_allclose(found.root.T @ found.root, np.cov(real[m:].T), atol=1e-9 * np.cov(real.T).max())
-    other = rng.normal(size=(50, d))
-    assert frechet_distance(found, other) == pytest.approx(frechet_distance(real[m:], other), rel=1e-6)
-    with pytest.raises(SolarsynthError, match="at least two images in each set, got 1"):
-        Gaussian.of(real).without(Gaussian.of(real[1:]))
-
-
-def test_the_floor_is_that_of_independent_sets():
-    real = rng.normal(size=(600, 8))
-    independent = [frechet_distance(rng.normal(size=(200, 8)), rng.normal(size=(400, 8))) for _ in range(30)]
-    assert frechet_floor(real, 200, 30).mean() == pytest.approx(np.mean(independent), rel=0.15)

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.metrics.skill import Forecast, at_mix, brier, calibration, class_scores, confusion, sample_std
+from solarsynth.metrics.skill import Forecast, at_mix, auc, brier, calibration, class_scores, confusion, sample_std
 
 rng = np.random.default_rng(0)
 
@@ -168,9 +168,32 @@ def test_what_has_no_score():
         (lambda: brier([True], [1.2]), "between 0 and 1, got 1.2 to 1.2"),
         (lambda: brier([True, False], [0.2, np.nan]), "between 0 and 1, got nan"),
         (lambda: brier([], []), "at least one forecast, got none"),
-        (lambda: calibration([True, False], [0.1]), "one probability per day, got 2 and 1"),
+        (lambda: calibration([True, False], [0.1]), "one probability per case, got 2 and 1"),
     ],
 )
 def test_what_cannot_be_scored(call, match):
     with pytest.raises(SolarsynthError, match=match):
         call()
+
+
+@pytest.mark.parametrize("decimals", [1, 9])  # with and without ties
+def test_the_area_under_the_curve_is_scikit_learns(decimals):
+    y_true, score = rng.random(200) < 0.3, rng.random(200).round(decimals)
+    assert auc(y_true, score) == pytest.approx(metrics.roc_auc_score(y_true, score))
+    # Pairs of one group only, counted one at a time.
+    group = rng.integers(0, 4, 200) * 7
+    won = [
+        float(score[i] > score[j]) + 0.5 * float(score[i] == score[j])
+        for i in np.flatnonzero(y_true)
+        for j in np.flatnonzero(~y_true)
+        if group[i] == group[j]
+    ]
+    assert auc(y_true, score, group) == pytest.approx(np.mean(won))
+    assert np.isnan(auc(np.ones(5, bool), score[:5])) and auc([1, 0], [0.4, 0.4]) == 0.5
+
+
+def test_scales_of_two_classifiers_do_not_change_the_area_within_groups():
+    """Each classifier ranks its own days; one of them gives higher probabilities throughout."""
+    y_true, score = np.tile([0, 0, 1], 20), rng.random(60) / 2
+    group = np.arange(60) // 30
+    assert auc(y_true, score + 0.4 * group, group) == pytest.approx(auc(y_true, score, group))

@@ -7,8 +7,7 @@ written from the definitions.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -101,65 +100,3 @@ class Clusters:
             distance=float(np.sqrt((distances**2).mean()) / self.rms),
             std=float(distances.std() / self.std),
         )
-
-
-def cross_fit(
-    real: np.ndarray, splits: int, share: float = 0.25, k: int = 5, seed: int = 0
-) -> list[tuple[Clusters, np.ndarray]]:
-    """Split real images at random into two parts, and fit K-means to the larger one.
-
-    Parameters
-    ----------
-    real : ndarray, shape (n, d)
-        Features of real images.
-    splits : int
-        Number of random splits.
-    share : float
-        Share of the images in the smaller part; ½ for halves.
-    k : int
-        Number of clusters.
-    seed : int
-        Seed of the splits and of K-means.
-
-    Returns
-    -------
-    list of (Clusters, ndarray)
-        Per split, K-means of the larger part, and the features of the smaller part, which K-means has not seen.
-    """
-    rng, fitted = np.random.default_rng(seed), len(real) - max(1, round(share * len(real)))
-    orders = [rng.permutation(len(real)) for _ in range(splits)]
-    return [(Clusters(real[order[:fitted]], k, seed), real[order[fitted:]]) for order in orders]
-
-
-def noise_floor(
-    split: Sequence[tuple[Clusters, np.ndarray]], draws: int, size: int | None = None, seed: int = 0
-) -> np.ndarray:
-    """Measure sets of real images as if they were generated: the floor, which a perfect generator would reach.
-
-    The sets are drawn from images that K-means has not seen. Images that it was fitted to are closer to its centres
-    than any new image.
-
-    Parameters
-    ----------
-    split : sequence of (Clusters, ndarray)
-        From `cross_fit`. The draws take them in turn.
-    draws : int
-        Number of sets to measure.
-    size : int, optional
-        Images per set, as many as in the generated sets. They are drawn with replacement, which makes the sets
-        independent. By default a set is the whole smaller part of a split.
-    seed : int
-        Seed of the draws.
-
-    Returns
-    -------
-    ndarray, shape (draws, 3)
-        error, distance and std of each draw.
-    """
-    rng = np.random.default_rng(seed)
-    found = []
-    for i in range(draws):
-        clusters, others = split[i % len(split)]
-        chosen = others if size is None else others[rng.integers(0, len(others), size)]
-        found.append(astuple(clusters.compare(chosen)))
-    return np.array(found)

@@ -2,6 +2,9 @@
 
 The definitions are those of Kynkäänniemi et al. 2019 (doi:10.48550/arXiv.1904.06991) and Naeem et al. 2020
 (doi:10.48550/arXiv.2002.09797). Distances are computed in blocks, so that memory does not grow with n².
+
+Ties count: a feature on the surface of a ball is inside it. So a copy of a real image is always inside that image's
+ball, even if the ball has radius 0 because k more real images are equal. Copies raise all four numbers.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import numpy as np
 from solarsynth.errors import SolarsynthError
 
 BLOCK = 1024  # rows of a distance matrix held at once
+ROUNDING = 2e-6  # error of a squared distance, relative to the squared norms; below it features are equal
 
 
 @dataclass(frozen=True)
@@ -59,18 +63,10 @@ def coverage(real: np.ndarray, generated: np.ndarray, k: int = 5) -> Coverage:
     Raises
     ------
     SolarsynthError
-        For too few rows, different dimensions, or values that are not finite.
+        For too few rows, different dimensions, values that are not finite, or a set whose features are all equal:
+        its balls have radius 0, and copies of one image would count as perfect.
     """
-    if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
-        raise SolarsynthError(
-            f"coverage needs features (n, d) and (m, d) of the same dimension, got {real.shape} and {generated.shape}"
-        )
-    if min(len(real), len(generated)) <= k:
-        raise SolarsynthError(
-            f"coverage with k = {k} needs more than {k} images in each set, got {len(real)} and {len(generated)}"
-        )
-    if not (np.isfinite(real).all() and np.isfinite(generated).all()):
-        raise SolarsynthError("coverage needs finite features, got NaN or infinity")
+    _check(real, generated, k)
     # Centring keeps the squares small that are subtracted from one another, and with them the rounding error.
     centre = real.mean(0)
     real, generated = (np.ascontiguousarray(x - centre, np.float32) for x in (real, generated))
@@ -92,6 +88,24 @@ def coverage(real: np.ndarray, generated: np.ndarray, k: int = 5) -> Coverage:
     )
 
 
+def _check(real: np.ndarray, generated: np.ndarray, k: int) -> None:
+    if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
+        raise SolarsynthError(
+            f"coverage needs features (n, d) and (m, d) of the same dimension, got {real.shape} and {generated.shape}"
+        )
+    if min(len(real), len(generated)) <= k:
+        raise SolarsynthError(
+            f"coverage with k = {k} needs more than {k} images in each set, got {len(real)} and {len(generated)}"
+        )
+    if not (np.isfinite(real).all() and np.isfinite(generated).all()):
+        raise SolarsynthError("coverage needs finite features, got NaN or infinity")
+    for name, features in (("real", real), ("generated", generated)):
+        if (features == features[0]).all():
+            raise SolarsynthError(
+                f"coverage needs images that differ; all {len(features)} {name} ones have the same features"
+            )
+
+
 def _radii(features: np.ndarray, k: int) -> np.ndarray:
     """Return the squared distance (n,) from each feature (n, d) to its k-th nearest neighbour."""
     radii = np.empty(len(features), np.float32)
@@ -110,5 +124,7 @@ def _blocks(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         squared = rows @ b.T
         squared *= -2
         squared += b_squared
-        squared += np.einsum("ij,ij->i", rows, rows)[:, None]
+        norms = np.einsum("ij,ij->i", rows, rows)[:, None]
+        squared += norms
+        squared[squared < ROUNDING * (norms + b_squared)] = 0  # or a copy may miss a ball of radius 0
         yield first, squared

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.metrics.floors import block_floor, largest_rest
 
 
 def energy_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -30,13 +31,27 @@ def energy_distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(2 * cdist(a, b).mean() - pdist(a).mean() - pdist(b).mean())
 
 
-def energy_floor(real: np.ndarray, size: int, draws: int, seed: int = 0) -> np.ndarray:
-    """Return the distances (draws,) between `size` real vectors, drawn at random, and all others of `real` (n, d)."""
-    if not 2 <= size <= len(real) - 2:
-        raise SolarsynthError(f"a floor at {size} images needs at least {size + 2} real images, got {len(real)}")
-    rng = np.random.default_rng(seed)
-    order = [rng.permutation(len(real)) for _ in range(draws)]
-    return np.array([energy_distance(real[o[:size]], real[o[size:]]) for o in order])
+def energy_floor(real: np.ndarray, unit: np.ndarray, size: int, draws: int, seed: int = 0) -> np.ndarray:
+    """Return the distances (draws,) between `size` real vectors of whole left-out units and as many others each time.
+
+    Parameters
+    ----------
+    real : ndarray of float, shape (n, d)
+    unit : ndarray of int, shape (n,)
+        Unit of each vector, such as a block of time.
+    size : int
+        At least 2.
+    draws, seed : int
+
+    Raises
+    ------
+    SolarsynthError
+        If there are too few units or vectors.
+    """
+    if size < 2:
+        raise SolarsynthError(f"an energy distance needs at least two images in each set, got {size}")
+    rest = max(2, largest_rest(unit, size))
+    return block_floor(real, unit, lambda others, held: [energy_distance(held, others)], size, rest, draws, seed)[:, 0]
 
 
 def linear_probe(

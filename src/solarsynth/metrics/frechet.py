@@ -47,26 +47,6 @@ class Gaussian:
         root = np.linalg.qr(centred, mode="r") if len(centred) > centred.shape[1] else centred
         return cls(mean, root, len(features))
 
-    def without(self, some: Gaussian) -> Gaussian:
-        """Return the summary of all features except `some`, which must be among them.
-
-        It is computed from the two summaries alone, which is fast if a few features of many are left out.
-
-        Raises
-        ------
-        SolarsynthError
-            If fewer than two features remain.
-        """
-        n, m = self.count, some.count
-        left = n - m
-        _at_least_two(left)
-        mean = (n * self.mean - m * some.mean) / left
-        apart = mean - some.mean
-        scatter = (n - 1) * self.root.T @ self.root - (m - 1) * some.root.T @ some.root
-        scatter -= left * m / n * np.outer(apart, apart)
-        value, vector = np.linalg.eigh(scatter / (left - 1))
-        return Gaussian(mean, np.sqrt(value.clip(min=0))[:, None] * vector.T, left)
-
 
 def _at_least_two(count: int) -> None:
     if count < 2:
@@ -102,16 +82,3 @@ def frechet_distance(a: np.ndarray | Gaussian, b: np.ndarray | Gaussian) -> floa
         )
     trace = (a.root**2).sum() + (b.root**2).sum() - 2 * np.linalg.svd(a.root @ b.root.T, compute_uv=False).sum()
     return float(max(0.0, ((a.mean - b.mean) ** 2).sum() + trace))
-
-
-def frechet_floor(real: np.ndarray, size: int, draws: int, seed: int = 0) -> np.ndarray:
-    """Return the distances (draws,) between `size` real features, drawn at random, and all others of `real` (n, d).
-
-    The two sets share no image. A subset would be too close to a set that contains it.
-    """
-    rng = np.random.default_rng(seed)
-    if not 2 <= size <= len(real) - 2:
-        raise SolarsynthError(f"a floor at {size} images needs at least {size + 2} real images, got {len(real)}")
-    everything = Gaussian.of(real)
-    subsets = [Gaussian.of(real[rng.permutation(len(real))[:size]]) for _ in range(draws)]
-    return np.array([frechet_distance(subset, everything.without(subset)) for subset in subsets])

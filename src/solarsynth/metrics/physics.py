@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.metrics.floors import block_floor, largest_rest
 
 
 def disk_coordinates(size: int, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -121,17 +122,21 @@ def map_agreement(a: np.ndarray, b: np.ndarray, radius: float) -> float:
     return float((a * b).sum() / norm) if norm > 0 else float("nan")
 
 
-def agreement_floor(image: np.ndarray, radius: float, size: int, draws: int, seed: int = 0) -> np.ndarray:
-    """Return how well maps of real images agree: that of `size` images, drawn at random, with that of all others.
+def agreement_floor(
+    image: np.ndarray, unit: np.ndarray, radius: float, size: int, draws: int, seed: int = 0
+) -> np.ndarray:
+    """Return how well maps of real images agree: that of `size` images of whole left-out units with that of others.
 
     Parameters
     ----------
     image : ndarray, shape (n, H, W)
-        Real images, n ≥ size + 2.
+        Real images.
+    unit : ndarray of int, shape (n,)
+        Unit of each image, such as a block of time; at least three units.
     radius : float
         Radius of the disk in pixels.
     size : int
-        Images in the smaller map, at least 2: as many as are generated.
+        Images in the map of the units left out, at least 2: as many as are generated.
     draws : int
         Number of random draws.
     seed : int
@@ -139,18 +144,21 @@ def agreement_floor(image: np.ndarray, radius: float, size: int, draws: int, see
     Returns
     -------
     ndarray, shape (draws,)
-        Correlations, see `map_agreement`.
+        Correlations, see `map_agreement`. Both maps of a draw have as many images as those of all other draws.
+
+    Raises
+    ------
+    SolarsynthError
+        If there are too few units or images.
     """
-    if not 2 <= size <= len(image) - 2:
-        raise SolarsynthError(
-            f"a floor of maps of {size} images needs size ≥ 2 and at least {size + 2} real images, got {len(image)}"
-        )
-    rng = np.random.default_rng(seed)
-    found = np.empty(draws)
-    for i in range(draws):
-        order = rng.permutation(len(image))
-        found[i] = map_agreement(std_map(image[order[:size]]), std_map(image[order[size:]]), radius)
-    return found
+    if size < 2:
+        raise SolarsynthError(f"a floor of maps needs at least 2 images in each, got {size}")
+
+    def agreement(rest: np.ndarray, held: np.ndarray) -> list[float]:
+        return [map_agreement(std_map(held), std_map(rest), radius)]
+
+    # A larger map is less noisy, so the other map is as large as it can be in every draw.
+    return block_floor(image, unit, agreement, size, largest_rest(unit, size), draws, seed)[:, 0]
 
 
 def polar_share(deviation: np.ndarray, radius: float, latitude: float = 60.0) -> float:
@@ -206,26 +214,3 @@ def power_law_slope(values: np.ndarray, low: float, high: float) -> tuple[float,
     k = brentq(lambda k: expected(k) - mean_log, -20, 20)
     curvature = 1 / k**2 - span**2 / (4 * np.sinh(k * span / 2) ** 2) if abs(k) > 1e-6 else span**2 / 12
     return 1 + k, float(1 / np.sqrt(len(values) * curvature))
-
-
-def parse_locations(text: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Read heliographic locations such as ``N18W33``.
-
-    Parameters
-    ----------
-    text : sequence of str, length n
-
-    Returns
-    -------
-    latitude, longitude : ndarray of float, shape (n,)
-        In degrees, positive to the north and to the west; NaN for a text that is not a location.
-    """
-    import re
-
-    latitude, longitude = np.full(len(text), np.nan), np.full(len(text), np.nan)
-    for i, value in enumerate(text):
-        match = re.fullmatch(r"\s*([NS])(\d{1,2})([EW])(\d{1,3})\s*", str(value))
-        if match:
-            latitude[i] = int(match[2]) * (1 if match[1] == "N" else -1)
-            longitude[i] = int(match[4]) * (1 if match[3] == "W" else -1)
-    return latitude, longitude

@@ -1,10 +1,13 @@
-"""How far classes are separated in a feature space: a map to look at, and two numbers (Fig. 3)."""
+"""How far classes are separated in a feature space: a map to look at, and numbers (Fig. 3)."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.metrics.intervals import Interval, unit_interval
 
 
 def tsne(features: np.ndarray, seed: int = 0, perplexity: float = 30.0, verbose: bool = False) -> np.ndarray:
@@ -46,8 +49,67 @@ def purity(features: np.ndarray, label: np.ndarray, k: int = 10) -> tuple[float,
         raise SolarsynthError(f"purity with {k} neighbours needs more than {k} images, got {n}")
     near = NearestNeighbors(n_neighbors=k + 1).fit(features).kneighbors(return_distance=False, n_neighbors=k)
     same = (label[near] == label[:, None]).mean(1)
-    classes, counts = np.unique(label, return_counts=True)
-    return float(np.mean([same[label == c].mean() for c in classes])), float(np.mean((counts - 1) / (n - 1)))
+    counts = np.unique(label, return_counts=True)[1]
+    return _class_mean(same, label), float(np.mean((counts - 1) / (n - 1)))
+
+
+def purity_interval(features: np.ndarray, label: np.ndarray, unit: np.ndarray, k: int = 10) -> tuple[Interval, float]:
+    """Return the purity among images of other units, its jackknife interval over units, and the share by chance.
+
+    Neighbours in time resemble each other and often share a label. Here neighbours of the same unit (active region or
+    block of time) are skipped, so only the Sun's appearance can bring images together. The interval leaves out whole
+    units, as images and as neighbours. Use held-out images: the features were not fitted on them.
+
+    Parameters
+    ----------
+    features : ndarray of float, shape (n, d)
+    label, unit : ndarray of int, shape (n,)
+    k : int
+        Number of neighbours in other units.
+
+    Returns
+    -------
+    purity : Interval
+        Mean over the classes. Its p-value tests against chance, not against 0.
+    chance : float
+        The same mean for neighbours drawn at random from other units.
+
+    Raises
+    ------
+    SolarsynthError
+        If fewer than k images lie outside the two largest units: one unit is the image's own, the jackknife omits one.
+    """
+    features, label, unit = np.asarray(features, np.float64), np.asarray(label), np.asarray(unit)
+    counts = np.sort(np.unique(unit, return_counts=True)[1])
+    if counts[:-2].sum() < k:
+        raise SolarsynthError(
+            f"purity with {k} neighbours in other units needs {k} images outside the two largest units, "
+            f"got {counts[:-2].sum()} of {len(unit)}"
+        )
+    centred = features - features.mean(0)
+    squared = (centred**2).sum(1)
+    distance = squared[:, None] + squared - 2 * centred @ centred.T
+    other = unit[:, None] != unit
+    distance[~other] = np.inf
+    same = label[:, None] == label
+
+    def excess(index: np.ndarray) -> float:
+        pairs = np.ix_(index, index)
+        near = np.argpartition(distance[pairs], k - 1, axis=1)[:, :k]
+        pure = np.take_along_axis(same[pairs], near, 1).mean(1)
+        return _class_mean(pure - by_chance(index), label[index])
+
+    def by_chance(index: np.ndarray) -> np.ndarray:
+        pairs = np.ix_(index, index)
+        return (same[pairs] & other[pairs]).sum(1) / other[pairs].sum(1)
+
+    chance = _class_mean(by_chance(np.arange(len(unit))), label)
+    found = unit_interval(excess, unit, label)
+    return replace(found, mean=found.mean + chance, low=found.low + chance, high=found.high + chance), chance
+
+
+def _class_mean(value: np.ndarray, label: np.ndarray) -> float:
+    return float(np.mean([value[label == c].mean() for c in np.unique(label)]))
 
 
 def silhouette(features: np.ndarray, label: np.ndarray) -> float:
