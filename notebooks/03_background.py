@@ -31,7 +31,8 @@
 profile: str = "smoke"  # smoke, laptop, gpu, paper, or the path of a YAML file
 source: str = "simulated"  # simulated, archive, quicklook or sdoml
 data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
-seed: int = 0  # seed of training and sampling
+seed: int = 0  # seed of training: which model
+sample_seed: int = 0  # seed of sampling: which images are drawn
 n_steps: int = None  # T; None: as the profile says (1000)
 beta_start: float = None  # first variance (1e-4)
 beta_end: float = None  # last variance (0.02)
@@ -65,7 +66,7 @@ train = np.flatnonzero(~labelled.test)
 chosen = train[np.argsort(labelled.flux[train])[-4:]]
 x_0 = to_unit(torch.from_numpy(labelled.image[chosen]))[:, None]  # (4, 1, H, W)
 c = torch.from_numpy(labelled.label[chosen]).float()[:, None]  # (4, 1)
-random = torch.Generator().manual_seed(seed)
+random = torch.Generator().manual_seed(sample_seed)
 
 # %% [markdown]
 # ## The forward process
@@ -127,8 +128,9 @@ print(f"the noise of {t + 1} steps: mean {eps.mean():.3f}, standard deviation {e
 
 # %% [markdown]
 # Brightness is a physical quantity, so it matters how much of the image is left at the last step. In training, $x_T$
-# still holds a trace of the mean brightness. In sampling it does not, because sampling starts from pure noise. This may
-# shift the brightness of the samples. The next cell prints how much is left:
+# still holds a trace of the mean image. The paper's sampling starts from pure noise, which holds none. A sampler without
+# noise then shifts the brightness of the samples; {doc}`04_sampling` computes by how much, and where a preconditioned
+# model starts instead. The next cell prints how much is left:
 
 # %%
 print(f"factor of the image at the last step: sqrt(alpha_bar) = {alpha_bar[-1].sqrt():.2e}")
@@ -283,7 +285,7 @@ assert torch.isfinite(x).all() and torch.isfinite(loss).all()
 # - The forward process is fixed and has a closed form. The reverse process is learnt, and Eq. 5 is the whole training
 #   objective.
 # - One number, $w$, sets how typical of their class the samples are. A larger $w$ makes them less diverse.
-# - At the last step a trace of the image is left. The network sees this trace in training but not in sampling, which may
-#   shift the brightness. This book does not measure the shift.
+# - At the last step a trace of the mean image is left. Sampling from pure noise misses it, which shifts the brightness if
+#   the sampler adds no noise of its own. {doc}`04_sampling` gives the shift and the cure.
 #
 # **Next:** {doc}`04_methodology`, the network and its training.

@@ -98,6 +98,24 @@ def test_sample_takes_a_flux_and_the_sampling(shared_archive, store_folder, tmp_
     assert done.exit_code == 1 and "the discrete model takes a class, got M2.5" in done.output
 
 
+def test_another_sampling_seed_draws_other_images_and_trains_nothing(shared_archive, store_folder, tmp_path):
+    options = ["--out", tmp_path / "x.npz", *where(shared_archive)]
+
+    def drawn(*seeds):
+        output = succeed("sample", "C", 2, *seeds, *options)
+        with np.load(tmp_path / "x.npz") as file:
+            return file["image"], output
+
+    one, _ = drawn()
+    models = sorted((store_folder / "model").iterdir())
+    other, output = drawn("--sample-seed", 11)
+    assert (one != other).any() and "training" not in output
+    assert (drawn("--sample-seed", 0)[0] == one).all()
+    assert sorted((store_folder / "model").iterdir()) == models
+    trained, output = drawn("--seed", 11)
+    assert (one != trained).any() and "training discrete (seed 11)" in output
+
+
 def test_status_prints_the_ledger_of_a_run(tmp_path):
     ledger.record(
         tmp_path, "figure-9", status="not-comparable", why="made here", ours={"days": 3}, profile="p", source="s"

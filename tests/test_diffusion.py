@@ -6,14 +6,16 @@ import json
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 from torch import nn
 
 from solarsynth.diffusion.conditioning import Condition
 from solarsynth.diffusion.guidance import Guidance, guided_eps
-from solarsynth.diffusion.parameterisations import X0, Eps, Preconditioned
+from solarsynth.diffusion.parameterisations import UNIFORM_SHARE, X0, Eps, Preconditioned
 from solarsynth.diffusion.samplers import NoiseStreams, ancestral, ddim, dpm_solver_pp, image_seeds, solver_steps
 from solarsynth.diffusion.sampling import Sampling
 from solarsynth.diffusion.schedule import Schedule
+from solarsynth.diffusion.start import start_shift
 from solarsynth.errors import SolarsynthError
 
 
@@ -239,15 +241,15 @@ def test_guidance_is_equation_6():
         )
 
 
+class Silent(nn.Module):
+    condition = Condition()
+
+    def forward(self, x, t, condition):
+        return torch.zeros_like(x)
+
+
 def test_preconditioning_with_a_silent_network_is_the_best_linear_denoiser():
     schedule = Schedule()
-
-    class Silent(nn.Module):
-        condition = Condition()
-
-        def forward(self, x, t, condition):
-            return torch.zeros_like(x)
-
     denoiser = Preconditioned(Silent(), schedule, (1, 4, 4))
     x_0 = 0.3 + 0.2 * torch.randn(5000, 1, 4, 4, generator=torch.Generator().manual_seed(0))
     denoiser.fit(x_0, conditions(0))
@@ -260,6 +262,88 @@ def test_preconditioning_with_a_silent_network_is_the_best_linear_denoiser():
     for step in (20, 200, 800):
         loss, _ = denoiser(x_0, nothing, torch.full((5000,), step), eps)
         assert abs(loss.mean() - 1) < 0.03
+
+
+def test_training_draws_every_noise_level_that_sampling_visits():
+    schedule = Schedule()
+    denoiser = Preconditioned(Silent(), schedule, (1, 4, 4))
+    denoiser.fit(0.3 * torch.randn(500, 1, 4, 4, generator=torch.Generator().manual_seed(0)), conditions(0))
+    t = denoiser.draw_steps(40_000, torch.Generator().manual_seed(1))
+    visited = schedule.sigma[solver_steps(schedule.sigma, 20)]
+    assert visited[0] > 150, "sampling begins far above the lognormal draws"
+    decade = lambda sigma: sigma.log10().floor().long() + 3  # noqa: E731
+    drawn = torch.bincount(decade(schedule.sigma[t]), minlength=6)
+    assert (drawn[decade(visited)] > 100).all()
+    # The distribution is a mixture of the uniform one and of Karras's: P(t <= k) in closed form, at every k.
+    k = np.arange(20, 999)
+    log_sigma = schedule.sigma.log().numpy()
+    between = (log_sigma[k] + log_sigma[k + 1]) / 2
+    lognormal = norm.cdf((between - np.log(denoiser.pixel_std.square().mean().sqrt().item()) + 0.5) / 1.2)
+    expected = UNIFORM_SHARE * k / 999 + (1 - UNIFORM_SHARE) * lognormal
+    found = np.cumsum(np.bincount(t.numpy(), minlength=1000))[k] / len(t)
+    assert np.abs(found - expected).max() < 1.63 / len(t) ** 0.5  # Kolmogorov's 1 % bound
+    assert torch.equal(t, denoiser.draw_steps(40_000, torch.Generator().manual_seed(1)))
+
+
+# Images of a known Gaussian: the mean of the pixels rises from -1 to 0.2, and all pixels share a part of their noise.
+MEAN, PIXEL, COMMON = torch.linspace(-1, 0.2, 64).view(1, 8, 8), 0.2**2, 0.1**2
+
+
+class PerfectDenoiser(Preconditioned):
+    """E[x_0 | x_t] for these images, in closed form: their covariance has two eigenvalues."""
+
+    def x_0(self, x_t, t, condition):
+        alpha_bar = self.schedule.at("alpha_bar", t, x_t)
+        gain = lambda variance: alpha_bar.sqrt() * variance / (alpha_bar * variance + 1 - alpha_bar)  # noqa: E731
+        apart = x_t - alpha_bar.sqrt() * MEAN
+        common = apart.mean((1, 2, 3), keepdim=True)
+        return MEAN + gain(PIXEL + 64 * COMMON) * common + gain(PIXEL) * (apart - common)
+
+
+class Antithetic:
+    """Noise whose sum over the batch is 0, so that the mean of a linear sampler has no error of sampling."""
+
+    def __init__(self):
+        self.generator = torch.Generator().manual_seed(0)
+
+    def draw(self):
+        z = torch.randn(50, 1, 8, 8, generator=self.generator)
+        return torch.cat([z, -z])
+
+
+@pytest.mark.parametrize("sampler", [dpm_solver_pp, ancestral])
+def test_a_perfect_denoiser_shifts_the_brightness_only_if_it_starts_from_pure_noise(sampler):
+    schedule = Schedule(100, 1e-4, 0.05)
+    random = torch.Generator().manual_seed(2)
+    images = MEAN + PIXEL**0.5 * torch.randn(1500, 1, 8, 8, generator=random)
+    images = images + COMMON**0.5 * torch.randn(1500, 1, 1, 1, generator=random)
+    denoiser = PerfectDenoiser(Silent(), schedule, (1, 8, 8))
+    denoiser.fit(images, conditions(0))
+
+    def shift(start):
+        noise = Antithetic()
+        x = sampler(denoiser, start(noise.draw()), torch.zeros(100, 1), 0.0, 99, noise)
+        return (x.mean() - MEAN.mean()).item() / (PIXEL / 64 + COMMON) ** 0.5
+
+    of_the_paper = shift(lambda eps: Eps.start(denoiser, eps))
+    predicted = start_shift(images, schedule)
+    expected = predicted.solver if sampler is dpm_solver_pp else predicted.ancestral
+    assert of_the_paper > 0.1 and of_the_paper == pytest.approx(expected, rel=0.1)
+    assert abs(shift(denoiser.start)) < 0.02
+
+
+def test_the_start_has_the_moments_of_the_forward_process():
+    schedule = Schedule(100, 1e-4, 0.05)
+    denoiser = Preconditioned(Silent(), schedule, (1, 4, 4))
+    random = torch.Generator().manual_seed(3)
+    x_0 = torch.linspace(-1, 1, 16).view(1, 4, 4) + 0.5 * torch.randn(20_000, 1, 4, 4, generator=random)
+    denoiser.fit(x_0, conditions(0))
+    noise = torch.randn(2, *x_0.shape, generator=random)
+    ended = schedule.add_noise(x_0, torch.full((len(x_0),), 99), noise[0])
+    started = denoiser.start(noise[1])
+    for moment in (torch.mean, torch.std):
+        torch.testing.assert_close(moment(started, 0), moment(ended, 0), atol=0.04, rtol=0)
+    assert abs(ended.mean(0)).max() > 0.2, "the moments of pure noise would not pass"
 
 
 def test_solver_steps():

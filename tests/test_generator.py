@@ -11,10 +11,12 @@ from tiny import TINY, as_options
 import solarsynth
 from solarsynth import CLASSES, stages
 from solarsynth.diffusion.guidance import Guidance
+from solarsynth.diffusion.samplers import NoiseStreams, image_seeds
 from solarsynth.diffusion.sampling import Sampling
 from solarsynth.errors import SolarsynthError
 from solarsynth.generator import Generator
 from solarsynth.kinds import MODELS
+from solarsynth.pixels import to_uint8
 from solarsynth.stages import Lab
 
 
@@ -88,10 +90,10 @@ def test_two_models_start_from_the_first_if_told_to(lab):
 
 def test_a_class_becomes_a_flux_of_its_training_images(lab):
     generator, data = stages.generator(lab(), "continuous"), stages.labelled_set(lab())
-    label = np.repeat(np.unique(data.label[~data.test]), 4)
+    label = np.repeat(np.unique(data.label[data.train]), 4)
     flux = generator.conditions(label, np.arange(len(label))).numpy()[:, 0]
     for i, value in zip(label, flux, strict=True):
-        assert np.isclose(data.flux[(data.label == i) & ~data.test], value, rtol=1e-6).any()
+        assert np.isclose(data.flux[(data.label == i) & data.train], value, rtol=1e-6).any()
     assert np.array_equal(generator.conditions(label[3:5], np.arange(3, 5)).numpy()[:, 0], flux[3:5])
 
 
@@ -129,6 +131,24 @@ def test_a_trace_follows_the_chosen_sampler(discrete):
         last = np.round((states[-1][1].clip(-1, 1) + 1) * 127.5)
         assert np.abs(last - drawn).max() <= 1
     assert len(discrete.trace("C", pictures=3, steps=9)) == 3
+
+
+def test_sampling_starts_where_the_model_says(discrete, monkeypatch):
+    """What the generator draws is what its sampler draws from the start of its denoiser, not from pure noise."""
+    monkeypatch.setattr(discrete.denoiser, "start", lambda eps: 0.5 * eps + 0.7)
+    sampling, seeds = FAST.replace(batch=3), image_seeds(4, 3)
+
+    def drawn(start):
+        noise = NoiseStreams(seeds, discrete.denoiser.shape)
+        condition = discrete.conditions(np.full(3, 1), seeds)
+        return to_uint8(sampling.run(discrete.denoiser, start(noise.draw()), condition, noise)[:, 0]).astype(int)
+
+    found = discrete.draw(np.full(3, 1), seed=4, sampling=sampling)
+    assert np.abs(found - drawn(discrete.denoiser.start)).max() <= 1
+    assert np.abs(found - drawn(lambda eps: eps)).max() > 20
+    first = discrete.trace("B", seed=4, sampling=FAST)[0][1]
+    noise = NoiseStreams(seeds[:1], discrete.denoiser.shape).draw()
+    np.testing.assert_allclose(first, 0.5 * noise[0, 0] + 0.7, atol=1e-6)
 
 
 def test_the_ancestral_sampler_refuses_a_number_of_steps(discrete):

@@ -161,7 +161,7 @@ def test_a_job_uses_only_stages_that_it_declares(fresh_store):
         (stages.PRIOR, "solarsynth.stages.models.PRIOR_TRAINING"),
         (stages.CLASSIFIER, "solarsynth.stages.encoders.CLASSIFIER_TRAINING"),
         (stages.DATASET, "solarsynth.stages.labelled.SPLIT_SEED"),
-        (stages.DAYS, "solarsynth.stages.days.VALIDATION"),
+        (stages.DAYS, "solarsynth.stages.days.STRONG"),
     ],
 )
 def test_a_changed_constant_is_another_key(lab, monkeypatch, stage, name):
@@ -180,6 +180,56 @@ def test_a_model_of_the_daily_set_takes_a_class_alone(lab):
     for model in ("continuous", "embedding"):
         with pytest.raises(SolarsynthError, match=f"must be asked for a class alone, got '{model}'"):
             lab().key(MODEL, model=model, on="days")
+
+
+def trained():
+    """Return a stage that stands for a training, and one that does not."""
+    make, load = (lambda job: (job.folder / "n").write_text("")), (lambda lab, entry: None)
+    common = {"reads": ("seed", "sets"), "ask": {"model": "discrete", "on": "frames"}}
+    return Stage("network", "", make, load, together=True, **common), Stage("quick", "", make, load, **common)
+
+
+def test_a_training_is_announced_with_the_time_of_the_last(fresh_store, capsys):
+    network, quick = trained()
+    Lab().entry(network)
+    first = capsys.readouterr().err
+    assert first.count("\n") == 1 and "training discrete (seed 0)" in first and "no earlier one" in first
+    Lab().entry(network), Lab(seed=11).entry(quick), Lab(seed=11, sample_seed=3).key(network)
+    assert capsys.readouterr().err == "", "nothing was trained"
+    path = Lab().entry(network).path / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"seconds": 1180.4, "device": "a GPU"}))
+    Lab(seed=11).entry(network)
+    assert "training discrete (seed 11); the last one took 19 min 40 s on a GPU" in capsys.readouterr().err
+    Lab(overrides={"sets": 5}).entry(network)
+    assert "no earlier one" in capsys.readouterr().err, "a training of other settings takes another time"
+    Lab().entry(network, model="continuous", on="days")
+    assert "training continuous (on days, seed 0); no earlier one" in capsys.readouterr().err
+
+
+def test_what_trains_a_network_is_announced():
+    assert {stage.name for stage in STAGES if stage.together} == {"model", "prior", "cevae", "classifier"}
+
+
+def test_a_sampling_seed_draws_other_images_of_the_same_model(lab):
+    one, other = lab(), lab()
+    other.sample_seed = 2
+    assert one.variant(seed=1).seed == 1 and other.variant(guidance=1.0).sample_seed == 2
+    for stage in (stages.DATASET, MODEL, stages.PRIOR, stages.CEVAE, stages.CLASSIFIER):
+        assert one.key(stage) == other.key(stage)
+    for model in ("discrete", "cevae"):
+        drawn = [stages.sample_set(each, {"C": 3}, seed=1, model=model).image for each in (one, other)]
+        assert (drawn[0] != drawn[1]).any()
+    # The sets of one lab are not those of another, whatever their seeds.
+    keys = [each.key(SAMPLES, counts={"C": 3}, seed=seed) for each in (one, other) for seed in (0, 1000, 2001, 8003)]
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("name", ["seed", "sample_seed"])
+@pytest.mark.parametrize("value", [-1, 1.5, True, "a"])
+def test_seeds_that_cannot_be(name, value):
+    with pytest.raises(SolarsynthError, match=f"{name} must be a whole number of at least 0, got"):
+        Lab(**{name: value})
 
 
 def test_what_the_user_gave_is_printed_as_such(lab):
@@ -404,11 +454,11 @@ def test_every_class_is_shown_to_the_classifier_as_often(lab, fresh_store, monke
     with pytest.raises(KeyboardInterrupt):
         lab().entry(stages.CLASSIFIER)
     data = stages.labelled_set(lab())
-    counts = np.bincount(data.label[~data.test], minlength=5)
+    counts = np.bincount(data.label[data.fit], minlength=5)
     assert np.bincount(seen["label"], minlength=5).tolist() == np.where(counts, counts.max(), 0).tolist()
     for i in np.flatnonzero(counts):
         shown = {frame.tobytes() for frame in seen["image"][seen["label"] == i]}
-        assert shown == {frame.tobytes() for frame in data.image[~data.test & (data.label == i)]}
+        assert shown == {frame.tobytes() for frame in data.image[data.fit & (data.label == i)]}
 
 
 @pytest.mark.parametrize("name", ["discret", "prio"])

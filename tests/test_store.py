@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.store import MANIFEST, Store, stage_key
+from solarsynth.store import MANIFEST, Store, readable_duration, stage_key
 
 
 def writer(text="x"):
@@ -55,6 +55,31 @@ def test_a_damaged_result_is_made_anew(tmp_path, damage, capsys):
     entry = Store(tmp_path).make("stage", make, params={})
     assert not entry.reused and len(calls) == 2 and (path / "deep" / "result.txt").read_text() == "x"
     assert "damaged" in capsys.readouterr().err
+
+
+def test_the_last_one_made_is_that_of_the_same_parameters_whatever_its_seed(tmp_path):
+    store = Store(tmp_path)
+    assert store.last_made("stage", {"settings": {"a": 1}}) is None
+    make, _ = writer()
+    seeds = (3, 5, 7)
+    for seed in seeds:
+        entry = store.make("stage", make, params={"settings": {"a": 1, "seed": seed}, "ask": {"b": (1, 2)}})
+        manifest = json.loads((entry.path / MANIFEST).read_text())
+        made = "2026-01-02T00:00:00+00:00" if seed == 5 else "2026-01-01T00:00:00+00:00"
+        (entry.path / MANIFEST).write_text(json.dumps(manifest | {"made": made, "seconds": seed}))
+    store.make("stage", make, params={"settings": {"a": 2, "seed": 0}, "ask": {"b": (1, 2)}})
+    (store.path("stage", "damaged")).mkdir()
+    (store.path("stage", "damaged") / MANIFEST).write_text("{")
+    assert store.last_made("stage", {"settings": {"a": 1, "seed": 11}, "ask": {"b": (1, 2)}})["seconds"] == 5
+    assert store.last_made("stage", {"settings": {"a": 3, "seed": 3}, "ask": {"b": (1, 2)}}) is None
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [(0.3, "0 s"), (59.6, "1 min 0 s"), (1180, "19 min 40 s"), (3600, "1 h 0 min"), (7510, "2 h 5 min")],
+)
+def test_durations_are_readable(seconds, text):
+    assert readable_duration(seconds) == text
 
 
 def test_unfinished_work_is_handed_over_again(tmp_path):

@@ -83,7 +83,7 @@ class Generator:
         n : int
             How many.
         seed : int
-            The first n images of a seed do not depend on n.
+            Of sampling: which images are drawn. The first n images of a seed do not depend on n.
         sampling : Sampling, optional
             The model's own by default.
         **changes
@@ -129,7 +129,7 @@ class Generator:
         seeds = image_seeds(seed, 1)
         noise = NoiseStreams(seeds, self.denoiser.shape)
         condition = self.conditions(np.array([label]), seeds, None if flux is None else np.array([flux]))
-        x_T = noise.draw().to(device())
+        x_T = self.denoiser.start(noise.draw().to(device()))
         states = [(0, x_T[0, 0].cpu().numpy())]
 
         def keep(done: int, steps: int, x: Tensor) -> None:
@@ -197,7 +197,7 @@ class Generator:
         where = device()
         with torch.autocast(where, torch.bfloat16, enabled=where == "cuda"):
             condition = self.conditions(label, seeds, flux)
-            x_0 = sampling.run(self.denoiser, noise.draw().to(where), condition, noise)
+            x_0 = sampling.run(self.denoiser, self.denoiser.start(noise.draw().to(where)), condition, noise)
         return to_uint8(x_0[:, 0])
 
     def _any_condition(self) -> Tensor:
@@ -236,7 +236,7 @@ def _draw_embeddings(prior: Denoiser, sampling: Sampling, label: np.ndarray, see
     # Without guidance: it would narrow the distribution, and the paper names none for the prior.
     unguided = Sampling("ancestral" if sampling.sampler == "ancestral" else "dpm-solver++", steps)
     condition = torch.from_numpy(label[:, None].astype(np.float32)).to(device())
-    return unguided.run(prior, noise.draw().to(device()), condition, noise).float().cpu().numpy()
+    return unguided.run(prior, prior.start(noise.draw().to(device())), condition, noise).float().cpu().numpy()
 
 
 def _check_seen(label: np.ndarray, classes_seen: dict[str, int]) -> None:

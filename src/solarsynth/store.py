@@ -186,6 +186,46 @@ class Store:
         """Return the folder of a result."""
         return self.folder / stage / key
 
+    def last_made(self, stage: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the manifest of the newest result of a stage with these parameters, whatever its seeds.
+
+        Parameters
+        ----------
+        stage : str
+        params : mapping
+            As for `make`. Seeds in it do not count, because they do not change how long the making takes.
+
+        Returns
+        -------
+        dict or None
+            None if the store holds no such result.
+        """
+        wanted, newest = _without_seeds(params), None
+        for path in self.path(stage, "").glob(f"*/{MANIFEST}"):
+            try:
+                manifest = json.loads(path.read_text(encoding="utf-8"))
+                alike = _without_seeds(manifest["params"]) == wanted
+                if alike and (newest is None or manifest["made"] > newest["made"]):
+                    newest = manifest
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # damaged: it says nothing
+        return newest
+
+
+def _without_seeds(params: Mapping[str, Any]) -> str:
+    def seedless(value: Any) -> Any:
+        return {k: seedless(v) for k, v in value.items() if k != "seed"} if isinstance(value, Mapping) else value
+
+    return json.dumps(seedless(params), sort_keys=True)
+
+
+def readable_duration(seconds: float) -> str:
+    """Return a duration in its two largest units: ``42 s``, ``19 min 40 s``, ``2 h 5 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
 
 @functools.cache
 def environment() -> dict[str, Any]:

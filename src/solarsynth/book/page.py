@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 THUMBNAIL_WIDTH = 480  # pixels
 
 #: Parameters that every page has and that are not settings of the profile.
-COMMON = ("profile", "source", "data", "seed")
+COMMON = ("profile", "source", "data", "seed", "sample_seed")
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Page:
     name : str
         Such as ``06_results``.
     lab : Lab
-        Its settings, source, seed and store.
+        Its settings, source, seeds and store.
     folder : Path
         The run's folder, with its ledger.
     """
@@ -94,8 +94,9 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
         The notebook's name.
     namespace : dict
         Its ``globals()``. The page's parameters are the names that its parameters cell annotates
-        (``guidance: float = None``). Of them ``profile``, ``source``, ``data`` and ``seed`` choose the lab. The others
-        are settings that replace the profile's; None leaves a setting as it is.
+        (``guidance: float = None``). Of them ``profile``, ``source``, ``data``, ``seed`` (of training) and
+        ``sample_seed`` choose the lab. The others are settings that replace the profile's; None leaves a setting as it
+        is.
     own : tuple of str
         Parameters that are the page's own and not settings of the profile.
 
@@ -121,12 +122,13 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
         source=values["source"],
         data=str(values["data"] or ""),
         seed=values["seed"],
+        sample_seed=values["sample_seed"],
         overrides=changes,
     )
     s = lab.settings
     print(
         f"profile {lab.profile} · source {lab.source} · split {s.split} · {s.parameterisation} · "
-        f"device {describe_device()} · seed {lab.seed} · commit {commit()}"
+        f"device {describe_device()} · seed {lab.seed} · sampling seed {lab.sample_seed} · commit {commit()}"
     )
     changed = [f"{key} = {value}" for key, value in changes.items() if value is not None]
     if changed:

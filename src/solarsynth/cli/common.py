@@ -27,7 +27,14 @@ data_option = click.option(
     help="An archive's folder; a period 2012-01-01/2012-03-01 (quicklook); years 2011-2019 (sdoml); a .npz (labelled).",
 )
 seed_option = click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of training and sampling."
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of training: which model."
+)
+sample_seed_option = click.option(
+    "--sample-seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Seed of sampling: which images are drawn. It trains no new model.",
 )
 settings_option = click.option(
     "-s",
@@ -61,11 +68,12 @@ def open_lab(
     *,
     dask: str = "",
     compiled: bool = False,
+    sample_seed: int = 0,
 ) -> Lab:
     """Return the lab that a command's options describe."""
     from solarsynth.stages import Lab
 
-    return Lab(profile, source, data, seed, parse_settings(settings), dask, compiled)
+    return Lab(profile, source, data, seed, parse_settings(settings), dask, compiled, sample_seed)
 
 
 def check_folder(path: Path | None) -> None:

@@ -11,6 +11,7 @@ from solarsynth.cli.common import (
     data_option,
     open_lab,
     profile_option,
+    sample_seed_option,
     seed_option,
     settings_option,
     source_option,
@@ -65,6 +66,7 @@ def train_command(
 @source_option
 @data_option
 @seed_option
+@sample_seed_option
 @settings_option
 def sample_command(
     flare_class: str,
@@ -78,6 +80,7 @@ def sample_command(
     source: str,
     data: str,
     seed: int,
+    sample_seed: int,
     settings: tuple[str, ...],
 ) -> None:
     """Draw COUNT Suns with a flare of FLARE_CLASS into an .npz of image and label.
@@ -87,6 +90,7 @@ def sample_command(
     \b
     Examples:
       solarsynth sample X 16 --guidance 2 --out suns.npz
+      solarsynth sample X 16 --sample-seed 11 --out others.npz
       solarsynth sample M2.5 4 --model continuous
     """
     import numpy as np
@@ -104,7 +108,7 @@ def sample_command(
     changes = {"guidance": guidance, "steps": steps, "sampler": sampler}
     sampling = Sampling.of(lab.settings).replace(**changes)
     generator = stages.generator(lab, model, sampling)
-    image = generator.sample(flare_class, count, seed=seed, steps=steps)
+    image = generator.sample(flare_class, count, seed=sample_seed, steps=steps)
     requests = {"label": np.full(count, CLASSES[label]), "condition": np.full(count, flare_class)}
     write_npz(out, image=image, **requests)
     click.echo(f"wrote {out}: image {image.shape} uint8, label")

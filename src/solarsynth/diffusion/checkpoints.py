@@ -28,7 +28,8 @@ class Progress:
     step : int
         Optimiser steps done.
     rows : list of list of float
-        Lines of the log: images seen, mean loss, mean score, mean norm of the gradient.
+        Lines of the log: images seen, mean loss, mean score, mean norm of the gradient, and the loss on held-out
+        images if the training is watched.
     sums : list of float
         Sums of loss, score and norm since the last line.
     counted : int
@@ -126,10 +127,11 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def write_log(folder: Path, rows: list, score_name: str) -> None:
-    """Write the log ``training.csv``: images, loss, score and norm of the gradient."""
+    """Write the log ``training.csv``: images, loss, score, norm of the gradient and, if watched, held-out loss."""
+    columns = ("images", "loss", score_name, "gradient_norm", "held_out_loss")
     temporary = folder / f".{LOG}.tmp"
     with temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("images", "loss", score_name, "gradient_norm"))
+        writer.writerow(columns[: len(rows[0])] if rows else columns[:4])
         writer.writerows([int(row[0]), *(f"{value:.6g}" for value in row[1:])] for row in rows)
     os.replace(temporary, folder / LOG)

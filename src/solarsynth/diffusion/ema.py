@@ -18,10 +18,16 @@ class EMA:
     decay : float
     start : int
         Before this many steps the average is a copy of the weights.
+
+    Attributes
+    ----------
+    average : nn.Module
+    chosen : solarsynth.diffusion.selection.Chosen or None
+        Which state of a watched training the average holds; set when the training ends.
     """
 
     def __init__(self, module: nn.Module, decay: float, start: int) -> None:
-        self.decay, self.start = decay, start
+        self.decay, self.start, self.chosen = decay, start, None
         self.average = copy.deepcopy(module).requires_grad_(False).eval()
 
     @torch.no_grad()

@@ -19,6 +19,13 @@ from solarsynth.models.pixels import pixel_statistics, psnr
 # for σ_data = 0.5, which is the same.
 LOG_SIGMA_SHIFT, LOG_SIGMA_WIDTH = -0.5, 1.2
 
+# Share of the time steps that preconditioned training draws uniformly. The lognormal draws never reach the noise levels
+# at which sampling begins (σ = 157, 87, 45 with 20 steps). In two trainings on 456 simulated images the network's error
+# there was 3 to 16 % above that of the linear denoiser, and 3 to 8 % below it with this share; the brightness of the
+# samples varied 0.6 to 0.8 times as much as that of real images, and 0.9 to 1.1 times with it. A larger share would be
+# taken from the low noise levels, where the image takes shape.
+UNIFORM_SHARE = 0.15
+
 
 class Denoiser(nn.Module):
     """Base of the parameterisations. Calling it computes the training objective.
@@ -68,6 +75,18 @@ class Denoiser(nn.Module):
     def draw_steps(self, batch: int, generator: torch.Generator) -> Tensor:
         """Draw the time steps (batch,) int64 of a training batch, uniformly from 1 to T - 1."""
         return torch.randint(1, self.schedule.n_steps, (batch,), generator=generator)
+
+    def start(self, eps: Tensor) -> Tensor:
+        """Return x_T, shaped like `eps`, where sampling starts: the noise itself, as in the paper.
+
+        The forward process ends elsewhere. Its x_T keeps the mean of the images times sqrt(ᾱ_T).
+
+        Parameters
+        ----------
+        eps : Tensor, shape (B, ...)
+            Standard normal noise.
+        """
+        return eps
 
     def eps(self, x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """Return ε_θ(x_t, t, c), shaped like `x_t`: the estimated noise."""
@@ -178,11 +197,25 @@ class Preconditioned(Denoiser):
         super().fit(x_0, condition)
 
     def draw_steps(self, batch: int, generator: torch.Generator) -> Tensor:
-        """Draw the time steps (batch,) int64 whose noise levels are lognormal about σ_data."""
+        """Draw the time steps (batch,) int64: noise levels lognormal about σ_data, and a share of uniform steps.
+
+        Karras et al. draw all of them lognormally. Their sampling begins at σ = 80, which those draws do not reach.
+        """
         if self._sigma_data is None:
             self._sigma_data = self.pixel_std.square().mean().sqrt().cpu()
         log_sigma = LOG_SIGMA_SHIFT + LOG_SIGMA_WIDTH * torch.randn(batch, generator=generator)
-        return self.schedule.step_of_sigma(self._sigma_data * log_sigma.exp())
+        lognormal = self.schedule.step_of_sigma(self._sigma_data * log_sigma.exp())
+        uniform = torch.rand(batch, generator=generator) < UNIFORM_SHARE
+        return torch.where(uniform, super().draw_steps(batch, generator), lognormal)
+
+    def start(self, eps: Tensor) -> Tensor:
+        """Return x_T, shaped like `eps`, with the mean and the variance that the forward process gives each pixel.
+
+        x_T = sqrt(ᾱ_T) m + sqrt(ᾱ_T s² + 1 - ᾱ_T) ε, the closed form of Eq. 1 for pixels of mean m and deviation s.
+        From ε alone even a perfect denoiser draws Suns that are too bright or too dark: x_T tells it the mean.
+        """
+        alpha_bar = self.schedule.alpha_bar[-1].item()
+        return alpha_bar**0.5 * self.pixel_mean + (alpha_bar * self.pixel_std**2 + 1 - alpha_bar).sqrt() * eps
 
     def x_0(self, x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """Return the linear denoiser's estimate plus the network's correction."""

@@ -62,7 +62,7 @@ def ancestral(
     ----------
     model : Denoiser
     x_T : Tensor of float32, shape (B, ...)
-        Standard normal noise.
+        Where sampling starts: what `Denoiser.start` makes of standard normal noise.
     condition : Tensor, shape (B, d)
     guidance : Guidance or float
         w of Eq. 6.

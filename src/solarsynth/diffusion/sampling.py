@@ -109,7 +109,7 @@ class Sampling:
         ----------
         denoiser : Denoiser
         x_T : Tensor of float32, shape (B, ...)
-            Standard normal noise.
+            Where sampling starts: what `Denoiser.start` makes of standard normal noise.
         condition : Tensor, shape (B, d)
         noise : NoiseStreams, optional
             Where the noise of the steps comes from, with ``ancestral`` and with eta above 0.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +25,8 @@ from solarsynth.diffusion import distributed
 from solarsynth.diffusion.checkpoints import load_checkpoint, save_checkpoint, write_log
 from solarsynth.diffusion.conditioning import drop
 from solarsynth.diffusion.ema import EMA
+from solarsynth.diffusion.order import Order
+from solarsynth.diffusion.selection import Best
 from solarsynth.errors import SolarsynthError
 from solarsynth.pixels import to_unit
 
@@ -109,6 +111,7 @@ def train(
     device: torch.device | str = "cpu",
     compiled: bool = False,
     description: str = "",
+    watch: Callable[[EMA, int], float] | None = None,
 ) -> EMA:
     """Train a model, going on from `folder` if a training of the same configuration stopped there.
 
@@ -128,11 +131,14 @@ def train(
         Whether torch.compile makes the network faster first; it changes results by rounding only.
     description : str
         Names the progress bar; no bar without it.
+    watch : callable, optional
+        ``watch(ema, images)`` is called when a line of the log is written. It returns a loss, such as
+        `solarsynth.diffusion.selection.HeldOutLoss`, which becomes a column of the log.
 
     Returns
     -------
     EMA
-        Its ``average`` is the trained model.
+        Its ``average`` is the trained model: with `watch` the state with the lowest loss, which ``chosen`` tells.
 
     Raises
     ------
@@ -147,7 +153,7 @@ def train(
         raise SolarsynthError(
             f"batch_size must be divisible by the {distributed.world()} processes, got {config.batch_size}"
         )
-    training = _Training(model, image, condition, config, folder, torch.device(device), compiled)
+    training = _Training(model, image, condition, config, folder, torch.device(device), compiled, watch)
     with torch.random.fork_rng(devices=[device] if training.device.type == "cuda" else []):
         for loss, score in training.run():
             training.show(description, loss, score)
@@ -158,8 +164,8 @@ def train(
 class _Training:
     """The state of one training, and its loop."""
 
-    def __init__(self, model, image, condition, config: TrainingConfig, folder: Path, device, compiled: bool) -> None:
-        self.model, self.config, self.folder, self.device = model, config, folder, device
+    def __init__(self, model, image, condition, config: TrainingConfig, folder: Path, device, compiled, watch) -> None:
+        self.model, self.config, self.folder, self.device, self.watch = model, config, folder, device, watch
         data = torch.from_numpy(np.ascontiguousarray(image))
         data = data[:, None] if data.dtype == torch.uint8 else data
         conditions = torch.from_numpy(np.ascontiguousarray(condition, np.float32))
@@ -174,9 +180,13 @@ class _Training:
             "training": {k: v for k, v in asdict(config).items() if k != "checkpoint_every"},
             "model": model.describe(),
             "images": list(image.shape),
+            "watched": watch is not None,
         }
         distributed.barrier()  # nobody reads a checkpoint while process 0 still writes that of an older run
         self.progress = load_checkpoint(folder, self.identity, model, self.ema.average, self.optimiser)
+        self.best = Best(folder, self.identity)
+        if self.progress.step:
+            self.best.load()
         if compiled:
             getattr(model, "network", model).compile()
         world, rank = distributed.world(), distributed.rank()
@@ -184,7 +194,7 @@ class _Training:
         self.mine = slice(rank * config.batch_size // world, (rank + 1) * config.batch_size // world)
         self.micro = config.batch_size // world
         self.steps = -(-config.train_images // config.batch_size)
-        self.order = _Order(len(data), config.seed)
+        self.order = Order(len(data), config.seed)
         self.sums = torch.tensor(self.progress.sums, dtype=torch.float64, device=device)
         # The first step with a bad loss, kept on the device: reading it every step would wait for the device.
         self.first_bad = torch.full((), -1, device=device)
@@ -244,6 +254,9 @@ class _Training:
         if (step * batch) // every > ((step - 1) * batch) // every or step == self.steps:
             self.check()
             means = (distributed.mean(self.sums) / self.progress.counted).tolist()
+            if self.watch:
+                means.append(self.watch(self.ema, step * batch))
+                self.best.offer(self.ema.average, step * batch, means[-1])
             self.progress.rows.append([step * batch, *means])
             self.sums.zero_()
             self.progress.counted = 0
@@ -263,6 +276,7 @@ class _Training:
         self.check()
         if not distributed.rank():
             self.progress.sums = self.sums.tolist()
+            self.best.save()  # first: a resumed training meets a later best state again, but not an earlier one
             average = self.ema.average
             save_checkpoint(self.folder, self.identity, self.model, average, self.optimiser, self.progress)
             write_log(self.folder, self.progress.rows, self.model.score_name)
@@ -284,30 +298,11 @@ class _Training:
             self.bar.close()
 
     def finish(self) -> None:
-        """Write the log again: a training that was killed after its last checkpoint may not have written it."""
+        """Take the best state and write the log again, which a training killed after its last checkpoint may lack."""
+        self.ema.chosen = self.best.restore(self.ema.average)
         if not distributed.rank():
             write_log(self.folder, self.progress.rows, self.model.score_name)
         distributed.barrier()
-
-
-class _Order:
-    """Which images a step sees: every epoch has its own permutation."""
-
-    def __init__(self, count: int, seed: int) -> None:
-        self.count, self.seed = count, seed
-        self.epoch, self.order = -1, np.empty(0, np.int64)
-
-    def batch(self, step: int, size: int) -> np.ndarray:
-        """Return the indices (size,) int64 of step number `step`."""
-        position = np.arange(step * size, (step + 1) * size)
-        index = np.empty(size, np.int64)
-        for epoch in np.unique(position // self.count):
-            if epoch != self.epoch:
-                rng = np.random.default_rng([self.seed, 1, int(epoch)])
-                self.epoch, self.order = epoch, rng.permutation(self.count)
-            here = position // self.count == epoch
-            index[here] = self.order[position[here] % self.count]
-        return index
 
 
 def _decay(done: float, config: TrainingConfig) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from solarsynth.figures.style import COLOURS, legend, panels, styled
+from solarsynth.figures.style import COLOURS, colours_of, legend, log_axis, panels, styled
 from solarsynth.figures.suns import no_frame_lines, no_sun, show_row, show_sun
 from solarsynth.flares import CLASSES
 from solarsynth.pixels import to_uint8
@@ -39,6 +40,35 @@ def reverse_process(strips: dict[str, Sequence[tuple[int, np.ndarray]]]) -> Figu
         for ax, (done, x) in zip(axes[row], strip, strict=True):
             show_sun(ax, to_uint8(x), f"step {done}" if row == 0 else "")
         axes[row, 0].set_ylabel(title, fontsize=9)
+    return figure
+
+
+@styled
+def steps_against_quality(table: pd.DataFrame, same_weeks: dict[str, tuple[float, float]]) -> Figure:
+    """Distance and brightness of drawn sets against the number of sampling steps.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row per ``guidance``, ``sampler`` and ``steps``, with ``distance``, ``distance ±``, ``brightness`` and
+        ``brightness ±``; an error may be NaN.
+    same_weeks : dict
+        Per measure the 5th and the 95th percentile of real sets of the same size, drawn from the same weeks.
+    """
+    figure, axes = panels(1, 2, 4, 3, margin=(1.9, 0))
+    labels = {"distance": "Fréchet distance", "brightness": "brightness / real std"}
+    runs = list(table.groupby(["guidance", "sampler"], sort=False))
+    colours = colours_of(dict.fromkeys(sampler for (_, sampler), _ in runs))
+    for ax, (name, label) in zip(axes[0], labels.items(), strict=True):
+        ax.axhspan(*same_weeks[name], color="0.88", label="real, same weeks, 5 to 95 %")
+        for (guidance, sampler), rows in runs:
+            line = {"fmt": "o-" if guidance else "s--", "color": colours[sampler], "capsize": 3, "ms": 4}
+            ax.errorbar(rows["steps"], rows[name], rows[f"{name} ±"], label=f"{sampler}, w = {guidance:g}", **line)
+        log_axis(ax)
+        ax.set(xlabel="sampling steps", ylabel=label, xticks=sorted(table["steps"].unique()))
+        ax.minorticks_off()
+    axes[0, 1].axhline(0, color="0.2", lw=0.8, ls=":")
+    legend(axes[0, 1], outside=True)
     return figure
 
 

@@ -9,6 +9,7 @@ anything is made, and a changed setting makes anew only what depends on it.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 
 from solarsynth.errors import SolarsynthError, did_you_mean
 from solarsynth.settings import Settings, load_settings
-from solarsynth.store import Entry, Store, stage_key
+from solarsynth.store import Entry, Store, readable_duration, stage_key
 
 Ask = Mapping[str, Any]
 
@@ -73,7 +74,8 @@ class Stage:
     on_device : bool
         Whether it computes on the GPU, if there is one.
     together : bool
-        Whether all processes that torchrun started make it together.
+        Whether it trains a network that takes long: all processes that torchrun started make it together, and the lab
+        says so before it begins.
     keep : bool
         Whether the lab keeps the loaded value in memory.
     """
@@ -148,7 +150,7 @@ class Job:
 
 @dataclass
 class Lab:
-    """Settings, a source of observations, a seed and the store.
+    """Settings, a source of observations, two seeds and the store.
 
     Parameters
     ----------
@@ -159,13 +161,15 @@ class Lab:
         With ``archive`` its folder, with ``sdoml`` years (``2011-2019``), with ``quicklook`` a period
         (``2012-01-01/2012-03-01``), with ``labelled`` the file of a labelled set.
     seed : int
-        Seed of training; the split has its own, fixed one.
+        Seed of training: which model. The split has its own, fixed one.
     overrides : dict, optional
         Settings that replace the profile's; None leaves the profile's value.
     dask : str
         Address of a dask scheduler that reads the frames of ``sdoml``; threads of this process without it.
     compiled : bool
         Whether networks are trained with torch.compile, which changes results by rounding only.
+    sample_seed : int
+        Seed of sampling: which images are drawn. No training depends on it, except one on drawn images (Sect. 8).
     """
 
     profile: str | Settings = "smoke"
@@ -175,6 +179,7 @@ class Lab:
     overrides: dict[str, Any] | None = None
     dask: str = ""
     compiled: bool = False
+    sample_seed: int = 0
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
@@ -183,8 +188,10 @@ class Lab:
             raise SolarsynthError(f"source {self.source!r} needs data: {_DATA[self.source]} (DATA=… or -p data …)")
         if self.source == "simulated" and self.data:
             raise SolarsynthError(f"source 'simulated' takes no data, got {self.data}; choose source 'archive' for it")
-        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
-            raise SolarsynthError(f"seed must be a whole number of at least 0, got {self.seed!r}")
+        for name in ("seed", "sample_seed"):
+            seed = getattr(self, name)
+            if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+                raise SolarsynthError(f"{name} must be a whole number of at least 0, got {seed!r}")
         if isinstance(self.profile, Settings):
             self.settings = self.profile.replace(**(self.overrides or {}))
             self.profile = "custom"
@@ -196,10 +203,11 @@ class Lab:
         self._values: dict[tuple[str, str], Any] = {}
         self._making: list[Stage] = []  # the stages that are being made, each for the one before it
 
-    def variant(self, *, source: str = "", **changes: Any) -> Lab:
-        """Return a lab with other settings, and with another source that needs no data if one is named."""
+    def variant(self, *, source: str = "", seed: int | None = None, **changes: Any) -> Lab:
+        """Return a lab with other settings, another source (one that needs no data) or another seed of training."""
         data = "" if source and source != self.source else self.data
-        lab = Lab(self.settings, source or self.source, data, self.seed, changes, self.dask, self.compiled)
+        seed = self.seed if seed is None else seed
+        lab = Lab(self.settings, source or self.source, data, seed, changes, self.dask, self.compiled, self.sample_seed)
         lab.profile = self.profile
         return lab
 
@@ -238,11 +246,26 @@ class Lab:
         return self._entries[found]
 
     def _run(self, job: Job) -> None:
+        if job.stage.together:
+            self._announce(job)
         self._making.append(job.stage)
         try:
             job.stage.make(job)
         finally:
             self._making.pop()
+
+    def _announce(self, job: Job) -> None:
+        """Say on standard error that a training begins, and how long the last one with these settings took."""
+        stage, ask = job.stage, job.ask
+        if int(os.environ.get("RANK", "0")):
+            return
+        before = self.store.last_made(stage.name, self._params(stage, ask))
+        unusual = [f"{k} {v}, " for k, v in ask.items() if k not in ("model", "seed") and v != stage.ask[k]]
+        details = "".join(unusual) + f"seed {ask.get('seed', self.seed)}"
+        last = "no earlier one with these settings to judge by"
+        if before is not None:
+            last = f"the last one took {readable_duration(before['seconds'])} on {before['device']}"
+        print(f"solarsynth: training {ask.get('model', stage.name)} ({details}); {last}", file=sys.stderr, flush=True)
 
     def load(self, stage: Stage, **ask: Any) -> Any:
         """Return a result's value; see `entry`."""

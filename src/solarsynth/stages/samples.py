@@ -1,4 +1,8 @@
-"""Sets of samples: given numbers of images per class, from one model and one seed (Sect. 6)."""
+"""Sets of samples: given numbers of images per class, from one model and one seed (Sect. 6).
+
+The seed of a set names it among the sets of a lab. `Lab.sample_seed` shifts all of them, so that another sampling seed
+draws other images of the same models everywhere.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,10 @@ if TYPE_CHECKING:
     from solarsynth.diffusion.sampling import Sampling
 
 
+# The seeds of two labs' sets are this far apart for each step of `Lab.sample_seed`; those of one lab span less.
+SEEDS_APART = 1_000_000
+
+
 def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
     from solarsynth.kinds import BASELINE, kind
 
@@ -33,9 +41,10 @@ def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
 def _identity(lab: Lab, ask: Ask) -> dict[str, Any]:
     from solarsynth.kinds import BASELINE
 
+    seed = ask["seed"] + SEEDS_APART * lab.sample_seed
     if ask["model"] == BASELINE:  # it takes no class, only the number of images in all
-        return {"model": BASELINE, "count": sum(ask["counts"].values()), "seed": ask["seed"]}
-    identity = {name: ask[name] for name in ("model", "counts", "seed")}
+        return {"model": BASELINE, "count": sum(ask["counts"].values()), "seed": seed}
+    identity = {"model": ask["model"], "counts": ask["counts"], "seed": seed}
     return identity | _sampling(lab, ask).identity(lab.settings.n_steps)
 
 
@@ -53,7 +62,7 @@ def _draw(job: Job) -> None:
     if ask["model"] == BASELINE:
         from solarsynth.networks import draw_baseline
 
-        image = draw_baseline(job.need("cevae"), about["count"], ask["seed"])
+        image = draw_baseline(job.need("cevae"), about["count"], about["seed"])
         label = np.full(len(image), -1)
     else:
         sampling = _sampling(job.lab, ask)
@@ -61,7 +70,7 @@ def _draw(job: Job) -> None:
         label = np.repeat(np.arange(len(CLASSES)), [ask["counts"].get(name, 0) for name in CLASSES])
         started = time.perf_counter()  # does not include reading the model
         image = source.draw(
-            label, seed=ask["seed"], sampling=sampling, folder=job.folder, description=f"{ask['model']}: sampling"
+            label, seed=about["seed"], sampling=sampling, folder=job.folder, description=f"{ask['model']}: sampling"
         )
     about = {"seconds": time.perf_counter() - started} | about
     np.savez(job.folder / "samples.npz", image=image, label=label, settings=json.dumps(about))
@@ -84,7 +93,7 @@ SAMPLES = Stage(
     needs=_needs,
     ask={"model": "discrete", "counts": None, "seed": 0, "sampling": None, "on": "frames", "mode": "paper"},
     identity=_identity,
-    version=3,
+    version=4,  # sampling of preconditioned models starts from the mean of the images, see `Denoiser.start`
     on_device=True,
 )
 
@@ -100,13 +109,16 @@ def sample_set(
 ) -> ImageSet:
     """Return samples, as many per class as requested; a killed sampling goes on where it stopped.
 
+    Sampling starts where `solarsynth.diffusion.parameterisations.Denoiser.start` says: a preconditioned model's x_T has
+    the mean of the training images, the paper's is pure noise.
+
     Parameters
     ----------
     lab : Lab
     counts : mapping of str to int
         Images per class. The baseline takes no class: it draws as many images as the counts add up to.
     seed : int
-        Seed of the set.
+        Seed of the set among those of the lab; the lab's ``sample_seed`` is added, times `SEEDS_APART`.
     model : {"discrete", "continuous", "embedding", "cevae"}
     sampling : Sampling, optional
         By default the lab's settings.
@@ -156,5 +168,8 @@ def proportional_counts(lab: Lab, size: int) -> dict[str, int]:
 
 
 def set_seeds(count: int, first: int = 1000) -> Sequence[int]:
-    """Return the seeds of the sets of Section 6; they are fixed, so that a set can be named by its number."""
+    """Return the seeds of the sets of Section 6; a set can be named by its number.
+
+    They are the same in every lab. `sample_set` adds the lab's sampling seed, so each of these draws other sets.
+    """
     return range(first, first + count)
