@@ -50,30 +50,53 @@ class Captured(Exception):
     """Ends a training before it starts."""
 
 
-def test_every_class_is_trained_on_as_often_as_the_largest(shared_archive, fresh_store, monkeypatch):
-    """Planted: 9 training images of B, 3 of C and 1 of X, each recognised by its brightness, and others held out."""
-    data = stages.labelled_set(stages.Lab("smoke", "archive", str(shared_archive), overrides=TINY))
+@pytest.fixture
+def planted(shared_archive, fresh_store, monkeypatch):
+    """Train a classifier on planted labels, up to the call of the training, and return what it was given."""
+
+    def given(label, test, validation):
+        data = stages.labelled_set(stages.Lab("smoke", "archive", str(shared_archive), overrides=TINY))
+        n, seen = len(label), {}
+        image = np.tile(np.arange(n, dtype=np.uint8)[:, None, None], (1, 16, 16))  # an image's number is its value
+        names = ("flux", "peak_time", "frame_time", "delay", "block", "region")
+        columns = {name: getattr(data, name)[np.arange(n) % len(data)] for name in names}
+        columns |= {"test": test, "train": ~test, "validation": validation, "fit": ~test & ~validation}
+        dataclasses.replace(data, image=image, label=label, **columns).write(fresh_store / "planted.npz")
+
+        def capture(job, architecture, config, image, condition, about, **how):
+            seen.update(image=image[:, 0, 0], label=condition[:, 0], config=config, held_out=how["held_out"])
+            raise Captured
+
+        monkeypatch.setattr(encoders, "train_network", capture)
+        with pytest.raises(Captured):
+            stages.Lab("smoke", "labelled", str(fresh_store / "planted.npz"), overrides=TINY).entry(stages.CLASSIFIER)
+        return seen
+
+    return given
+
+
+def test_every_class_is_trained_on_as_often_as_the_largest(planted):
+    """Planted: 9 training images of B, 3 of C and 1 of X, and others held out."""
     label = np.repeat([1, 2, 4, 1, 2, 4], [9, 3, 1, 4, 4, 4])
-    image = np.tile(np.arange(25, dtype=np.uint8)[:, None, None], (1, 16, 16))
-    index = np.arange(25) % len(data)
-    columns = {name: getattr(data, name)[index] for name in ("flux", "peak_time", "frame_time", "delay", "block")}
-    planted = dataclasses.replace(data, image=image, label=label, test=np.arange(25) >= 13, **columns)
-    planted.write(fresh_store / "planted.npz")
-    lab = stages.Lab("smoke", "labelled", str(fresh_store / "planted.npz"), overrides=TINY)
-    seen = {}
-
-    def capture(job, architecture, config, image, condition, about, **how):
-        seen.update(image=image[:, 0, 0], label=condition[:, 0], config=config)
-        raise Captured
-
-    monkeypatch.setattr(encoders, "train_network", capture)
-    with pytest.raises(Captured):
-        lab.entry(stages.CLASSIFIER)
+    seen = planted(label, np.arange(25) >= 13, np.zeros(25, bool))
     assert np.bincount(seen["label"], minlength=5).tolist() == [0, 9, 9, 0, 9]
     # Images of a class are repeated equally often, keep their class, and none is held out.
     assert np.bincount(seen["image"], minlength=25).tolist() == [1] * 9 + [3] * 3 + [9] + [0] * 12
     assert np.array_equal(label[seen["image"]], seen["label"])
     assert seen["config"]["condition_dropout"] == 0  # the condition is the class that it must predict
+    assert seen["held_out"] is None  # no image is kept back to choose by
+
+
+def test_it_is_chosen_by_images_that_it_does_not_learn_from(planted):
+    """Planted: 6 images of B and 2 of C to learn from; 4 of B, 1 of C and 2 of X kept back; the rest held out."""
+    label = np.repeat([1, 2, 1, 2, 4, 1], [6, 2, 4, 1, 2, 5])
+    number = np.arange(20)
+    seen = planted(label, number >= 15, (number >= 8) & (number < 15))
+    assert set(seen["image"]) == set(range(8))
+    watch = seen["held_out"]
+    assert watch.image[:, 0, 0, 0].tolist() == [8, 9, 10, 11, 12]  # no X: nothing can be learnt of it
+    assert watch.condition[:, 0].tolist() == [1, 1, 1, 1, 2]
+    np.testing.assert_allclose(watch.weight, [1 / 8] * 4 + [1 / 2])  # both classes alike
 
 
 def test_each_seed_is_another_classifier(lab):

@@ -51,7 +51,8 @@ def build(architecture: dict[str, Any], seed: int) -> nn.Module:
 
 
 def _cevae(a: dict[str, Any]) -> CeVAE:
-    return CeVAE(CeVAEConfig(a["image_size"], a["latent"], a["width"])).to(memory_format=torch.channels_last)
+    config = CeVAEConfig(a["image_size"], a["latent"], a["width"], a["kl"])
+    return CeVAE(config).to(memory_format=torch.channels_last)
 
 
 def _classifier(a: dict[str, Any]) -> Classifier:

@@ -15,6 +15,7 @@ from solarsynth.stages.training import train_network
 from solarsynth.store import Entry
 
 if TYPE_CHECKING:
+    from solarsynth.diffusion.selection import HeldOutLoss
     from solarsynth.models.cevae import CeVAE
 
 # How the encoders are trained; their length is a setting.
@@ -46,20 +47,32 @@ def read_network_of(lab: Lab, entry: Entry) -> Any:
     return read_network(entry.path)[0]
 
 
+def _parts(data: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return which images (n,) bool an encoder learns from, and by which it is chosen.
+
+    A set with too few blocks keeps none back to choose by. The encoder then learns from all training images.
+    """
+    if data.validation.any() and data.fit.any():
+        return data.fit, data.validation
+    return data.train, np.zeros(len(data), bool)
+
+
 def _train_cevae(job: Job) -> None:
     import torch
 
+    from solarsynth.diffusion.selection import HeldOutLoss
     from solarsynth.networks import embed_images
 
     s, data = job.settings, job.need("dataset")
-    image = data.image[~data.test]
+    image, kept_back = (data.image[part] for part in _parts(data))
 
     def finish(cevae: CeVAE) -> None:
-        cevae.fit_embeddings(torch.from_numpy(embed_images(cevae, image, standardised=False)))
+        mu = embed_images(cevae, data.image[data.train], standardised=False)
+        cevae.fit_embeddings(torch.from_numpy(mu))
 
     train_network(
         job,
-        {"kind": "cevae", "image_size": s.image_size, "latent": s.latent, "width": s.cevae_width},
+        {"kind": "cevae", "image_size": s.image_size, "latent": s.latent, "width": s.cevae_width, "kl": s.cevae_kl},
         {"train_images": s.cevae_images, **CEVAE_TRAINING},
         image,
         np.zeros((len(image), 1), np.float32),
@@ -67,19 +80,20 @@ def _train_cevae(job: Job) -> None:
         seed=s.seed,
         description="ceVAE",
         finish=finish,
+        held_out=HeldOutLoss(kept_back, np.zeros((len(kept_back), 1))) if len(kept_back) else None,
     )
 
 
 CEVAE = Stage(
     "cevae",
-    "the autoencoder of Sect. 4",
+    "the autoencoder of Sect. 4, in its state with the lowest held-out loss",
     make=_train_cevae,
     load=read_network_of,
-    reads=("seed", "image_size", "latent", "cevae_width", "cevae_images"),
+    reads=("seed", "image_size", "latent", "cevae_width", "cevae_kl", "cevae_images"),
     above=("dataset",),
     needs=lambda lab, ask: {"dataset": Need(DATASET)},
     identity=lambda lab, ask: {"training": CEVAE_TRAINING},
-    version=3,
+    version=4,
     on_device=True,
     together=True,
     keep=True,
@@ -103,7 +117,8 @@ def classifier_architecture(settings: Any, depth: int, n_classes: int, **more: A
 
 def _train_classifier(job: Job) -> None:
     s, data = job.settings, job.need("dataset")
-    members = [np.flatnonzero(~data.test & (data.label == i)) for i in range(len(CLASSES))]
+    learning, _ = _parts(data)
+    members = [np.flatnonzero(learning & (data.label == i)) for i in range(len(CLASSES))]
     members = [m for m in members if len(m)]
     if len(members) < 2:
         raise SolarsynthError(f"a classifier needs training images of two classes or more, got {len(members)}")
@@ -118,7 +133,19 @@ def _train_classifier(job: Job) -> None:
         {"unit": data.unit, "source": data.about["source"]},
         seed=job.ask["seed"],
         description=f"classifier {job.ask['seed']}",
+        held_out=_balanced_loss(data, np.unique(data.label[index])),
     )
+
+
+def _balanced_loss(data: Any, learnt: np.ndarray) -> HeldOutLoss | None:
+    """Return the loss on the validation images of the classes that are learnt, all classes alike; None without any."""
+    from solarsynth.diffusion.selection import HeldOutLoss
+
+    part = _parts(data)[1] & np.isin(data.label, learnt)  # nothing can be learnt of the other classes
+    if not part.any():
+        return None
+    label = data.label[part]
+    return HeldOutLoss(data.image[part], label[:, None], 1 / np.bincount(label)[label])
 
 
 def _classifier_identity(lab: Lab, ask: Ask) -> dict[str, Any]:
@@ -144,7 +171,7 @@ CLASSIFIER = Stage(
     needs=lambda lab, ask: {"dataset": Need(DATASET)},
     ask={"seed": 0},
     identity=_classifier_identity,
-    version=3,
+    version=4,
     on_device=True,
     together=True,
     keep=True,

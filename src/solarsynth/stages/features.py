@@ -11,14 +11,20 @@ from solarsynth.dataset.images import ImageSet
 from solarsynth.errors import SolarsynthError, did_you_mean
 from solarsynth.stages.encoders import CEVAE, CLASSIFIER
 from solarsynth.stages.graph import Ask, Job, Lab, Need, Stage
-from solarsynth.stages.labelled import DATASET, training_images
+from solarsynth.stages.labelled import DATASET, all_images, labelled_set
 from solarsynth.store import array_key
 
 if TYPE_CHECKING:
     from solarsynth.stages.spaces import Space
 
 #: Feature spaces and their titles.
-SPACES = {"cevae": "ceVAE", "classifier": "classifier", "clip": "CLIP ViT-B/32", "inception": "InceptionV3"}
+SPACES = {
+    "cevae": "ceVAE",
+    "vgg": "VGG16 (ST-LPIPS)",
+    "classifier": "classifier",
+    "clip": "CLIP ViT-B/32",
+    "inception": "InceptionV3",
+}
 
 _TRAINED = {"cevae": CEVAE, "classifier": CLASSIFIER}
 
@@ -29,7 +35,7 @@ def space(lab: Lab, name: str) -> Space:
     Parameters
     ----------
     lab : Lab
-    name : {"cevae", "classifier", "clip", "inception"}
+    name : {"cevae", "vgg", "classifier", "clip", "inception"}
 
     Raises
     ------
@@ -44,7 +50,7 @@ def space(lab: Lab, name: str) -> Space:
         if name in _TRAINED:
             entry = lab.entry(_TRAINED[name])
             return spaces.trained(name, entry.key, lab.load(_TRAINED[name]))
-        return spaces.clip() if name == "clip" else spaces.inception()
+        return {"vgg": spaces.vgg, "clip": spaces.clip, "inception": spaces.inception}[name]()
 
     return lab.remember(("space", name), find)
 
@@ -82,8 +88,13 @@ def features(lab: Lab, name: str, images: ImageSet) -> np.ndarray:
 
 
 def training_features(lab: Lab, name: str) -> np.ndarray:
-    """Return the features of the training images, the reference of all comparisons."""
-    return features(lab, name, training_images(lab))
+    """Return the features (n, d) of the training images."""
+    return features(lab, name, all_images(lab))[labelled_set(lab).train]
+
+
+def held_out_features(lab: Lab, name: str) -> np.ndarray:
+    """Return the features (n, d) of the held-out images."""
+    return features(lab, name, all_images(lab))[labelled_set(lab).test]
 
 
 def _check(name: str) -> None:

@@ -1,13 +1,15 @@
 """Feature spaces: they turn images into vectors whose distances mean something.
 
-The ceVAE and the classifier are trained on the lab's archive. The weights of CLIP and InceptionV3 are published; they
-are used where timm and clean-fid keep them on this machine. With ``SOLARSYNTH_WEIGHTS=download`` they are fetched.
+The ceVAE and the classifier are trained on the lab's archive. The weights of the others are published. Those of VGG16
+come with a package, so that every machine has one network that was not trained on the Sun. CLIP and InceptionV3 are
+used where timm and clean-fid keep them on this machine; with ``SOLARSYNTH_WEIGHTS=download`` they are fetched.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 import os
 import tempfile
 from collections.abc import Callable
@@ -21,12 +23,14 @@ import torch
 from solarsynth import paths
 from solarsynth.devices import device, in_batches
 from solarsynth.errors import SolarsynthError
+from solarsynth.models.vgg import VGG16
 from solarsynth.networks import embed_images
 from solarsynth.pixels import to_unit
 
 #: OpenAI's image tower as timm keeps it; the name without quickgelu gives other values.
 CLIP = "vit_base_patch32_clip_quickgelu_224.openai"
 INCEPTION_FILE = "inception-2015-12-05.pt"
+VGG_PACKAGE, VGG_FILE = "stlpips_pytorch", "weights/vST0.0/vgg_shift_tolerant.pth"
 
 
 class WeightsMissing(SolarsynthError):
@@ -40,7 +44,7 @@ class Space:
     Attributes
     ----------
     name : str
-        ``cevae``, ``classifier``, ``clip`` or ``inception``.
+        ``cevae``, ``vgg``, ``classifier``, ``clip`` or ``inception``.
     key : str
         Identifies the network's weights.
     embed : callable
@@ -64,14 +68,31 @@ def inception_file() -> Path:
     return Path(os.environ.get("SOLARSYNTH_INCEPTION") or tempfile.gettempdir()) / INCEPTION_FILE
 
 
+def vgg_file() -> Path:
+    """Return where the package stlpips-pytorch keeps VGG16's weights.
+
+    Raises
+    ------
+    WeightsMissing
+        If the package is not installed.
+    """
+    found = importlib.util.find_spec(VGG_PACKAGE)  # it is not imported: it needs packages that it does not name
+    file = Path(next(iter(found.submodule_search_locations)), VGG_FILE) if found else None
+    if not file or not file.is_file():
+        raise WeightsMissing("weights not available: VGG16 comes with stlpips-pytorch, which is not installed")
+    return file
+
+
 def published_key(name: str) -> str:
-    """Return what identifies the published weights of ``clip`` or ``inception``, without loading them.
+    """Return what identifies the published weights of ``vgg``, ``clip`` or ``inception``, without loading them.
 
     Raises
     ------
     WeightsMissing
         If they are not on this machine and cannot be fetched.
     """
+    if name == "vgg":
+        return _digest(vgg_file())
     if name == "clip":
         if not paths.in_timm_cache(CLIP) and not paths.may_fetch():
             raise WeightsMissing("weights not available: CLIP ViT-B/32 is not in timm's cache")
@@ -81,8 +102,36 @@ def published_key(name: str) -> str:
         if not paths.may_fetch():
             raise WeightsMissing(f"weights not available: clean-fid's {INCEPTION_FILE} is not on this machine")
         return INCEPTION_FILE  # it will be fetched; clean-fid checks the download
+    return _digest(file)
+
+
+def _digest(file: Path) -> str:
+    found = file.stat()
+    return _digest_of(file, found.st_size, found.st_mtime_ns)
+
+
+@functools.cache
+def _digest_of(file: Path, size: int, changed: int) -> str:
+    """Return the hash of a file; the key of every set of features asks for it again."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()[:16]
+
+
+def vgg() -> Space:
+    """Return the space of VGG16 as ST-LPIPS trained it: 1472 values, see `solarsynth.models.vgg`.
+
+    Raises
+    ------
+    WeightsMissing
+        If the package with the weights is not installed.
+    """
+    model = VGG16(torch.load(vgg_file(), map_location="cpu", weights_only=True))
+    model = model.to(device(), memory_format=torch.channels_last)
+
+    def embed(image: np.ndarray) -> np.ndarray:
+        return in_batches(lambda x: model.embed(to_unit(x[:, None])), image, 64)
+
+    return Space("vgg", published_key("vgg"), embed)
 
 
 def clip() -> Space:
