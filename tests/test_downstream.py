@@ -1,29 +1,31 @@
 """Section 8: trials and their comparison by hand, and end to end on a Sun that is brighter before strong flares."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, brier_score_loss, recall_score
+from sklearn.metrics import accuracy_score, brier_score_loss, recall_score, roc_auc_score
 from tiny import TINY
 
 from solarsynth import CLASSES, stages
 from solarsynth.dataset.tasks import Task
-from solarsynth.downstream import classification, forecasting
-from solarsynth.downstream.comparisons import (
-    Difference,
-    best_threshold,
-    paired_difference,
-    persistence,
-    recall_of,
-    with_intervals,
-)
-from solarsynth.downstream.plan import of_setup, pairs, run_all, trials
+from solarsynth.downstream import classification, comparisons, forecasting, leak, scores
+from solarsynth.downstream.comparisons import ALIKE, TOO_FEW, UNTESTABLE, independent_difference
+from solarsynth.downstream.plan import Fold, cross_validation, of_setup, pairs, planned, run, setups, with_generator
+from solarsynth.downstream.pooled import Prediction, best_threshold, certain, majority, persistence, pool
 from solarsynth.errors import SolarsynthError
+from solarsynth.metrics.intervals import Interval, holm
 from solarsynth.metrics.skill import Forecast
 from solarsynth.observations.writing import write_archive
-from solarsynth.stages import SCENARIOS, Lab, Trial
+from solarsynth.stages import Lab, Trial
+from solarsynth.stages.trials import (
+    ADDING,
+    SCENARIOS,
+    STRONG_WEIGHTS,
+    training_set,
+    withheld_amount,
+    withheld_classes,
+    withheld_images,
+)
 from solarsynth.times import DAY, MINUTE, parse_times
 
 SETTINGS = TINY | {
@@ -31,20 +33,24 @@ SETTINGS = TINY | {
     "downstream_sets": 2,
     "forecast_seeds": 2,
     "block_days": 10.0,
+    "fold_blocks": 1,
+    "purge_days": 2.0,
     "split": "blocked",
+    "trial_steps": 4,
 }
 N_DAYS = 160
 
 
 def daily_sun(path, strong_every=4):
-    """A frame at every midnight and one an hour after noon; a flare each noon, of class M every few days."""
+    """A frame shortly before every midnight and one after noon; a flare each noon, of class M every few days."""
     rng = np.random.default_rng(0)
     first = parse_times(["2012-01-01T00:00:00Z"])[0]
     noon = first + np.arange(N_DAYS) * DAY + DAY // 2
     strong = np.arange(N_DAYS) % strong_every == 0 if strong_every else np.zeros(N_DAYS, bool)
     classes = np.where(strong, "M2.0", np.where(rng.random(N_DAYS) < 0.5, "C3.0", "B4.0"))
     flux = np.select([strong, classes == "C3.0"], [2e-5, 3e-6], 4e-7)
-    time = np.sort(np.concatenate([first + np.arange(N_DAYS) * DAY, noon + 10 * MINUTE]))
+    midnight = first + np.arange(N_DAYS) * DAY
+    time = np.sort(np.concatenate([midnight - MINUTE, noon + 10 * MINUTE]))
     bright = np.repeat(strong, 2)
     image = (rng.integers(0, 60, (2 * N_DAYS, 16, 16)) + 120 * bright[:, None, None]).astype(np.uint8)
     events = pd.DataFrame(
@@ -72,25 +78,11 @@ def kept(lab, file="manifest.json"):
     return {path: path.stat().st_mtime_ns for path in (lab.store.folder / "trial").glob(f"*/{file}")}
 
 
-# --- tasks and trials on the daily Sun
+def task_for(lab, name):
+    return stages.classes_task(lab) if name == "classes" else stages.days_task(lab, "paper")
 
 
-def test_days_by_hand(lab):
-    task = stages.days_task(lab, "paper")
-    assert len(task.label) == N_DAYS and task.image.shape == (N_DAYS, 16, 16)
-    assert np.array_equal(task.label, (np.arange(N_DAYS) % 4 == 0).astype(int))
-    assert np.array_equal(np.unique(task.train.astype(int) + task.test + task.validation), [1])
-    assert task.rare == ("M",)
-    # Whole blocks: no block lies on two sides.
-    block = (task.day - task.day[0]) // (10 * DAY)
-    side = task.test * 2 + task.validation
-    assert all(len(np.unique(side[block == b])) == 1 for b in np.unique(block))
-
-
-def test_the_class_task_keeps_the_natural_counts(lab):
-    task, labelled = stages.classes_task(lab), stages.labelled_set(lab)
-    assert np.array_equal(task.test, labelled.test) and task.rare == ("M",)
-    assert np.bincount(task.label[task.train], minlength=5).tolist() == list(labelled.counts(test=False).values())
+# --- trials on the daily Sun
 
 
 @pytest.mark.parametrize(
@@ -109,7 +101,7 @@ def test_amounts_are_the_papers_scaled(lab, scale, classes, days):
 
 @pytest.mark.parametrize("name", ["classes", "days"])
 def test_added_images_are_as_many_as_requested_and_disjoint(lab, name):
-    task = stages.classes_task(lab) if name == "classes" else stages.days_task(lab, "paper")
+    task = task_for(lab, name)
     most = stages.amounts(lab, task)[-1]
     wanted = CLASSES.index("M") if name == "classes" else 1
     for scenario in ("classical", "synthetic"):
@@ -148,63 +140,96 @@ def test_classes_of_one_set_start_from_different_noise(lab):
     assert len({frame.tobytes() for frame in drawn.image}) == len(drawn)
 
 
-def test_trials_learn_what_is_visible_and_are_kept(lab):
-    task = stages.days_task(lab, "paper")
-    for trial in (Trial(), Trial("synthetic", 1, 1), Trial("classical", 2, 1)):
+def test_every_arm_takes_the_same_steps_and_looks(lab, monkeypatch):
+    """Optimiser steps and looks at the validation part are counted, whatever an arm learns from."""
+    import torch
+
+    from solarsynth.diffusion.selection import HeldOutLoss
+
+    lab = lab.variant(trial_steps=12)  # no other test keeps trials of this length
+    task, counts = stages.days_task(lab), []
+    step, look = torch.optim.AdamW.step, HeldOutLoss.__call__
+    amount = withheld_amount([task], stages.amounts(lab, task)[-1])
+    plan = [Trial(name, 0 if name == "none" else amount) for name in SCENARIOS]
+    stages.synthetic_images(lab, task, 0)  # so that its training is not counted
+
+    def counted(kind, call):
+        def wrapped(*args, **kwargs):
+            counts[-1][kind] += 1
+            return call(*args, **kwargs)
+
+        return wrapped
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", counted("steps", step))
+    monkeypatch.setattr(HeldOutLoss, "__call__", counted("looks", look))
+    for trial in plan:
+        counts.append({"steps": 0, "looks": 0})
         found = stages.probabilities(lab, task, trial)
         assert found["test"].shape == (task.test.sum(), 2) and found["validation"].shape == (task.validation.sum(), 2)
         assert np.allclose(found["test"].sum(1), 1, atol=1e-5)
-    longer = lab.variant(trial_epochs=16.0)
-    y_pred = forecasting.forecasts(task, {Trial(): stages.probabilities(longer, task, Trial())})[Trial()]
-    assert Forecast.of(forecasting.strong_test_days(task), y_pred).tss > 0.9
+    assert counts == [{"steps": 12, "looks": 12}] * len(SCENARIOS)
+    assert not kept(lab, "*.safetensors")
+
+
+def test_a_trial_stops_by_the_mix_that_it_is_trained_for(sun, fresh_store, monkeypatch):
+    lab = Lab("smoke", "archive", str(sun), overrides=SETTINGS)
+    task, seen = stages.days_task(lab), []
+
+    class Recorded:
+        def __init__(self, image, condition, weight=None):
+            seen.append((len(image), condition[:, 0], weight))
+
+        def __call__(self, ema, images):
+            return 1.0
+
+    monkeypatch.setattr("solarsynth.diffusion.selection.HeldOutLoss", Recorded)
+    for trial in (Trial(), Trial("duplicates", 5), Trial("weights", 5)):
+        stages.probabilities(lab, task, trial)
+    validated = task.label[task.validation]
+    assert all(count == len(validated) and np.array_equal(label, validated) for count, label, _ in seen)
+    strong = task.label[task.fit].sum()
+    ratio = seen[1][2][validated == 1].mean() / seen[1][2][validated == 0].mean()
+    assert np.ptp(seen[0][2]) == 0 and ratio == pytest.approx((strong + 5) / strong)
+    assert seen[2][2] is None  # the loss itself is weighted
+
+
+def test_trials_learn_what_is_visible_and_are_kept(lab):
+    longer = lab.variant(trial_steps=30)
+    folds, notes = cross_validation(longer, stages.days_task)
+    predictions, failures = run(folds, {Trial(): folds})
+    pooled = pool([fold.task for fold in folds])
+    assert not notes and not failures
+    assert scores.measure(pooled, [predictions[Trial()]], scores.forecast_score(pooled, "TSS")).mean > 0.9
     before = kept(lab, "*.npz")
-    again = lab.variant(trial_epochs=16.0)
+    again = lab.variant(trial_steps=30)
     stages.probabilities(again, stages.days_task(again, "paper"), Trial())
     assert before and kept(lab, "*.npz") == before
-    assert not kept(lab, "*.safetensors")
 
 
 def test_another_guidance_is_another_trial(lab):
     """What was drawn is part of what a trial is made from."""
     before = kept(lab)
     for w in (0.5, 2.0, 0.5):
-        other = lab.variant(guidance=w, trial_epochs=1.25)
+        other = lab.variant(guidance=w, trial_steps=3)
         stages.probabilities(other, stages.classes_task(other), Trial("synthetic", 2, 0))
     assert len(kept(lab)) - len(before) == 2
 
 
 def test_one_more_seed_costs_one_more_training(lab):
     before = kept(lab)
-    lab = lab.variant(trial_epochs=1.5)
+    lab = lab.variant(trial_steps=2)
     task = stages.classes_task(lab)
     for k in (0, 1, 0):
         stages.probabilities(lab, task, Trial("none", 0, k))
     assert len(kept(lab)) - len(before) == 2
 
 
-def test_a_trial_that_cannot_run_is_reported_and_the_others_run(lab, monkeypatch):
-    found = {Trial(): {"test": np.zeros((1, 5))}, Trial("synthetic", 2): {"test": np.ones((1, 5))}}
-
-    def some(lab, task, trial):
-        if trial not in found:
-            raise SolarsynthError("only 2 synthetic images of class M, not 4")
-        return found[trial]
-
-    monkeypatch.setattr(stages, "probabilities", some)
-    plan = [Trial(), Trial("synthetic", 4), Trial("synthetic", 2), Trial("synthetic", 4, 1)]
-    probabilities, failures = run_all(lab, stages.classes_task(lab), plan)
-    assert probabilities == found
-    assert failures == {"only 2 synthetic images of class M, not 4": [Trial("synthetic", 4), Trial("synthetic", 4, 1)]}
-
-
 def test_days_without_strong_flares(tmp_path, store_folder):
     quiet = Lab("smoke", "archive", str(daily_sun(tmp_path / "quiet", strong_every=0)), overrides=SETTINGS)
-    with pytest.raises(SolarsynthError, match="the test part holds no days with a flare of class M or X"):
-        stages.days_task(quiet, "paper")
-    assert stages.classes_task(quiet).rare == ()
-    rare = Lab("smoke", "archive", str(daily_sun(tmp_path / "rare", strong_every=159)), overrides=SETTINGS)
-    with pytest.raises(SolarsynthError, match=r"part holds no days with a flare.*choose another split or block_days"):
-        stages.days_task(rare, "paper")
+    with pytest.raises(SolarsynthError, match="holds no days with a flare of class M or X"):
+        cross_validation(quiet, stages.days_task)
+    folds, _ = cross_validation(quiet, stages.classes_task)
+    assert {trial.scenario for trial in planned(folds, 2)} == {"none"}  # there is no rare class to add to
 
 
 def test_the_experiment_needs_held_out_images(lab):
@@ -212,33 +237,161 @@ def test_the_experiment_needs_held_out_images(lab):
         stages.classes_task(lab.variant(test_fraction=0.0))
 
 
+# --- what the controls learn from, on a task by hand
+
+
+def task_of(label, parts, name="classes", unit=None, rare=("A", "M"), region=None, before=None):
+    """Return a task of single pixels, each with its own grey level; `parts` has a letter per image: f, v, t or -."""
+    label, part = np.asarray(label), np.array(list(parts))
+    n = len(label)
+    unit = np.arange(n) if unit is None else np.asarray(unit)
+    return Task(
+        name,
+        image=np.arange(n).astype(np.uint8)[:, None, None],
+        label=label,
+        flare=label if name == "classes" else np.where(label == 1, 3, 2),
+        test=part == "t",
+        train=np.isin(part, ["f", "v"]),
+        validation=part == "v",
+        fit=part == "f",
+        unit=unit,
+        region=unit if region is None else np.asarray(region),
+        rare=rare,
+        before=before,
+        key="by hand",
+    )
+
+
+#: Six A images of three regions, three M of two, five of B; then two validation and four test images.
+HAND = task_of([0] * 6 + [3] * 3 + [1] * 5 + [0, 1] + [0, 1, 3, 1], "f" * 14 + "vv" + "tttt", unit=[
+    *(10, 10, 11, 11, 11, 12), *(13, 14, 14), *range(20, 25), 30, 31, 40, 41, 42, 43,
+])  # fmt: skip
+
+
+def test_duplicates_repeat_the_training_images(lab):
+    data = training_set(lab, HAND, Trial("duplicates", 4))
+    assert data.image[:14, 0, 0].tolist() == list(range(14))
+    assert data.image[14:, 0, 0].tolist() == [0, 1, 2, 3, 6, 7, 8, 6] and data.label[14:].tolist() == [0] * 4 + [3] * 4
+
+
+def test_weights_are_the_loss_of_the_duplicates(lab):
+    """The weighted mean loss of the real images is the mean loss of a set with as many duplicates."""
+    loss = np.array([2.0, 0.3, 9.0, 5.0, 9.0])  # by class
+    weighted = training_set(lab, HAND, Trial("weights", 6))
+    real = training_set(lab, HAND, Trial())
+    assert np.array_equal(weighted.image, real.image) and np.array_equal(weighted.label, real.label)
+    repeated = training_set(lab, HAND, Trial("duplicates", 6)).label
+    assert np.mean(weighted.class_weight[real.label] * loss[real.label]) == pytest.approx(loss[repeated].mean())
+    assert real.class_weight.tolist() == [1] * 5
+
+
+def test_the_weights_of_days_keep_the_papers(lab):
+    days = task_of([1, 1, 0, 0, 0, 0, 1, 0], "ffffffvt", "days", rare=("M",))
+    plain, weighted = (training_set(lab, days, trial).class_weight for trial in (Trial(), Trial("weights", 6)))
+    assert plain.tolist() == list(STRONG_WEIGHTS)
+    # Two strong days of six become eight of twelve.
+    assert weighted == pytest.approx([0.1 * (4 / 12) / (4 / 6), 0.9 * (8 / 12) / (2 / 6)])
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_withheld_images_are_whole_units_first(lab, number):
+    assert withheld_amount([HAND], 600) == 3 and withheld_classes(HAND, 3) == ["A"]
+    gone = withheld_images(HAND, Trial("withheld", 3, number))
+    assert gone.sum() == 3 and set(np.flatnonzero(gone)) <= set(range(6))
+    left = training_set(lab, HAND, Trial("withheld", 3, number))
+    assert set(left.image[:, 0, 0]) == set(range(14)) - set(np.flatnonzero(gone))
+    # Units of two, three and one: three images are always whole units.
+    assert not set(HAND.unit[gone]) & set(HAND.unit[HAND.fit & ~gone])
+    assert len({tuple(withheld_images(HAND, Trial("withheld", 3, k))) for k in range(8)}) > 1
+
+
+def test_withholding_takes_part_of_a_unit_only_if_it_must():
+    task = task_of([0] * 6, "f" * 6, unit=[1, 1, 1, 2, 2, 2])
+    assert withheld_images(task, Trial("withheld", 2)).sum() == 2
+    assert withheld_amount([task, task_of([0], "f")], 5) == 0 and withheld_amount([task], 1) == 1
+    with pytest.raises(SolarsynthError, match="no rare class has the 8 training images"):
+        withheld_images(task, Trial("withheld", 4))
+
+
 # --- plans
 
 
-@pytest.mark.parametrize("values", [("none", 3), ("synthetic", 0), ("classical", -1)])
+@pytest.mark.parametrize("values", [("none", 3), ("synthetic", 0), ("classical", -1), ("weights", 0)])
 def test_trials_that_cannot_be(values):
-    with pytest.raises(SolarsynthError, match="cannot add"):
+    with pytest.raises(SolarsynthError, match="cannot have an amount"):
         Trial(*values)
-
-
-def test_trials_of_an_experiment():
-    plan = trials(SCENARIOS, (2, 4), 3)
-    assert len(plan) == 3 + 6 + 6 and len(set(plan)) == 15
     with pytest.raises(SolarsynthError, match="unknown scenario 'synthetik'; did you mean 'synthetic'"):
         Trial("synthetik", 1)
 
 
+@pytest.mark.parametrize("fold_generators", [0, 1])
+def test_who_runs_where(lab, fold_generators):
+    folds, _ = cross_validation(lab.variant(fold_generators=fold_generators, fold=1), stages.days_task)
+    plan, amounts = planned(folds, 2), stages.amounts(folds[0].lab, folds[0].task)
+    assert [fold.own for fold in folds] == [False, True, False]
+    some = with_generator(folds)
+    assert some == (folds if fold_generators else folds[1:2])
+    for trial, where in plan.items():
+        everywhere = trial.scenario != "synthetic" and trial.amount in (0, amounts[-1])
+        assert where == (folds if everywhere or trial.scenario == "withheld" else some)
+    count = {name: sum(trial.scenario == name for trial in plan) for name in SCENARIOS}
+    adding = 2 * len(amounts)
+    assert count == {"none": 2, "classical": adding, "synthetic": adding} | dict.fromkeys(
+        ("duplicates", "weights", "withheld"), 2
+    )
+    assert {trial.amount for trial in plan if trial.scenario in ("duplicates", "weights")} == {amounts[-1]}
+
+
+@pytest.mark.parametrize("name", ["classes", "days"])
+def test_every_image_is_tested_once_and_by_classifiers_that_have_not_seen_it(lab, name):
+    folds, _ = cross_validation(lab, lambda there: task_for(there, name))
+    whole = folds[0].task
+    assert np.array_equal(sum(fold.task.test.astype(int) for fold in folds), np.ones(len(whole.label)))
+    pooled = pool([fold.task for fold in folds])
+    assert len(pooled) == len(whole.label)
+    for k, fold in enumerate(folds):
+        tested = {frame.tobytes() for frame in fold.task.image[fold.task.test]}
+        assert (pooled.fold == k).sum() == len(tested)
+        for scenario in ("none", *(s for s in ADDING if s != "synthetic"), "weights"):
+            amount = 0 if scenario == "none" else 2
+            learnt = training_set(fold.lab, fold.task, Trial(scenario, amount)).image
+            assert not tested & {frame.tobytes() for frame in learnt}
+        assert not (fold.task.test & (fold.task.fit | fold.task.validation | fold.task.train)).any()
+
+
+def test_predictions_lie_beside_their_images(lab, monkeypatch):
+    """A trial gives each image its own number; one fold of a trial fails and has none."""
+    folds, _ = cross_validation(lab, stages.classes_task)
+
+    def own_number(there, task, trial):
+        if trial.scenario == "classical" and there.settings.fold == 1:
+            raise SolarsynthError("no images")
+        value = task.image[task.test].reshape(int(task.test.sum()), -1).mean(1)
+        return {"test": np.repeat(value[:, None], 5, 1), "validation": np.zeros((int(task.validation.sum()), 5))}
+
+    monkeypatch.setattr(stages, "probabilities", own_number)
+    trials = [Trial(), Trial("classical", 2), Trial("synthetic", 2)]
+    predictions, failures = run(folds, {trials[0]: folds, trials[1]: folds, trials[2]: folds[:1]})
+    assert failures == {"no images": 1}
+    fold = np.repeat(np.arange(3), [int(f.task.test.sum()) for f in folds])
+    image = np.concatenate([f.task.image[f.task.test] for f in folds])
+    number = image.reshape(len(image), -1).mean(1)
+    for trial, known in zip(trials, (fold >= 0, fold != 1, fold == 0), strict=True):
+        assert np.array_equal(predictions[trial].known, known)
+        assert np.array_equal(predictions[trial].probability[known, 0], number[known])
+
+
 def test_setups_and_pairs_skip_trials_that_did_not_run():
-    ran = dict.fromkeys([Trial("synthetic", 2, 2), Trial("none", 0, 1), Trial("synthetic", 2, 0), Trial("none", 0, 2)])
-    ran |= dict.fromkeys([Trial("classical", 2, 0), Trial("synthetic", 4, 1)])
-    assert of_setup(ran, "synthetic", 2) == [Trial("synthetic", 2, 0), Trial("synthetic", 2, 2)]
-    assert of_setup(ran, "none", 4) == [Trial("none", 0, 1), Trial("none", 0, 2)]
-    assert pairs(ran, 2, "none") == [(Trial("synthetic", 2, 2), Trial("none", 0, 2))]
-    assert pairs(ran, 2, "classical") == [(Trial("synthetic", 2, 0), Trial("classical", 2, 0))]
-    assert pairs(ran, 4, "classical") == []
+    ran = dict.fromkeys([Trial("synthetic", 4, 2), Trial("none", 0, 1), Trial("synthetic", 4, 0), Trial("none", 0, 2)])
+    ran |= dict.fromkeys([Trial("classical", 4, 0), Trial("synthetic", 2, 1)])
+    assert of_setup(ran, "synthetic") == [Trial("synthetic", 4, 0), Trial("synthetic", 4, 2)]
+    assert of_setup(ran, "none", 0) == [Trial("none", 0, 1), Trial("none", 0, 2)]
+    assert pairs(ran, "synthetic", "none") == [(Trial("synthetic", 4, 2), Trial("none", 0, 2))]
+    assert pairs(ran, "classical", "none") == [] and of_setup(ran, "weights") == []
+    assert list(setups(ran)) == ["none", "classical 4", "synthetic 2", "synthetic 4"]
 
 
-# --- comparisons
+# --- scores
 
 
 def test_the_threshold_by_brute_force():
@@ -249,304 +402,270 @@ def test_the_threshold_by_brute_force():
     assert best_threshold(np.zeros(5, bool), np.full(5, 0.3)) == 0.5
 
 
-def test_persistence_by_hand():
-    day = np.array([0, 1, 2, 5, 6]) * DAY
-    assert persistence(day, np.array([True, False, True, True, False])).tolist() == [False, True, False, False, True]
+def test_persistence_uses_the_list(lab):
+    """A strong flare every fourth day: so the day after it, and no other, is forecast strong."""
+    folds, _ = cross_validation(lab, stages.days_task)
+    pooled = pool([fold.task for fold in folds])
+    day = np.concatenate([fold.task.day[fold.task.test] for fold in folds])
+    number = (day - parse_times(["2012-01-01T00:00:00Z"])[0]) // DAY
+    assert np.array_equal(scores.flagged(persistence(pooled)), number % 4 == 1)
 
 
-def test_paired_differences_with_known_answers():
-    rng = np.random.default_rng(0)
-    truth = rng.random(200) < 0.5
-    score = lambda y_pred, index: float((y_pred[index] == truth[index]).mean())  # noqa: E731
-    good = [np.where(rng.random(200) < 0.9, truth, ~truth) for _ in range(3)]
-    bad = [np.where(rng.random(200) < 0.6, truth, ~truth) for _ in range(3)]
-    better = paired_difference(good, bad, score, 100)
-    assert better.mean == pytest.approx(
-        np.mean([(g == truth).mean() - (b == truth).mean() for g, b in zip(good, bad, strict=True)])
-    )
-    assert better.low < better.mean < better.high and better.verdict == "helped"
-    assert paired_difference(bad, good, score, 100).verdict == "hurt"
-    same = paired_difference(good, good, score, 100)
-    assert (same.mean, same.low, same.high) == (0, 0, 0) and same.verdict == "can't be told apart"
-    assert paired_difference(good, bad, score, 4).verdict == "too few to tell"
-    assert Difference(float("nan"), 0.1, 0.2, 50, 3).verdict == "too few to tell"
-    assert paired_difference(good[:1], bad[:1], score, 100).verdict == "too few to tell"
+def test_persistence_needs_no_frame_of_the_day_before():
+    """Three days far apart: what was listed before them decides, not which days are in the set."""
+    before = np.array([False, False, True, False, True])
+    pooled = pool([task_of([0, 1, 1, 0, 0], "ffttt", "days", before=before)])
+    assert scores.flagged(persistence(pooled)).tolist() == [True, False, True]
 
 
-def test_the_interval_over_few_pairs_is_not_too_narrow():
-    """Against all resamples of five pairs, whose means have the variance of a mean of five, not 4/5 of it."""
-    value = np.array([0.1, 0.4, -0.2, 0.3, 0.05])
-    score = lambda y_pred, index: float(y_pred[0])  # noqa: E731
-    found = paired_difference(list(value[:, None]), [np.zeros(1)] * 5, score, 50, 20_000)
-    every = value[np.array(list(itertools.product(range(5), repeat=5)))].mean(1)
-    scaled = value.mean() + (every - value.mean()) * np.sqrt(5 / 4)
-    assert scaled.std() == pytest.approx(value.std(ddof=1) / np.sqrt(5))
-    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(scaled, [2.5, 97.5])), abs=0.015)
-
-
-def test_the_interval_covers_what_it_says():
-    """Of two classifiers that are equally good, a 95 % interval should exclude 0 seldom."""
-    rng = np.random.default_rng(1)
-    excluded = 0
-    for _ in range(60):
-        truth = rng.random(80) < 0.5
-        score = lambda y_pred, index, truth=truth: float((y_pred[index] == truth[index]).mean())  # noqa: E731
-        pair = [np.where(rng.random(80) < 0.7, truth, ~truth) for _ in range(2)]
-        found = paired_difference(pair[:1], pair[1:], score, 80, draws=200)
-        excluded += found.low > 0 or found.high < 0
-    assert excluded <= 8  # 3 expected
-
-
-# --- Section 8.1 by hand
-
-
-def task_of(label, n_test, name="classes", n_validation=0):
-    """Return a task of single pixels whose last images are tested; those before them are validated."""
-    label = np.asarray(label)
-    n = len(label)
-    test, validation = np.arange(n) >= n - n_test, np.zeros(n, bool)
-    validation[n - n_test - n_validation : n - n_test] = True
-    image = np.zeros((n, 1, 1), np.uint8)
-    day = np.arange(n, dtype=np.int64) * DAY
-    flare = label if name == "classes" else 3 * label
-    return Task(name, image, label, flare, test, validation, rare=("A", "M"), day=day, key="by hand")
-
-
-def certain(y_pred, n_classes=5):
-    """Return the probabilities of classifiers that are certain."""
-    return {"test": np.eye(n_classes)[np.asarray(y_pred)]}
-
-
-#: Ten training images and ten test images: two of A, five of B, three of M.
-CLASS_TASK = task_of([0] * 10 + [0, 0, 1, 1, 1, 1, 1, 3, 3, 3], 10)
-CLASS_PROBABILITIES = {
-    Trial("none", 0, 0): certain([1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
-    Trial("none", 0, 1): certain([0, 1, 1, 1, 1, 1, 1, 1, 1, 3]),
-    Trial("synthetic", 2, 0): certain([0, 1, 1, 1, 1, 1, 1, 3, 1, 3]),
-    Trial("synthetic", 2, 1): certain([0, 0, 1, 1, 1, 1, 0, 3, 3, 3]),
-    Trial("classical", 2, 1): certain([0, 0, 1, 1, 1, 1, 1, 1, 1, 3]),
-}
-
-
-def test_recall_of_a_class():
-    score, label = recall_of(CLASS_TASK, "M"), CLASS_TASK.label[CLASS_TASK.test]
-    probability = np.eye(5)[np.where(label == 3, 3, 0)]
-    assert score(probability, np.arange(len(label))) == 1
-    assert np.isnan(score(probability, np.flatnonzero(label != 3)))
-
-
-def test_accuracies_by_hand():
-    assert classification.tested_classes(CLASS_TASK) == ["A", "B", "M"]
-    assert classification.tested_classes(CLASS_TASK, ("M", "X", "A")) == ["M", "A"]
-    by_amount = classification.accuracy_by_amount(CLASS_TASK, CLASS_PROBABILITIES, "synthetic", (2, 4), ["M"])
-    assert list(by_amount["M"]) == [0, 2, 4]
-    assert by_amount["M"][0] == pytest.approx([0, 1 / 3]) and by_amount["M"][2] == pytest.approx([2 / 3, 1])
-    assert np.isnan(by_amount["M"][4]).all() and by_amount["M"][4].shape == (1,)  # no such trial ran
-    cost = classification.accuracy_by_scenario(CLASS_TASK, CLASS_PROBABILITIES, 2, ["A", "B"])
-    assert list(cost) == list(SCENARIOS)
-    assert cost["none"]["B"].tolist() == [1, 1] and cost["synthetic"]["B"] == pytest.approx([1, 0.8])
-    assert cost["classical"]["A"].tolist() == [1] and cost["synthetic"]["A"].tolist() == [0.5, 1]
-
-
-def test_differences_of_accuracy_by_hand():
-    table = classification.differences(CLASS_TASK, CLASS_PROBABILITIES, 2, ["A", "B", "M"], draws=50)
-    assert list(zip(table["class"], table["rival"], strict=True)) == list(
-        itertools.product("ABM", ("none", "classical"))
-    )
-    assert table["tested"].tolist() == [2, 2, 5, 5, 3, 3]
-    # Trials of one number are pairs; classical trial 0 did not run, so its rival has no pair.
-    by_hand = [(0.5 + 0.5) / 2, 0, (0 - 0.2) / 2, -0.2, (2 / 3 + 2 / 3) / 2, 2 / 3]
-    assert table["difference"].to_numpy() == pytest.approx(by_hand)
-    verdicts = dict(zip(zip(table["class"], table["rival"], strict=True), table["verdict"], strict=True))
-    assert verdicts["A", "none"] == verdicts["B", "classical"] == "too few to tell"  # two images; one pair
-    assert verdicts["B", "none"] == "can't be told apart"  # trial 0 lost nothing
-    assert classification.differences(CLASS_TASK, CLASS_PROBABILITIES, 4, ["A"]).empty
-    shown = with_intervals(table)
-    assert list(shown) == ["class", "tested", "rival", "difference", "95 %", "synthetic images"]
-    assert shown["difference"].tolist() == ["+0.500", "+0.000", "-0.100", "-0.200", "+0.667", "+0.667"]
-    intervals = [f"{low:+.3f} to {high:+.3f}" for low, high in zip(table["low"], table["high"], strict=True)]
-    assert shown["95 %"].tolist() == intervals
-
-
-def test_overall_accuracy_is_scikit_learns():
-    found = classification.overall_and_by_class(CLASS_TASK, CLASS_PROBABILITIES)
-    y_true = CLASS_TASK.label[CLASS_TASK.test]
-    y_pred = [parts["test"].argmax(1) for parts in CLASS_PROBABILITIES.values()]
-    assert list(found) == ["all", "A", "B", "M"]
-    assert found["all"] == pytest.approx([accuracy_score(y_true, one) for one in y_pred])
-    for name in "ABM":
-        i = CLASSES.index(name)
-        by_hand = [recall_score(y_true, one, labels=[i], average="macro") for one in y_pred]
-        assert found[name] == pytest.approx(by_hand)
-    assert classification.overall_and_by_class(CLASS_TASK, {}) == {}
-
-
-@pytest.mark.parametrize("leak_synthetic", [0, 1])
-def test_the_worth_of_the_split_of_classes(lab, monkeypatch, leak_synthetic):
-    """Both splits are tested on their own images, and only the lab's own split has synthetic trials for free."""
-    lab = lab.variant(leak_synthetic=leak_synthetic)
-    ran = []
-
-    def perfect(there, task, trial):
-        ran.append((there.settings.split, trial))
-        if trial.scenario == "classical":
-            raise SolarsynthError("no images")
-        return {"test": np.eye(5)[task.label[task.test]]}
-
-    monkeypatch.setattr(stages, "probabilities", perfect)
-    worth, notes = classification.split_worth(lab, 4)
-    rows = ["blocked, none", "blocked, classical", "blocked, synthetic", "random, none", "random, classical"]
-    assert list(worth) == rows + ["random, synthetic"] * leak_synthetic
-    assert set(ran) == {(row.split(", ")[0], trial) for row in worth for trial in trials([row.split(", ")[1]], [4], 2)}
-    for row, values in worth.items():
-        if "classical" in row:
-            assert values == {}
-            continue
-        held_out = stages.labelled_set(lab.variant(split=row.split(",")[0])).counts(test=True)
-        assert list(values) == ["all", *(name for name, count in held_out.items() if count)]
-        assert all(v.tolist() == [1, 1] for v in values.values())
-    assert notes == [f"{split}, classical: 2 trials could not run: no images" for split in ("blocked", "random")]
-
-
-# --- Section 8.2 by hand
-
-#: Four training, four validation and eight test days. Test days 10 and 11 are strong, and so is day 7 before them.
-DAY_TASK = task_of([0, 1, 0, 0, *(0, 1, 0, 1), *(0, 0, 1, 1, 0, 0, 0, 0)], 8, "days", 4)
-
-
-def chances(test, validation):
-    return {
-        name: np.stack([1 - np.array(p), np.array(p)], 1) for name, p in (("test", test), ("validation", validation))
-    }
-
-
-DAY_PROBABILITIES = {
-    # The best threshold on the validation days lies between 0.2 and 0.6.
-    Trial("none", 0, 0): chances([0.1, 0.1, 0.7, 0.3, 0.1, 0.1, 0.1, 0.1], [0.1, 0.6, 0.2, 0.8]),
-    Trial("none", 0, 1): chances([0.1, 0.1, 0.7, 0.5, 0.1, 0.1, 0.1, 0.9], [0.1, 0.6, 0.2, 0.8]),
-    Trial("synthetic", 1, 0): chances([0.1, 0.1, 0.7, 0.8, 0.1, 0.1, 0.1, 0.1], [0.1, 0.6, 0.2, 0.8]),
-    Trial("synthetic", 1, 1): chances([0.1, 0.1, 0.7, 0.8, 0.1, 0.1, 0.1, 0.1], [0.1, 0.6, 0.2, 0.8]),
-    Trial("synthetic", 3, 0): chances([0.9, 0.9, 0.1, 0.1, 0.9, 0.9, 0.9, 0.9], [0.1, 0.6, 0.2, 0.8]),
-}
-
-
-def test_skills_by_hand():
-    predicted = forecasting.forecasts(DAY_TASK, DAY_PROBABILITIES)
-    assert predicted[Trial("none", 0, 0)].tolist() == [False, False, True] + [False] * 5
-    assert predicted[Trial("none", 0, 1)].tolist() == [False, False, True, True] + [False] * 3 + [True]
-    skill = forecasting.skills(DAY_TASK, predicted)
-    assert list(skill["TSS"]) == list(skill["HSS"]) == ["none", "synthetic 1", "synthetic 3"]
-    # tp fn fp tn: 1 1 0 6 and 2 0 1 5; HSS by Eq. 8.
-    assert skill["TSS"]["none"] == pytest.approx([1 / 2, 1 - 1 / 6])
-    assert skill["HSS"]["none"] == pytest.approx([2 * 6 / (2 * 7 + 1 * 6), 2 * 10 / (2 * 5 + 3 * 6)])
-    assert skill["TSS"]["synthetic 1"].tolist() == skill["HSS"]["synthetic 1"].tolist() == [1, 1]
-    assert skill["TSS"]["synthetic 3"].tolist() == [-1]
-    over = forecasting.over_amounts(skill, "synthetic")
-    assert over["TSS"].tolist() == [1, -1]  # means over the seeds first
-    assert over["HSS"].tolist() == pytest.approx([1, skill["HSS"]["synthetic 3"][0]])
-
-
-def test_baselines_and_the_table_of_skills_by_hand():
-    baselines = forecasting.baselines(DAY_TASK)
-    # Persistence flags the test days 8, 11 and 12: one hit, two false alarms, one miss.
-    assert baselines["TSS"] == pytest.approx({"persistence": 1 / 2 - 2 / 6, "climatology": 0})
-    assert baselines["HSS"]["persistence"] == pytest.approx(2 * (4 - 2) / (2 * 5 + 3 * 6))
-    predicted = forecasting.forecasts(DAY_TASK, DAY_PROBABILITIES)
-    table = forecasting.skill_table(DAY_TASK, DAY_PROBABILITIES, predicted)
-    assert list(table) == ["persistence", "climatology", "none", "synthetic 1", "synthetic 3"]
-    assert table["persistence"]["Brier"] == pytest.approx(3 / 8) and table["persistence"]["days flagged"] == 3 / 8
-    assert table["climatology"]["Brier"] == pytest.approx((2 * 0.75**2 + 6 * 0.25**2) / 8)  # one of four training days
-    assert table["none"]["days flagged"].tolist() == [1 / 8, 3 / 8]
-    y_true = DAY_TASK.label[DAY_TASK.test]
-    for seed in (0, 1):
-        probability = DAY_PROBABILITIES[Trial("none", 0, seed)]["test"][:, 1]
-        assert table["none"]["Brier"][seed] == pytest.approx(brier_score_loss(y_true, probability))
-    assert table["none"]["TSS"] == pytest.approx([1 / 2, 5 / 6])
-
-
-def test_reliability_keeps_probabilities_beside_their_days():
-    found = forecasting.reliability(DAY_TASK, DAY_PROBABILITIES)
-    probability, y_true = found["none"]
-    assert probability.shape == y_true.shape == (16,) and y_true.sum() == 4
-    assert probability[y_true].tolist() == [0.7, 0.3, 0.7, 0.5]
-    assert list(found) == ["none", "synthetic 1", "synthetic 3"]
-
-
-def test_differences_of_skill_by_hand():
-    predicted = forecasting.forecasts(DAY_TASK, DAY_PROBABILITIES)
-    table = forecasting.differences(DAY_TASK, predicted, (1, 3), draws=50)
-    assert list(zip(table["amount"], table["rival"], table["score"], strict=True)) == [
-        (1, "none", "TSS"),
-        (1, "none", "HSS"),
-        (3, "none", "TSS"),
-        (3, "none", "HSS"),
+def classes_of(seed=0, n=600, regions=60):
+    """Return pooled test images of two folds whose class is that of their region, and a classifier of given skill."""
+    rng = np.random.default_rng(seed)
+    region = rng.integers(0, regions, n)
+    label = np.array([0, 1, 2, 3])[region % 4]
+    tasks = [
+        task_of([0, 1, 2, 3, *label[half]], "ffff" + "t" * (n // 2), unit=[900, 901, 902, 903, *region[half]])
+        for half in (slice(0, n // 2), slice(n // 2, n))
     ]
-    none = forecasting.skills(DAY_TASK, predicted)["TSS"]["none"]
-    assert table["difference"][0] == pytest.approx(1 - none.mean()) and table["difference"][2] == -1 - none[0]
-    assert set(table["verdict"]) == {"too few to tell"}  # two strong days decide
-    assert (table["low"] <= table["difference"]).all() and (table["difference"] <= table["high"]).all()
+    pooled = pool(tasks)
+
+    def classifier(right):
+        hit = rng.random(len(pooled)) < right
+        return certain(np.where(hit, pooled.y_true, rng.integers(0, 4, len(pooled))), 5)
+
+    return pooled, classifier, [Fold(None, task, k == 0) for k, task in enumerate(tasks)]
 
 
-def test_a_planted_gain_in_skill_is_found():
-    """Two hundred days, of which fifty are strong: forecasts with fewer errors help, those with more hurt."""
+def test_class_scores_are_scikit_learns():
+    pooled, classifier, _ = classes_of()
+    prediction = classifier(0.4)
+    y_pred = prediction.probability.argmax(1)
+    found = {score.name: scores.values(pooled, [prediction], score)[0] for score in classification.scores(pooled)}
+    assert found["accuracy"] == pytest.approx(accuracy_score(pooled.y_true, y_pred))
+    assert found["macro recall"] == pytest.approx(recall_score(pooled.y_true, y_pred, average="macro"))
+    for name in ("A", "M"):
+        by_class = recall_score(pooled.y_true == CLASSES.index(name), y_pred == CLASSES.index(name))
+        assert scores.values(pooled, [prediction], scores.recall_of(pooled, name))[0] == pytest.approx(by_class)
+    wanted, weight = [], []
+    for fold in (0, 1):
+        here = pooled.fold == fold
+        positive = pooled.y_true[here] == 3
+        wanted.append(roc_auc_score(positive, prediction.probability[here, 3]))
+        weight.append(positive.sum() * (~positive).sum())
+    assert found["AUC of M"] == pytest.approx(np.average(wanted, weights=weight))
+    base = classification.above_majority(pooled, {Trial(): prediction, Trial("none", 0, 1): prediction})
+    assert base.mean == pytest.approx(found["accuracy"] - (pooled.y_true == 0).mean())
+    assert np.array_equal(majority(pooled).probability.argmax(1), np.zeros(len(pooled)))
+
+
+def test_a_class_that_a_fold_could_not_learn_does_not_count_there():
+    tasks = [task_of([0, 1, 0, 0, 1], "ffttt"), task_of([1, 1, 0, 1], "fftt")]
+    pooled = pool(tasks)
+    score = scores.recall_of(pooled, "A")
+    assert score.counts.tolist() == [True, True, False, False, False]
+    assert scores.values(pooled, [certain([0, 1, 1, 1, 1], 5)], score).tolist() == [0.5]
+
+
+def test_few_regions_do_not_enter_macro_recall():
+    """A hundred images of class M from four regions are not judged; twenty of A from five are."""
+    label = [3] * 100 + [0] * 20 + [1] * 20
+    unit = [k % 4 for k in range(100)] + [10 + k % 5 for k in range(20)] + [20 + k % 6 for k in range(20)]
+    pooled = pool([task_of([0, 1, 3, *label], "fff" + "t" * 140, unit=[90, 91, 92, *unit])])
+    assert scores.judged_classes(pooled) == [0, 1]
+    score = scores.macro_recall(pooled)
+    assert score.chance == 0.5 and score.counts.sum() == 40
+    unknown = pool([task_of([0, 3, 3, 3], "fttt", unit=[0, 1, 1, 2], region=[-1, -1, -1, 7])])
+    assert scores.independent(unknown, np.arange(3)) == 2  # one unit without a region, and region 7
+
+
+def days_of(seed=0, n=400, units=40, share=0.3):
+    """Return pooled test days of two folds, and a forecaster with a given rate of errors."""
+    rng = np.random.default_rng(seed)
+    label, unit = (rng.random(n) < share).astype(int), np.repeat(np.arange(units), n // units)
+    tasks = [
+        task_of([1, 0, *label[half]], "ff" + "t" * (n // 2), "days", unit=[90, 91, *unit[half]], rare=("M",))
+        for half in (slice(0, n // 2), slice(n // 2, n))
+    ]
+    pooled = pool(tasks)
+
+    def forecaster(errors):
+        wrong = rng.random(n) < errors
+        p = np.where(wrong, 1 - pooled.y_true, pooled.y_true) * 0.5 + rng.random(n) * 0.4
+        return Prediction(np.stack([1 - p, p], 1), np.full(n, 0.45))
+
+    return pooled, forecaster
+
+
+def test_forecast_scores_by_hand():
+    pooled = pool([task_of([1, 0, 0, 0, 1, 1, 0, 0, 0, 0], "fftttttttt", "days")])
+    p = np.array([0.1, 0.1, 0.7, 0.6, 0.1, 0.1, 0.1, 0.3])
+    prediction = Prediction(np.stack([1 - p, p], 1), np.full(8, 0.2))
+    found = {score.name: scores.values(pooled, [prediction], score)[0] for score in forecasting.scores(pooled)}
+    y_true = pooled.y_true
+    assert found["AUC"] == pytest.approx(roc_auc_score(y_true, p))
+    assert found["TSS"] == pytest.approx(1 - 1 / 6) and found["TSS at 0.5"] == 1
+    assert found["HSS"] == pytest.approx(2 * (2 * 5) / (2 * 5 + 3 * 6))
+    assert found["Brier"] == pytest.approx(brier_score_loss(y_true, p)) and found["days flagged"] == 3 / 8
+    table = forecasting.table_of_scores(pooled, {Trial(): prediction})
+    assert list(table) == ["persistence", "climatology", "none"]
+    assert table["climatology"]["TSS"].mean == 0 and table["climatology"]["Brier"].mean == pytest.approx(0.25)
+    assert all(row["tested"] == 8 for row in table.values())
+
+
+def test_figures_use_the_images_that_all_setups_share():
+    pooled, forecaster = days_of()
+    first = pooled.fold == 0
+    some = forecaster(0.1)
+    half = Prediction(np.where(first[:, None], some.probability, np.nan), np.where(first, some.threshold, np.nan))
+    predictions = {Trial(): forecaster(0.2), Trial("synthetic", 2): half}
+    found = forecasting.skills(pooled, predictions)
+    yes = scores.flagged(predictions[Trial()])
+    assert found["TSS"]["none"][0] == pytest.approx(Forecast.of(pooled.y_true[first], yes[first]).tss)
+    table = forecasting.table_of_scores(pooled, predictions)
+    assert table["none"]["tested"] == 400 and table["synthetic 2"]["tested"] == 200
+    assert table["none"]["TSS"].mean == pytest.approx(Forecast.of(pooled.y_true, yes).tss)
+    probability, y_true = forecasting.reliability(pooled, predictions)["synthetic 2"]
+    assert len(probability) == len(y_true) == 200 and np.array_equal(y_true, pooled.y_true[first] == 1)
+
+
+def test_who_flags_no_day_is_named():
+    p = np.array([0.1, 0.3])
+    quiet, loud = (Prediction(np.stack([1 - p, p], 1), np.full(2, t)) for t in (0.4, 0.2))
+    lines = forecasting.silent({Trial(): quiet, Trial("none", 0, 1): loud, Trial("weights", 2): certain([0, 1], 2)})
+    assert lines == ["none: no day flagged by 1 of 2 seeds", "none at 0.5: no day flagged by 2 of 2 seeds"]
+
+
+# --- comparisons
+
+
+def of_arms(make, arms, seeds=4):
+    """Return predictions of every scenario of `arms`, which maps it to the skill of its classifiers."""
+    return {Trial(s, 0 if s == "none" else 6, k): make(value) for s, value in arms.items() for k in range(seeds)}
+
+
+def test_a_random_classifier_has_no_skill_and_gets_no_verdict():
+    pooled, classifier, folds = classes_of()
+    arms = of_arms(classifier, {"none": 0.0, "synthetic": 0.6, "classical": 0.3})
+    table, skill = classification.differences(pooled, arms, folds, ["A", "M"])
+    assert not skill.found and set(table["verdict"]) == {UNTESTABLE}
+    assert table["difference"].max() > 0.3  # although the difference is large
+    lines = comparisons.answer(table, skill)
+    assert len(lines) == 1 and "has no skill (macro recall" in lines[0]
+
+
+def test_a_random_forecast_has_no_skill():
+    pooled, forecaster = days_of()
+    table, skill = forecasting.differences(pooled, of_arms(forecaster, {"none": 0.5, "synthetic": 0.1}))
+    assert not skill.found and set(table["verdict"]) == {UNTESTABLE} and skill.chance == 0.5
+
+
+def test_planted_gains_and_losses_are_found():
+    pooled, classifier, folds = classes_of()
+    arms = of_arms(classifier, {"none": 0.5, "synthetic": 0.9, "classical": 0.1, "duplicates": 0.9})
+    table, skill = classification.differences(pooled, arms, folds, ["A", "M"])
+    verdicts = table.set_index(["score", "arm", "against"])["verdict"]
+    assert skill.found
+    assert (verdicts[:, "synthetic", "none"] == "helped").all() and (verdicts[:, "classical", "none"] == "hurt").all()
+    assert (verdicts[:, "synthetic", "duplicates"] == ALIKE).all()
+    assert np.allclose(table["Holm"], holm(table["p"].to_numpy())) and (table["Holm"] >= table["p"]).all()
+    assert any("helped" in line and "smallest difference" in line for line in comparisons.answer(table, skill))
+    assert list(comparisons.shown(table)["verdict"]) == list(table["verdict"])
+
+
+def test_equal_forecasts_cannot_be_told_apart_and_few_regions_decide_nothing():
+    pooled, forecaster = days_of()
+    arms = of_arms(forecaster, {"none": 0.1})
+    arms |= {Trial("synthetic", 6, t.number): p for t, p in arms.items()}
+    table, skill = forecasting.differences(pooled, arms)
+    assert skill.found and set(table["verdict"]) == {ALIKE} and (table["difference"] == 0).all()
+    # Four hundred days of four regions.
+    few, forecaster = days_of(units=4)
+    table, skill = forecasting.differences(few, of_arms(forecaster, {"none": 0.1, "synthetic": 0.02}))
+    assert skill.found and set(table["verdict"]) == {TOO_FEW} and set(table["regions"]) == {4}
+    # One pair of trials does not show how trials differ.
+    table, _ = forecasting.differences(pooled, of_arms(days_of()[1], {"none": 0.2, "synthetic": 0.02}, seeds=1))
+    assert set(table["verdict"]) == {TOO_FEW}
+
+
+def test_comparisons_use_the_images_that_both_have():
+    """Synthetic trials ran in the first fold only, where nothing changed; elsewhere the others are better."""
+    pooled, forecaster = days_of()
+    first, arms = pooled.fold == 0, {}
+    for k in range(3):
+        plain = forecaster(0.2)
+        arms[Trial("none", 0, k)] = plain
+        part = np.where(first[:, None], plain.probability, np.nan)
+        arms[Trial("synthetic", 6, k)] = Prediction(part, np.where(first, 0.45, np.nan))
+    table, _ = forecasting.differences(pooled, arms)
+    assert (table["difference"] == 0).all() and set(table["tested"]) == {200}
+
+
+def test_withheld_images_judge_only_their_classes():
+    """HAND can withhold three images of A and none of M."""
+    pooled, classifier, _ = classes_of()
+    pair = [Fold(None, HAND, True), Fold(None, HAND, False)]
+    arms = {Trial("none", 0, k): classifier(0.5) for k in range(2)}
+    arms |= {Trial("withheld", 3, k): classifier(0.3) for k in range(2)}
+    table, _ = classification.differences(pooled, arms, pair, ["A", "M"])
+    rows = table[table["against"] == "withheld"]
+    assert rows["score"].tolist() == ["accuracy of A", "macro recall"] and set(rows["amount"]) == {3}
+
+
+def test_the_difference_of_two_estimates_covers_the_truth():
+    """Two samples of eight, each with Student's interval: 95 % of the intervals hold the true difference of 1."""
+    from scipy.stats import t
+
     rng = np.random.default_rng(0)
-    label = (np.arange(208) % 4 == 0).astype(int)
-    task = task_of(label, 200, "days", 4)
-    y_true = forecasting.strong_test_days(task)
 
-    def forecast(error_rate):
-        return np.where(rng.random(200) < error_rate, ~y_true, y_true)
+    def interval(sample):
+        half = t.ppf(0.975, 7) * sample.std(ddof=1) / np.sqrt(8)
+        return Interval(sample.mean(), sample.mean() - half, sample.mean() + half, np.nan, 8, 1)
 
-    predicted = {Trial("none", 0, k): forecast(0.3) for k in range(3)}
-    predicted |= {Trial("classical", 2, k): forecast(0.02) for k in range(3)}
-    predicted |= {Trial("synthetic", 2, k): forecast(0.1) for k in range(3)}
-    table = forecasting.differences(task, predicted, (2,)).set_index(["rival", "score"])
-    assert (table.loc["none", "verdict"] == "helped").all() and (table.loc["classical", "verdict"] == "hurt").all()
+    found = [independent_difference(interval(rng.normal(3, 1, 8)), interval(rng.normal(2, 2, 8))) for _ in range(2000)]
+    assert 0.93 < np.mean([f.low < 1 < f.high for f in found]) < 0.985
+    assert all((f.p < 0.05) == (f.low > 0 or f.high < 0) for f in found)
+
+
+# --- what the split is worth
 
 
 @pytest.mark.parametrize("leak_synthetic", [0, 1])
-def test_the_worth_of_the_split_of_days(lab, monkeypatch, leak_synthetic):
-    lab = lab.variant(leak_synthetic=leak_synthetic)
-    most = stages.amounts(lab, stages.days_task(lab))[-1]
-    ran = []
+def test_a_planted_leak_is_found(lab, monkeypatch, leak_synthetic):
+    """On the random split the classifiers are nearly always right, on the blocked one half as often."""
+    rng, ran = np.random.default_rng(0), set()
 
-    def some(there, task, trial):
-        ran.append((there.settings.split, trial))
-        if trial.scenario == "classical":
-            raise SolarsynthError("no images")
-        held_out = {"test": task.label[task.test], "validation": task.label[task.validation]}
-        return {name: np.eye(2)[y if trial.scenario == "synthetic" else 1 - y] for name, y in held_out.items()}
+    def planted(there, task, trial):
+        ran.add((there.settings.split, trial.scenario))
+        parts = {}
+        for name in ("test", "validation"):
+            y_true = task.label[getattr(task, name)]
+            right = rng.random(len(y_true)) < (0.95 if there.settings.split == "random" else 0.6)
+            parts[name] = np.eye(2)[np.where(right, y_true, 1 - y_true)] * 0.8 + 0.1
+        return parts
 
-    monkeypatch.setattr(stages, "probabilities", some)
-    worth, notes = forecasting.split_worth(lab)
-    rows = ["blocked, persistence", "blocked, none", "blocked, synthetic", "random, persistence", "random, none"]
-    assert list(worth) == rows + ["random, synthetic"] * leak_synthetic
-    assert ("blocked", Trial("synthetic", most, 1)) in ran
-    assert (("random", Trial("synthetic", most, 1)) in ran) == bool(leak_synthetic)
-    for split in ("blocked", "random"):
-        task = stages.days_task(lab.variant(split=split))
-        assert worth[f"{split}, persistence"]["strong test days"] == task.label[task.test].sum()
-        # A strong flare comes every fourth day, so persistence never hits.
-        false_alarms = (task.label[np.flatnonzero(task.test & (np.arange(N_DAYS) > 0)) - 1] == 1).sum()
-        assert worth[f"{split}, persistence"]["TSS"] == pytest.approx(
-            -false_alarms / (task.label[task.test] == 0).sum()
-        )
-        assert worth[f"{split}, none"]["TSS"] == pytest.approx([0, 0])  # always wrong: best is one answer for all
-    assert worth["blocked, synthetic"]["TSS"].tolist() == worth["blocked, synthetic"]["HSS"].tolist() == [1, 1]
-    assert notes == [f"{split}, classical: 2 trials could not run: no images" for split in ("blocked", "random")]
-
-
-def test_a_split_of_days_that_cannot_be_has_a_note(lab, monkeypatch):
-    days_task = stages.days_task
-
-    def only_blocked(there, mode):
-        if there.settings.split == "random":
-            raise SolarsynthError("the test part holds no quiet days")
-        return days_task(there, mode)
-
-    monkeypatch.setattr(stages, "days_task", only_blocked)
-    monkeypatch.setattr(
-        stages, "probabilities", lambda there, task, trial: (_ for _ in ()).throw(SolarsynthError("no images"))
+    monkeypatch.setattr(stages, "probabilities", planted)
+    worth, notes = leak.split_worth(
+        lab.variant(leak_synthetic=leak_synthetic), stages.days_task, forecasting.split_scores, 4
     )
-    worth, notes = forecasting.split_worth(lab)
-    assert list(worth) == ["blocked, persistence"] and notes[-1] == "random: the test part holds no quiet days"
+    verdicts = worth.set_index(["scenario", "score"])["verdict"]
+    assert not notes and (verdicts["none"] == "leak").all()
+    # Persistence is the same on both sides.
+    assert set(verdicts["persistence"]) <= {ALIKE, TOO_FEW}
+    assert ({s for _, s in ran} == {"none", "classical", "synthetic"}) == bool(leak_synthetic)
+    assert {split for split, _ in ran} == {"blocked", "random"}
+    assert "leakage, not skill" in leak.answer(worth)[0]
+
+
+def test_a_split_that_cannot_be_has_a_note(lab, monkeypatch):
+    def only_blocked(there):
+        if there.settings.split == "random":
+            raise SolarsynthError("the part 'test' holds no quiet days")
+        return stages.days_task(there)
+
+    def fails(there, task, trial):
+        raise SolarsynthError("no images")
+
+    monkeypatch.setattr(stages, "probabilities", fails)
+    worth, notes = leak.split_worth(lab, only_blocked, forecasting.split_scores, 2)
+    assert worth.empty and notes[-1].endswith("the part 'test' holds no quiet days")
+    assert any("could not run: no images" in note for note in notes)

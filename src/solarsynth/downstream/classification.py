@@ -1,156 +1,137 @@
-"""Section 8.1: the accuracy of rare classes, by what is added to the training images and how much of it."""
+"""Section 8.1: the accuracy of rare classes, by what is done with the training images and how much of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solarsynth import stages
-from solarsynth.downstream.comparisons import paired_difference, recall_of
-from solarsynth.downstream.plan import Probabilities, of_setup, pairs, run_all, trials
+from solarsynth.downstream.comparisons import Skill, compare, skill_without
+from solarsynth.downstream.plan import Fold, Predictions, of_setup, setups, withheld_everywhere
+from solarsynth.downstream.pooled import Pooled, majority
+from solarsynth.downstream.scores import (
+    Score,
+    accuracy,
+    auc_of,
+    difference,
+    macro_recall,
+    recall_of,
+    score_table,
+    shared,
+    values,
+)
 from solarsynth.flares import CLASSES
-from solarsynth.stages import SCENARIOS
+from solarsynth.metrics.intervals import Interval
+from solarsynth.stages.trials import SCENARIOS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from solarsynth.dataset.tasks import Task
-    from solarsynth.stages import Lab
+
+def tested_classes(pooled: Pooled, names: Iterable[str] = CLASSES) -> list[str]:
+    """Return those of the classes that have a test image in a fold with training images of the class."""
+    return [name for name in names if recall_of(pooled, name).counts.any()]
 
 
-def tested_classes(task: Task, names: Iterable[str] = CLASSES) -> list[str]:
-    """Return those of the classes that have a test image; the others have no accuracy."""
-    label = task.label[task.test]
-    return [name for name in names if (label == CLASSES.index(name)).any()]
-
-
-def accuracies(task: Task, probabilities: Probabilities, name: str, scenario: str, amount: int = 0) -> np.ndarray:
-    """Return the accuracy of one class in every trial of a set-up.
-
-    Parameters
-    ----------
-    task : Task
-    probabilities : mapping
-        As from `solarsynth.downstream.plan.run_all`.
-    name : str
-        The class.
-    scenario : {"none", "classical", "synthetic"}
-    amount : int
-        Images added per rare class.
-
-    Returns
-    -------
-    ndarray of float, shape (trials,)
-        A single NaN if no trial of the set-up ran.
-    """
-    score, everything = recall_of(task, name), np.arange(int(task.test.sum()))
-    group = of_setup(probabilities, scenario, amount)
-    return np.array([score(probabilities[trial]["test"], everything) for trial in group] or [np.nan])
+def never_given(predictions: Predictions, names: Iterable[str]) -> list[str]:
+    """Return those of the classes that no trial gives to any test image: their accuracy is 0 in every scenario."""
+    given = {int(c) for p in predictions.values() for c in np.unique(p.probability[p.known].argmax(1))}
+    return [name for name in names if CLASSES.index(name) not in given]
 
 
 def accuracy_by_amount(
-    task: Task, probabilities: Probabilities, scenario: str, amounts: Sequence[int], names: Iterable[str]
-) -> dict[str, dict[int, np.ndarray]]:
-    """Return the data of Figs. 6 and 7: per class and amount the accuracies (trials,). Amount 0 adds nothing."""
-    return {
-        name: {a: accuracies(task, probabilities, name, scenario if a else "none", a) for a in (0, *amounts)}
-        for name in names
-    }
+    pooled: Pooled,
+    predictions: Predictions,
+    scenario: str,
+    names: Iterable[str],
+    of: Callable[..., Any] = values,
+) -> dict[str, dict[int, Any]]:
+    """Return the data of Figs. 6 and 7: per class and amount the accuracies (trials,). Amount 0 adds nothing.
+
+    All amounts are measured on the same test images: those that the trials of every set-up share.
+
+    Parameters
+    ----------
+    pooled : Pooled
+    predictions : mapping of Trial to Prediction
+    scenario : {"synthetic", "classical"}
+    names : iterable of str
+        The classes.
+    of : callable
+        `solarsynth.downstream.scores.values`, or ``measure`` for intervals instead of arrays.
+    """
+    amounts = sorted({trial.amount for trial in predictions if trial.scenario in ("none", scenario)})
+    groups = {amount: of_setup(predictions, scenario if amount else "none", amount) for amount in amounts}
+    return {name: _each(pooled, predictions, groups, recall_of(pooled, name), of) for name in names}
 
 
 def accuracy_by_scenario(
-    task: Task, probabilities: Probabilities, amount: int, names: Iterable[str]
-) -> dict[str, dict[str, np.ndarray]]:
-    """Return the data of Fig. 8: per scenario and class the accuracies (trials,) with one amount added.
+    pooled: Pooled, predictions: Predictions, names: Iterable[str], of: Callable[..., Any] = values
+) -> dict[str, dict[str, Any]]:
+    """Return the data of Fig. 8: per scenario and class the accuracies (trials,) with the scenario's largest amount.
 
-    With all tested classes as `names` it also shows what the common classes lose.
+    The parameters are those of `accuracy_by_amount`. With all tested classes as `names` it also shows what the common
+    classes lose.
     """
-    names = list(names)
-    return {
-        scenario: {name: accuracies(task, probabilities, name, scenario, amount) for name in names}
-        for scenario in SCENARIOS
-    }
+    groups = {s: of_setup(predictions, s) for s in SCENARIOS if of_setup(predictions, s)}
+    found = {name: _each(pooled, predictions, groups, recall_of(pooled, name), of) for name in names}
+    return {scenario: {name: row[scenario] for name, row in found.items()} for scenario in groups}
+
+
+def _each(pooled: Pooled, predictions: Predictions, groups: dict, score: Score, of: Callable[..., Any]) -> dict:
+    within = shared(list(predictions.values()))
+    return {key: of(pooled, [predictions[t] for t in group], score, within) for key, group in groups.items()}
+
+
+def scores(pooled: Pooled) -> list[Score]:
+    """Return the scores of the table: macro recall, accuracy, and the AUC of each rare class against the others."""
+    rare = [auc_of(pooled, CLASSES.index(name), f"AUC of {name}") for name in tested_classes(pooled, pooled.rare)]
+    return [macro_recall(pooled), accuracy(pooled), *rare]
+
+
+def split_scores(pooled: Pooled) -> list[Score]:
+    """Return the scores by which two splits are compared."""
+    return [macro_recall(pooled), accuracy(pooled)]
+
+
+def table_of_scores(pooled: Pooled, predictions: Predictions) -> dict[str, dict[str, int | Interval]]:
+    """Return the table of scores of every set-up, with the commonest class of the training images first."""
+    groups = {"majority class": [majority(pooled)]}
+    groups |= {name: [predictions[t] for t in group] for name, group in setups(predictions).items()}
+    return score_table(pooled, groups, scores(pooled))
+
+
+def above_majority(pooled: Pooled, predictions: Predictions) -> Interval:
+    """Return how much more accurate the classifiers without added images are than the commonest class."""
+    base = majority(pooled)
+    both = [(predictions[trial], base) for trial in of_setup(predictions, "none")]
+    return difference(pooled, both, accuracy(pooled)) if both else Interval(*[np.nan] * 4, 0, 0)
 
 
 def differences(
-    task: Task, probabilities: Probabilities, amount: int, names: Iterable[str], draws: int = 1000
-) -> pd.DataFrame:
-    """Compare trials with synthetic images with those of the two rivals, class by class.
+    pooled: Pooled, predictions: Predictions, folds: Sequence[Fold], names: Iterable[str]
+) -> tuple[pd.DataFrame, Skill]:
+    """Compare set-ups in pairs: the accuracy of each class, and the macro recall.
 
     Parameters
     ----------
-    task : Task
-    probabilities : mapping
-    amount : int
-        Images added per rare class.
+    pooled : Pooled
+    predictions : mapping of Trial to Prediction
+    folds : sequence of Fold
     names : iterable of str
         The classes.
-    draws : int
-        Repetitions of the bootstrap.
 
     Returns
     -------
-    DataFrame
-        A row per class and rival (``none`` or ``classical``) with columns ``class``, ``tested`` (test images),
-        ``rival``, ``difference`` (of accuracy), ``low``, ``high`` and ``verdict``; see
-        `solarsynth.downstream.comparisons.Difference`. A rival without a pair of trials has no row.
+    table : DataFrame
+        As from `solarsynth.downstream.comparisons.compare`.
+    skill : Skill
+        Of the classifiers without added images: their macro recall against chance.
     """
-    import pandas as pd
-
-    rows = []
-    for name in names:
-        count = int((task.label[task.test] == CLASSES.index(name)).sum())
-        for rival in ("none", "classical"):
-            both = pairs(probabilities, amount, rival)
-            if both:
-                ours, theirs = ([probabilities[pair[side]]["test"] for pair in both] for side in (0, 1))
-                found = paired_difference(ours, theirs, recall_of(task, name), count, draws)
-                rows.append((name, count, rival, found.mean, found.low, found.high, found.verdict))
-    return pd.DataFrame(rows, columns=["class", "tested", "rival", "difference", "low", "high", "verdict"])
-
-
-def split_worth(lab: Lab, amount: int) -> tuple[dict[str, dict[str, np.ndarray]], list[str]]:
-    """Repeat the trials on a blocked and on a random split: the difference is leakage, not skill.
-
-    Synthetic trials on the split that is not the lab's own need a generator trained for that split; they run only if
-    the setting ``leak_synthetic`` is 1.
-
-    Parameters
-    ----------
-    lab : Lab
-    amount : int
-        Images added per rare class.
-
-    Returns
-    -------
-    accuracy : dict of dict of ndarray
-        Per split and scenario (such as ``blocked, none``) the accuracies (trials,) of ``all`` test images and of
-        every class that has one.
-    notes : list of str
-        A line for each reason why trials could not run.
-    """
-    found, notes = {}, []
-    for split in ("blocked", "random"):
-        there = lab if split == lab.settings.split else lab.variant(split=split)
-        task = stages.classes_task(there)
-        for scenario in SCENARIOS if lab.settings.leak_synthetic or there is lab else ("none", "classical"):
-            plan = trials([scenario], [amount], lab.settings.downstream_sets)
-            probabilities, failures = run_all(there, task, plan)
-            notes += [f"{split}, {scenario}: {len(t)} trials could not run: {why}" for why, t in failures.items()]
-            found[f"{split}, {scenario}"] = overall_and_by_class(task, probabilities)
-    return found, notes
-
-
-def overall_and_by_class(task: Task, probabilities: Mapping) -> dict[str, np.ndarray]:
-    """Return the accuracies (trials,) of ``all`` test images and of each tested class, of every trial given.
-
-    The dict is empty if no trial ran.
-    """
-    y_true = task.label[task.test]
-    right = np.array([parts["test"].argmax(1) == y_true for parts in probabilities.values()])
-    if not len(right):
-        return {}
-    by_class = {name: right[:, y_true == CLASSES.index(name)].mean(1) for name in tested_classes(task)}
-    return {"all": right.mean(1)} | by_class
+    macro, names = macro_recall(pooled), list(names)
+    amount = max((trial.amount for trial in predictions if trial.scenario == "withheld"), default=0)
+    kept = [name for name in names if name not in withheld_everywhere(folds, amount)]
+    skip = {"withheld": [recall_of(pooled, name).name for name in kept]}
+    skill = skill_without(pooled, predictions, macro)
+    return compare(pooled, predictions, [*(recall_of(pooled, name) for name in names), macro], skill, skip), skill

@@ -1,177 +1,195 @@
-"""How two sets of trials are compared: paired differences with bootstrap intervals, and what a forecast must beat."""
+"""How set-ups are compared: paired differences, corrected for their number, and only if the classifier has skill."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solarsynth.flares import CLASSES
-from solarsynth.metrics.skill import FEWEST, Forecast
-from solarsynth.times import DAY
+from solarsynth.downstream.plan import Predictions, of_setup, pairs
+from solarsynth.downstream.pooled import Pooled
+from solarsynth.downstream.scores import Score, difference, half_width, measure, shared, text
+from solarsynth.metrics.intervals import Interval, holm
+from solarsynth.metrics.skill import FEWEST
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from solarsynth.dataset.tasks import Task
-
-#: The score of one trial: ``score(prediction, index)`` on the test images `index`.
-Score = Callable[[np.ndarray, np.ndarray], float]
+#: What is compared: the first of each pair is said to help or to hurt. `none` against `withheld` is what as many real
+#: images more are worth.
+PAIRS = (
+    ("synthetic", "none"),
+    ("synthetic", "classical"),
+    ("synthetic", "duplicates"),
+    ("synthetic", "weights"),
+    ("classical", "none"),
+    ("none", "withheld"),
+)
+KEYS = ("score", "arm", "against", "amount", "tested", "regions")
+UNTESTABLE = "cannot be tested here"
+TOO_FEW = "too few to tell"
+ALIKE = "can't be told apart"
+LEVEL = 0.05  # of p after Holm's correction
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A paired difference of scores and its 95 % bootstrap interval.
+class Skill:
+    """Whether the classifier without added images can do anything; without skill nothing can help or hurt it.
 
     Attributes
     ----------
-    mean : float
-    low, high : float
-        2.5th and 97.5th percentile of the bootstrap.
-    decided_by : int
-        Number of test images that decide the score: those of the class, or the rarer kind of day.
-    pairs : int
-        Pairs of trials. A single pair does not show how trials differ.
+    score : str
+        Name of the score.
+    interval : Interval
+    chance : float
+        Its value without skill.
     """
 
-    mean: float
-    low: float
-    high: float
-    decided_by: int
-    pairs: int
+    score: str
+    interval: Interval
+    chance: float
 
     @property
-    def verdict(self) -> str:
-        """``helped`` or ``hurt`` if the interval excludes 0, else ``can't be told apart``.
+    def found(self) -> bool:
+        """Whether the 95 % interval lies above chance."""
+        return bool(self.interval.low > self.chance)
 
-        It is ``too few to tell`` with fewer than five deciding test images or fewer than two pairs: the bootstrap of
-        so few is not reliable.
-        """
-        if math.isnan(self.mean) or self.decided_by < FEWEST or self.pairs < 2:
-            return "too few to tell"
-        return "helped" if self.low > 0 else "hurt" if self.high < 0 else "can't be told apart"
+    def __str__(self) -> str:
+        """Return the score with its interval and chance as text."""
+        if np.isnan(self.chance) or np.isnan(self.interval.mean):
+            return f"{self.score}: too few test images"
+        i = self.interval
+        bounds = "no interval" if np.isnan(i.low) else f"95 % {i.low:.2f} to {i.high:.2f}"
+        return f"{self.score} {i.mean:.2f}, {bounds}, chance {self.chance:.2f}"
 
 
-def paired_difference(
-    ours: Sequence[np.ndarray],
-    theirs: Sequence[np.ndarray],
-    score: Score,
-    decided_by: int,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Difference:
-    """Compare pairs of trials on one test set. The bootstrap resamples both the pairs and the test images.
+def skill_without(pooled: Pooled, predictions: Predictions, score: Score) -> Skill:
+    """Return the skill of the classifiers to which nothing was added.
 
     Parameters
     ----------
-    ours, theirs : sequence of ndarray, shape (n, ...)
-        Predictions for the n test images, one array per trial. Trials at the same position are a pair.
-    score : callable
-        ``score(prediction, index)``: the score of one trial on the test images `index`.
-    decided_by : int
-        See `Difference`.
-    draws : int
-        Repetitions of the bootstrap.
-    seed : int
-        Seed of the bootstrap.
+    pooled : Pooled
+    predictions : mapping of Trial to Prediction
+    score : Score
+        One with a known chance.
     """
-
-    def differences(index: np.ndarray) -> np.ndarray:
-        return np.array([score(a, index) - score(b, index) for a, b in zip(ours, theirs, strict=True)])
-
-    n, pairs = len(ours[0]), len(ours)
-    mean = float(differences(np.arange(n)).mean())
-    rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(draws):
-        by_pair = differences(rng.integers(0, n, n))
-        resampled = by_pair[rng.integers(0, pairs, pairs)].mean()
-        # The bootstrap of k pairs underestimates the standard error by √((k-1)/k), which matters for three.
-        found.append(by_pair.mean() + (resampled - by_pair.mean()) * math.sqrt(pairs / max(pairs - 1, 1)))
-    known = np.array(found)[np.isfinite(found)]
-    low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (math.nan, math.nan)
-    return Difference(mean, float(low), float(high), decided_by, pairs)
+    group = [predictions[trial] for trial in of_setup(predictions, "none")]
+    nothing = Interval(np.nan, np.nan, np.nan, np.nan, 0, 0)
+    return Skill(score.name, measure(pooled, group, score) if group else nothing, score.chance)
 
 
-def with_intervals(differences: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of differences for display: one text per interval, and the verdict on the synthetic images.
+def compare(
+    pooled: Pooled, predictions: Predictions, scores: Sequence[Score], skill: Skill, skip: Mapping | None = None
+) -> pd.DataFrame:
+    """Compare set-ups in pairs of trials of one number, each scenario with its largest amount.
 
     Parameters
     ----------
-    differences : DataFrame
-        With columns ``difference``, ``low``, ``high`` and ``verdict``, as from
-        `solarsynth.downstream.classification.differences` or `solarsynth.downstream.forecasting.differences`.
-    """
-    shown = differences.drop(columns=["difference", "low", "high", "verdict"])
-    shown["difference"] = [f"{mean:+.3f}" for mean in differences["difference"]]
-    bounds = zip(differences["low"], differences["high"], strict=True)
-    shown["95 %"] = [f"{low:+.3f} to {high:+.3f}" for low, high in bounds]
-    shown["synthetic images"] = differences["verdict"]
-    return shown
-
-
-def recall_of(task: Task, name: str) -> Score:
-    """Return the score of Section 8.1 for one class: the share of its test images that is classified correctly.
-
-    Parameters
-    ----------
-    task : Task
-    name : str
-        The class.
+    pooled : Pooled
+    predictions : mapping of Trial to Prediction
+    scores : sequence of Score
+    skill : Skill
+    skip : mapping of str to collection of str, optional
+        Per scenario, names of scores that it cannot change.
 
     Returns
     -------
-    callable
-        ``score(probability, index)`` with probabilities (n_test, classes) and indices of test images. It is NaN
-        where `index` holds no image of the class.
+    DataFrame
+        A row per score and pair of `PAIRS` that ran: ``score``, ``arm``, ``against``, ``amount``, ``tested`` (images
+        that both have), ``regions`` (that decide the score), ``difference``, ``low``, ``high``, ``p``, ``Holm`` (p
+        corrected for the number of rows) and ``verdict``.
     """
-    y_true, wanted = task.label[task.test], CLASSES.index(name)
+    import pandas as pd
 
-    def score(probability: np.ndarray, index: np.ndarray) -> float:
-        here = index[y_true[index] == wanted]
-        return float((probability[here].argmax(1) == wanted).mean()) if len(here) else math.nan
+    rows = []
+    for score in scores:
+        for arm, against in PAIRS:
+            both = [(predictions[a], predictions[b]) for a, b in pairs(predictions, arm, against)]
+            if not both or score.name in (skip or {}).get(against, ()):
+                continue
+            found, index = difference(pooled, both, score), shared([p for pair in both for p in pair])
+            amount = max(pair.amount for name in (arm, against) for pair in of_setup(predictions, name))
+            tested, regions = int(score.counts[index].sum()), score.regions(pooled, index)
+            rows.append((score.name, arm, against, amount, tested, regions, found))
+    adjusted = holm(np.array([row[-1].p for row in rows], float))
+    return pd.DataFrame(
+        [
+            (*row[:-1], row[-1].mean, row[-1].low, row[-1].high, row[-1].p, p, verdict(row[-1], p, row[-2], skill))
+            for row, p in zip(rows, adjusted, strict=True)
+        ],
+        columns=[*KEYS, "difference", "low", "high", "p", "Holm", "verdict"],
+    )
 
-    return score
 
-
-def best_threshold(y_true: np.ndarray, probability: np.ndarray) -> float:
-    """Return the threshold with the highest true skill statistic, for the validation days.
+def verdict(found: Interval, adjusted: float, regions: int, skill: Skill) -> str:
+    """Return what a difference shows.
 
     Parameters
     ----------
-    y_true : ndarray of bool, shape (n,)
-        Whether a strong flare followed.
-    probability : ndarray of float, shape (n,)
+    found : Interval
+    adjusted : float
+        Its p after Holm's correction.
+    regions : int
+        Active regions that decide it.
+    skill : Skill
+        Of the classifier without added images.
 
     Returns
     -------
-    float
-        A forecast is positive from this probability on; 0.5 where the true skill statistic is undefined.
+    str
+        ``cannot be tested here`` without skill; ``too few to tell`` with fewer than five regions, five units or two
+        pairs of trials, or without an interval; ``helped`` or ``hurt`` if p is below 0.05; else ``can't be told
+        apart``.
     """
-    values = np.unique(probability)
-    # Midpoints, so that a test day with a probability slightly below a validation day's is not decided by rounding.
-    candidates = np.concatenate([[values[0]], (values[1:] + values[:-1]) / 2])
-    skills = [Forecast.of(y_true, probability >= threshold).tss for threshold in candidates]
-    return float(candidates[int(np.nanargmax(skills))]) if not np.isnan(skills).all() else 0.5
+    if not skill.found:
+        return UNTESTABLE
+    if np.isnan(found.mean) or min(regions, found.units) < FEWEST or found.seeds < 2:
+        return TOO_FEW
+    if np.isnan(adjusted):
+        return ALIKE if found.mean == 0 else TOO_FEW  # equal in every trial, or without an error
+    return ALIKE if adjusted >= LEVEL else "helped" if found.mean > 0 else "hurt"
 
 
-def persistence(day: np.ndarray, strong: np.ndarray) -> np.ndarray:
-    """Forecast that each day will be like the day before.
+def answer(table: pd.DataFrame, skill: Skill) -> list[str]:
+    """Return in words what a table of comparisons says about synthetic images, and the smallest visible difference.
 
     Parameters
     ----------
-    day : ndarray of int64, shape (n,)
-        Midnights in milliseconds since 1970.
-    strong : ndarray of bool, shape (n,)
-        Whether a flare of class M or X followed.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-        A day whose predecessor is not in the set is forecast quiet, the more common case.
+    table : DataFrame
+        As from `compare`.
+    skill : Skill
     """
-    before = dict(zip(day.tolist(), np.asarray(strong, bool).tolist(), strict=True))
-    return np.array([before.get(int(d) - DAY, False) for d in day])
+    if not skill.found:
+        return [f"Cannot be tested here: the classifier without added images has no skill ({skill})."]
+    lines = [f"The classifier without added images has skill ({skill})."]
+    for row in table[table["against"] == "none"].to_dict("records"):
+        if row["arm"] == "synthetic":
+            half = (row["high"] - row["low"]) / 2
+            seen = "" if np.isnan(half) else f" The smallest difference that this run could have seen is {half:.2f}."
+            lines.append(f"{row['score']}: {row['verdict']} ({row['difference']:+.2f}).{seen}")
+    return lines if len(lines) > 1 else [*lines, "No trial with synthetic images could be compared."]
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of `compare` for display: one text per interval."""
+    result = table[list(KEYS)].copy()
+    bounds = zip(table["difference"], table["low"], table["high"], strict=True)
+    result["difference (95 %)"] = [text(Interval(*three, np.nan, 0, 0), "+") for three in bounds]
+    result["p (Holm)"] = ["–" if np.isnan(p) else f"{p:.2g}" for p in table["Holm"]]
+    result["verdict"] = table["verdict"]
+    return result.set_index(["score", "arm", "against"])
+
+
+def independent_difference(a: Interval, b: Interval) -> Interval:
+    """Return a - b of two independent estimates with its interval: squared half-widths add up.
+
+    Each half-width holds its own quantile of Student's t, so this is the method of variance estimates recovery (Zou &
+    Donner 2008, doi:10.1002/sim.3095); for symmetric intervals it is close to Welch's.
+    """
+    from scipy.stats import norm
+
+    mean, half = a.mean - b.mean, float(np.hypot(half_width(a), half_width(b)))
+    p = float(2 * norm.sf(norm.ppf(0.975) * abs(mean) / half)) if half > 0 else np.nan
+    return Interval(mean, mean - half, mean + half, p, min(a.units, b.units), min(a.seeds, b.seeds))
