@@ -21,7 +21,8 @@
 profile: str = "smoke"  # smoke, laptop, gpu, paper, or the path of a YAML file
 source: str = "simulated"  # simulated, archive, quicklook or sdoml
 data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
-seed: int = 0  # seed of training and sampling
+seed: int = 0  # seed of training: which model
+sample_seed: int = 0  # seed of sampling: which images are drawn
 
 # %% tags=["hide-input"]
 import pandas as pd

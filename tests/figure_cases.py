@@ -10,6 +10,7 @@ from solarsynth.diffusion.conditioning import DiscreteLabel
 from solarsynth.diffusion.parameterisations import Eps
 from solarsynth.diffusion.schedule import Schedule
 from solarsynth.flares import CLASSES, UNIT_FLUX
+from solarsynth.metrics.intervals import Interval
 from solarsynth.models.unet import UNet, UNetConfig
 from solarsynth.stages import Stage
 from solarsynth.times import DAY, MINUTE, parse_times
@@ -26,6 +27,9 @@ SCENARIOS = {
     "none": {"A": [0.2, 0.3, 0.25], "M": [0.1, 0.0, 0.05]},
     "classical": {"A": [0.4, 0.5, 0.45], "M": [0.2, 0.1, 0.3]},
     "synthetic": {"A": [0.7, 0.8, 0.9], "M": [0.3, 0.35, 0.25]},
+    "duplicates": {"A": [0.3, 0.4, 0.5], "M": [0.2, 0.2, 0.2]},
+    "weights": {"A": [0.35, 0.45, 0.4], "M": [0.2, 0.3, 0.1]},
+    "withheld": {"A": [0.1, 0.2, 0.3], "M": [0.0, 0.1, 0.05]},
 }
 SKILL = {
     "none": [0.20, 0.24, 0.22],
@@ -33,8 +37,13 @@ SKILL = {
     "classical 100": [0.24, 0.26, 0.31],
     "synthetic 50": [0.30, 0.33, 0.27],
     "synthetic 100": [0.36, 0.34, np.nan],
+    "weights 100": [0.24, 0.28, 0.29],
+    "withheld 20": [0.16, 0.19, 0.10],
 }
-BASELINES = {"persistence": 0.29, "climatology": 0.0}
+BASELINES = {
+    "persistence": Interval(0.29, 0.2, 0.38, 0.01, 30, 1),
+    "climatology": Interval(0.0, np.nan, np.nan, np.nan, 30, 1),
+}
 DAILY = {"paper": [0] * 4 + [1] * 30 + [2] * 40 + [3] * 9 + [4], "all-days": [-1] * 25 + [1] * 30 + [2] * 40 + [3] * 9}
 FIT = (2e-6, 1e-4)
 ALPHA = 2.1
@@ -61,6 +70,7 @@ def labelled_set() -> LabelledSet:
     n = len(label)
     peak = parse_times(["2012-03-01T00:00:00Z"])[0] + np.arange(n) * 3 * DAY
     delay = rng.integers(0, 12 * MINUTE, n)
+    test, validation = np.arange(n) % 4 == 0, np.arange(n) % 4 == 1
     return LabelledSet(
         image=suns(n),
         label=label,
@@ -69,7 +79,11 @@ def labelled_set() -> LabelledSet:
         frame_time=peak + delay,
         delay=delay,
         block=np.arange(n) // 10,
-        test=np.arange(n) % 4 == 0,
+        region=np.arange(n) // 3,
+        test=test,
+        train=~test,
+        validation=validation,
+        fit=~(test | validation),
         unit="display",
         funnel={},
         about={"frame_tolerance": 12 * MINUTE},
@@ -123,26 +137,30 @@ def prior_table() -> pd.DataFrame:
 
 
 def sampler_table() -> pd.DataFrame:
-    """Return the distances of two samplers."""
+    """Return distance and brightness of one sampler with guidance, and of another without."""
     return pd.DataFrame(
         {
+            "guidance": [2.0] * 3 + [0.0] * 3,
             "sampler": ["dpm-solver++"] * 3 + ["ddim"] * 3,
             "steps": [5, 10, 20] * 2,
             "distance": [3.0, 1.4, 1.1, 6.0, 2.9, 1.6],
-            "seconds": [0.05, 0.1, 0.2, 0.055, 0.11, 0.22],
+            "distance ±": [0.5, 0.3, np.nan, 1.0, 0.4, 0.2],
+            "brightness": [0.3, 0.2, 0.1, -0.4, -0.1, 0.0],
+            "brightness ±": [0.1, 0.05, 0.05, 0.1, 0.1, np.nan],
         }
     )
 
 
-def cluster_sets() -> tuple[dict[int, np.ndarray], dict[str, tuple[int, np.ndarray]]]:
-    """Return cluster metrics of real sets of four sizes, and of two kinds of other sets."""
+def cluster_sets() -> tuple[dict[int, np.ndarray], dict[str, tuple[int, np.ndarray]], dict[int, np.ndarray]]:
+    """Return cluster metrics of real sets of four sizes, of two kinds of other sets, and of sets of the same weeks."""
     rng = np.random.default_rng(4)
     floor = {
         n: np.column_stack([rng.uniform(0.5, 2, 40) / n, rng.normal(1, 1 / n**0.5, 40), rng.normal(1, 2 / n**0.5, 40)])
         for n in (500, 20, 50, 200)
     }
+    same_weeks = {n: np.array([0, 1, 1]) + (values - [0, 1, 1]) / 2 for n, values in floor.items()}
     drawn = np.array([[0.02, 0.9, 1.2], [0.03, 0.95, 1.1], [0.025, 0.85, 1.3]])
-    return floor, {"discrete": (100, drawn), "held out": (300, np.array([[0.006, 1.02, 0.98]]))}
+    return floor, {"discrete": (100, drawn), "held out": (300, np.array([[0.006, 1.02, 0.98]]))}, same_weeks
 
 
 def confusions() -> dict[str, np.ndarray]:
@@ -239,7 +257,6 @@ CASES = {
     "reconstructions": lambda: figures.reconstructions({"image": suns(4), "reconstruction": suns(4, seed=1)}),
     "reliability": lambda: figures.reliability(forecasts()),
     "reverse_process": lambda: figures.reverse_process(strips()),
-    "sampling_quality": lambda: figures.sampling_quality(sampler_table(), (0.8, 1.2)),
     "schedule_curves": lambda: figures.schedule_curves(Schedule()),
     "shared_physics": lambda: figures.shared_physics(
         {"simulated": (np.arange(9.0), np.arange(9.0) ** 2), "archive": (np.arange(9.0), 60 - np.arange(9.0))},
@@ -247,6 +264,9 @@ CASES = {
         "bright pixels, relative",
     ),
     "stage_graph": lambda: figures.stage_graph(small_graph()),
+    "steps_against_quality": lambda: figures.steps_against_quality(
+        sampler_table(), {"distance": (0.8, 1.2), "brightness": (-0.1, 0.1)}
+    ),
     "suns_side_by_side": lambda: figures.suns_side_by_side({"simulated": suns(7), "archive": suns(4, seed=1)}),
     "training_curves": lambda: figures.training_curves(logs()),
     "x_ray_and_frames": lambda: figures.x_ray_and_frames(*daily_maxima(), labelled_set()),

@@ -15,10 +15,14 @@ from tiny import TINY, as_options
 from solarsynth import stages
 from solarsynth.cli import main
 from solarsynth.dataset.images import ImageSet
-from solarsynth.evaluation import CLUSTER_SPLITS, ROWS, Reference, evaluate, rows
-from solarsynth.metrics.clusters import Clusters, cross_fit, noise_floor
-from solarsynth.metrics.embedding import energy_distance, energy_floor
+from solarsynth.evaluation import ROWS, Reference, evaluate, evaluate_trainings, rows, verdict
+from solarsynth.metrics.clusters import Clusters
+from solarsynth.metrics.embedding import energy_distance
+from solarsynth.metrics.floors import floor_range
 from solarsynth.metrics.frechet import frechet_distance
+
+# Blocks of five hours, so that two days have ten of them.
+BLOCKS = {"block_days": 0.2, "purge_days": 0.0}
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ def lab(shared_archive, store_folder, monkeypatch, tmp_path):
     monkeypatch.setenv("SOLARSYNTH_INCEPTION", str(tmp_path / "no-weights"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    return stages.Lab("smoke", "archive", str(shared_archive), overrides=TINY)
+    return stages.Lab("smoke", "archive", str(shared_archive), overrides=TINY | BLOCKS)
 
 
 def by_name(values):
@@ -39,58 +43,52 @@ def first_of(lab, count):
     return ImageSet.of(stages.labelled_set(lab).image[:count])
 
 
-def test_the_training_images_themselves_are_perfect(lab):
-    reference = Reference(lab)
-    # Right now and then, as classifiers are.
-    reference.predict = lambda images: np.stack([images.image[:, 0, seed] % 5 for seed in (0, 1)])
-    found = by_name(evaluate(reference, [stages.training_images(lab)], stages.held_out_images(lab)))
-    assert found["Cluster error"].value == pytest.approx(0, abs=1e-9)
-    assert found["Cluster distance"].value == pytest.approx(1, abs=1e-4)
-    assert found["Cluster std"].value == pytest.approx(1, abs=1e-4)
-    assert found["Fréchet, ceVAE space"].value == pytest.approx(0, abs=1e-6)
-    for name in ("kNN precision", "kNN recall", "Coverage"):
-        assert found[name].value == 1
-    for name in ("F1", "Precision", "Recall"):  # the held-out images judged against themselves
-        assert found[name].value == pytest.approx(1)
-
-
 def test_noise_is_told_from_suns(lab):
     rng = np.random.default_rng(0)
     flat = ImageSet.of((128 + rng.integers(0, 3, (20, 16, 16))).astype(np.uint8))
     found = by_name(evaluate(Reference(lab), [flat]))
-    assert found["Fréchet, ceVAE space"].value > found["Fréchet, ceVAE space"].high
-    assert found["kNN recall"].value < found["kNN recall"].low
+    assert found["Fréchet, ceVAE space"].place == "above"
+    assert found["kNN recall"].place == "below"
+    assert found["Constant images"].rejects
     assert math.isnan(found["F1"].value) and found["F1"].note == "the samples have no class"
 
 
 def test_what_cannot_be_computed_says_why_and_the_others_still_are(lab):
-    images = ImageSet.of(stages.labelled_set(lab).image[:3], np.zeros(3, int))
+    images = ImageSet.of(stages.labelled_set(lab).image[:5], np.zeros(5, int))
     found = by_name(evaluate(Reference(lab), [images], images))
     assert "needs more than 5 images" in found["Coverage"].note and math.isnan(found["Coverage"].value)
     assert found["F1"].note == "scores need at least two classes in the samples, got A"
-    assert "singular: 3 images span 2 of 4 dimensions" in found["Fréchet, ceVAE space"].note
     assert found["FID CLIP"].note.startswith("weights not available: CLIP")
     assert found["FID InceptionV3"].note.startswith("weights not available: clean-fid's inception")
     assert math.isfinite(found["Cluster error"].value)
-    one = by_name(evaluate(Reference(lab), [first_of(lab, 1)]))
-    assert "at least two images in each set, got 1" in one["Fréchet, ceVAE space"].note
+
+
+def test_one_image_is_never_inside(lab):
+    values = evaluate(Reference(lab), [first_of(lab, 1)])
+    found = by_name(values)
+    for name in (*rows.CLUSTERS, *rows.NEIGHBOURS, rows.FRECHET["cevae"], rows.KERNEL["vgg"]):
+        assert math.isnan(found[name].value) and "at least 5 images in each, got 1" in found[name].note
+    assert found["Collapse"].rejects and not verdict(values)[0]
 
 
 def test_singular_features_give_a_number(lab):
     """The same image again and again has a covariance of zero."""
-    same = ImageSet.of(np.repeat(stages.labelled_set(lab).image[:1], 12, axis=0))
-    found = by_name(evaluate(Reference(lab), [same]))
-    real = stages.training_features(lab, "cevae").astype(np.float64)
+    same = ImageSet.of(np.repeat(stages.labelled_set(lab).image[:1], 6, axis=0))
+    reference = Reference(lab)
+    found = by_name(evaluate(reference, [same]))
+    index = reference.comparisons(6).reference
+    real = reference.real_features("cevae")[index].astype(np.float64)
     point = stages.features(lab, "cevae", same)[0]
     # |μ - x|² + Tr Σ: nothing else is left of the distance to a single point.
     expected = ((real.mean(0) - point) ** 2).sum() + np.trace(np.cov(real.T))
     assert found["Fréchet, ceVAE space"].value == pytest.approx(expected, rel=1e-4)
     assert found["Cluster std"].value == pytest.approx(0, abs=1e-3)
+    assert found["Repeated images"].rejects
 
 
 def test_rows_come_in_the_papers_order_whatever_can_be_computed(lab):
     names = [name for row in ROWS for name in row.targets]
-    assert names[0] == "Cluster error" and names[-3:] == ["F1", "Precision", "Recall"] and len(set(names)) == 14
+    assert names[0] == "Cluster error" and names[-3:] == ["F1", "Precision", "Recall"] and len(set(names)) == len(names)
     values = evaluate(Reference(lab), [first_of(lab, 2)])
     assert [v.metric for v in values] == names
     targets = {name: target for row in ROWS for name, target in row.targets.items()}
@@ -100,37 +98,69 @@ def test_rows_come_in_the_papers_order_whatever_can_be_computed(lab):
 def test_several_sets_by_hand(lab):
     """Cluster metrics are a mean over the sets with their standard deviation; distances pool all sets."""
     image = stages.labelled_set(lab).image
-    sets = [ImageSet.of(image[i : i + 8]) for i in (0, 8, 16)]
+    sets = [ImageSet.of(image[i : i + 5]) for i in (0, 5)]
     reference = Reference(lab, clusters=3, seed=1)
     found = by_name(evaluate(reference, sets))
-    real = stages.training_features(lab, "cevae")
+    real = reference.real_features("cevae")
     features = [stages.features(lab, "cevae", one) for one in sets]
-    measured = np.array([astuple(Clusters(real, 3, 1).compare(x)) for x in features])
+    each, both = reference.comparisons(5), reference.comparisons(10)
+    assert (each.size, both.size) == (5, reference.pool.size_for(10))
+    measured = np.array([astuple(Clusters(real[each.reference], 3, 1).compare(x)) for x in features])
     for i, name in enumerate(("Cluster error", "Cluster distance", "Cluster std")):
         assert found[name].value == pytest.approx(measured[:, i].mean())
         assert found[name].error == pytest.approx(measured[:, i].std(ddof=1))
-        assert (found[name].error_kind, found[name].images) == ("std over sets", 8)
-    pooled = found["Fréchet, ceVAE space"]
-    assert pooled.value == pytest.approx(frechet_distance(np.concatenate(features), real))
-    without = [frechet_distance(np.concatenate(features[:i] + features[i + 1 :]), real) for i in range(3)]
-    assert pooled.error == pytest.approx(np.sqrt(2 * np.var(without)))
-    assert (pooled.error_kind, pooled.images) == ("jackknife standard error over sets", 24)
-    assert pooled.floor_images == len(real) // 2 < 24 and "floor of" in pooled.note and pooled.within is None
-    single = by_name(evaluate(reference, sets[:1]))
-    assert math.isnan(single["Cluster error"].error) and single["Cluster error"].error_kind == ""
+        assert (found[name].error_kind, found[name].images) == ("std over sets", 5)
+    pooled, target = found["Fréchet, ceVAE space"], real[both.reference]
+    without = [frechet_distance(one, target) for one in features[::-1]]
+    assert pooled.error == pytest.approx(np.sqrt(np.var(without)))
+    assert (pooled.error_kind, pooled.images) == ("jackknife standard error over sets", 10)
+
+
+def test_every_reference_and_every_set_of_the_floor_has_the_same_size(lab):
+    reference = Reference(lab)
+    data = reference.data
+    found = reference.comparisons(6)
+    assert len(found.floor) >= 5
+    for held, rest in found.floor:
+        assert len(held) == found.size and len(rest) == len(found.reference)
+        assert not set(data.block[held]) & set(data.block[rest])
+    assert data.train[found.reference].all() and all(data.test[index].all() for index in found.held_out)
+
+
+def test_held_out_images_have_their_own_value_in_every_row(lab):
+    found = by_name(evaluate(Reference(lab), [first_of(lab, 6)]))
+    reference = Reference(lab)
+    where, real = reference.comparisons(6), reference.real_features("cevae")
+    expected = np.mean([frechet_distance(real[index], real[where.reference]) for index in where.held_out])
+    assert found["Fréchet, ceVAE space"].held_out == pytest.approx(expected)
+    for name in (*rows.CLUSTERS, *rows.NEIGHBOURS, rows.KERNEL["vgg"]):
+        assert math.isfinite(found[name].held_out)
+
+
+def test_copies_of_training_images_are_rejected_and_held_out_images_are_not(lab):
+    copies = evaluate(Reference(lab), [ImageSet.of(stages.training_images(lab).image[:10])])
+    assert by_name(copies)["Copies, pixels"].rejects and not verdict(copies)[0]
+    honest = by_name(evaluate(Reference(lab), [ImageSet.of(stages.held_out_images(lab).image)]))
+    assert not honest["Copies, pixels"].rejects
 
 
 def test_floors_are_computed_once_for_all_samples(lab, monkeypatch):
-    reference, size = Reference(lab), 1001  # a size that no other test uses
-    split = cross_fit(stages.training_features(lab, "cevae"), CLUSTER_SPLITS)
-    first = reference.cluster_floor(size)
-    np.testing.assert_allclose(first, noise_floor(split, TINY["floor_draws"], size), rtol=1e-5)
-    monkeypatch.setattr("solarsynth.evaluation.reference.noise_floor", lambda *a, **k: 1 / 0)
-    assert np.array_equal(Reference(lab).cluster_floor(size), first)
+    first = rows.cluster_floor(Reference(lab), 7)
+    monkeypatch.setattr(Clusters, "compare", lambda *a: 1 / 0)
+    assert np.array_equal(rows.cluster_floor(Reference(lab), 7), first)
     with pytest.raises(ZeroDivisionError):
-        Reference(lab).cluster_floor(size + 1)
-    with pytest.raises(ZeroDivisionError):
-        Reference(lab, clusters=4).cluster_floor(size)
+        rows.cluster_floor(Reference(lab, clusters=4), 7)
+
+
+def test_several_trainings_have_their_mean_and_std(lab):
+    image = stages.labelled_set(lab).image
+    sets = [[ImageSet.of(image[i : i + 6])] for i in (0, 6)]
+    reference = Reference(lab)
+    each = [by_name(evaluate(reference, one)) for one in sets]
+    found = by_name(evaluate_trainings(reference, sets))["Fréchet, ceVAE space"]
+    both = np.array([one["Fréchet, ceVAE space"].value for one in each])
+    assert found.value == pytest.approx(both.mean()) and found.error == pytest.approx(both.std(ddof=1))
+    assert found.error_kind == "std over trainings of the generator"
 
 
 def test_a_new_metric_is_one_row(lab, monkeypatch):
@@ -138,15 +168,22 @@ def test_a_new_metric_is_one_row(lab, monkeypatch):
         "energy distance", {"Energy distance": 0}, lambda real, drawn: [energy_distance(real, drawn)]
     )
     monkeypatch.setattr(rows, "ROWS", (*ROWS, row))
-    images = first_of(lab, 7)
-    found = by_name(evaluate(Reference(lab), [images]))["Energy distance"]
-    real = stages.training_features(lab, "cevae")
-    assert found.value == pytest.approx(energy_distance(real, stages.features(lab, "cevae", images)))
-    floor = energy_floor(real, 7, TINY["floor_draws"])
-    assert (found.low, found.high) == (pytest.approx(floor.min()), pytest.approx(floor.max()))
-    assert found.target == 0 and found.images == found.floor_images == 7
-    single = by_name(evaluate(Reference(lab), [first_of(lab, 1)]))["Energy distance"]
-    assert math.isnan(single.value) and "at least two images in each set" in single.note
+    images, reference = first_of(lab, 6), Reference(lab)
+    found = by_name(evaluate(reference, [images]))["Energy distance"]
+    where, real = reference.comparisons(6), reference.real_features("cevae")
+    drawn = stages.features(lab, "cevae", images)
+    assert where.size == 6
+    assert found.value == pytest.approx(energy_distance(real[where.reference], drawn))
+    floor = [energy_distance(real[rest], real[held]) for held, rest in where.floor]
+    low, high = floor_range(np.array(floor))
+    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+    assert found.target == 0 and found.images == found.floor_images == 6
+
+
+def test_an_archive_of_one_block_has_values_without_floors(lab):
+    whole = lab.variant(block_days=27.0)
+    found = by_name(evaluate(Reference(whole), [first_of(lab, 6)]))["Cluster error"]
+    assert math.isfinite(found.value) and math.isnan(found.low) and "got 1 blocks" in found.note and found.place == ""
 
 
 def test_the_command(lab, tmp_path):
@@ -154,16 +191,17 @@ def test_the_command(lab, tmp_path):
     data = stages.labelled_set(lab)
     np.savez(tmp_path / "samples.npz", image=data.image[:20], label=np.array(list("ABCMX"))[data.label[:20]])
     command = [sys.executable, "-m", "solarsynth.cli", "evaluate", str(tmp_path / "samples.npz")]
-    command += ["--reference", lab.data, "--profile", "smoke", *as_options(TINY)]
+    command += ["--reference", lab.data, "--profile", "smoke", *as_options(TINY | BLOCKS)]
     outputs = ["--csv", str(tmp_path / "t.csv"), "--json", str(tmp_path / "t.json")]
     done = subprocess.run([*command, *outputs], capture_output=True, text=True)
+    assert "Warning" not in done.stderr
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "Cluster error" in done.stdout
+    assert "Cluster error" in done.stdout and "rejected: " in done.stdout  # most of them are training images
     table = pd.read_csv(tmp_path / "t.csv")
     rows = json.loads((tmp_path / "t.json").read_text())
     assert table["metric"].tolist() == [row["metric"] for row in rows]
     assert table["value"].notna().sum() >= 9
-    assert table["note"].str.startswith("weights not available").sum() == 2
+    assert table["note"].str.startswith("weights not available").sum() == 4
     wrong = CliRunner().invoke(main, [*command[3:], "--set", "image_size=64"])
     assert wrong.exit_code == 1 and wrong.stderr.count("\n") == 1
     assert "images must be 64 × 64 px as the reference's are, got 16 × 16 px" in wrong.stderr

@@ -100,7 +100,7 @@ def test_axes_have_labels(name):
         ("figure_a_1", "/ min"),
         ("figure_4", "/ 8-bit steps"),
         ("flare_sizes", "/ W m$^{-2}$"),
-        ("sampling_quality", "/ s"),
+        ("steps_against_quality", "/ real std"),
         ("training_curves", "/ dB"),
         ("x_ray_and_frames", "/ W m$^{-2}$"),
     ],
@@ -290,10 +290,17 @@ def test_embedding_distances_span_the_range_of_real_ones():
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["A", "B", "C"]
 
 
-def test_sampling_quality_against_steps_and_seconds():
-    left, right = drawn("sampling_quality").axes
-    assert line(left, "ddim").tolist() == [[5, 6.0], [10, 2.9], [20, 1.6]]
-    assert line(right, "dpm-solver++").tolist() == [[0.05, 3.0], [0.1, 1.4], [0.2, 1.1]]
+def test_quality_against_steps_has_every_run_with_its_error():
+    left, right = drawn("steps_against_quality").axes
+    table = cases.sampler_table()
+    for ax, name in ((left, "distance"), (right, "brightness")):
+        for container, (_, rows) in zip(ax.containers, table.groupby("sampler", sort=False), strict=True):
+            points, _, (bars,) = container.lines
+            assert points.get_xydata().tolist() == rows[["steps", name]].to_numpy().tolist()
+            drawn_bars = {s[0, 0]: (s[1, 1] - s[0, 1]) / 2 for s in bars.get_segments() if len(s)}
+            known = rows.dropna(subset=f"{name} ±")  # a value without an error has no bar
+            assert drawn_bars == pytest.approx(dict(zip(known["steps"], known[f"{name} ±"], strict=True)))
+    assert [c.get_label() for c in left.containers] == ["dpm-solver++, w = 2", "ddim, w = 0"]
     band = left.patches[0]
     assert (band.get_y(), band.get_y() + band.get_height()) == pytest.approx((0.8, 1.2))
     assert left.get_xscale() == right.get_xscale() == "log"
@@ -301,18 +308,24 @@ def test_sampling_quality_against_steps_and_seconds():
 
 
 def test_cluster_floor_by_hand():
-    floor, ours = cases.cluster_sets()
+    floor, ours, same_weeks = cases.cluster_sets()
     figure = drawn("cluster_floor")
     for i, ax in enumerate(figure.axes):
         size, median = line(ax, "real, median").T
         assert size.tolist() == [20, 50, 200, 500]
         np.testing.assert_allclose(median, [np.sort(floor[n][:, i])[19:21].mean() for n in size.astype(int)])
+        low, high = (curve.get_ydata() for curve in ax.lines if curve.get_linestyle() == "--")
+        for n, *ends in zip(size, low, high, strict=True):  # by rank: 1.95 and 37.05 of 0 to 39
+            ordered = np.sort(same_weeks[n][:, i])
+            expected = [ordered[1] + 0.95 * (ordered[2] - ordered[1]), ordered[37] + 0.05 * (ordered[38] - ordered[37])]
+            np.testing.assert_allclose(ends, expected)
         values = ours["discrete"][1][:, i]
         low, high = ax.containers[0].lines[2][0].get_segments()[0][:, 1]
         std = np.sqrt(((values - values.mean()) ** 2).sum() / 2)
         assert (low, high) == pytest.approx((values.mean() - std, values.mean() + std))
     assert figure.axes[0].get_yscale() == "log" and figure.axes[1].get_yscale() == "linear"
-    assert legend_texts(figure.axes[2]) == ["real, 5 to 95 %", "real, median", "target", "discrete", "held out"]
+    real = ["real, 5 to 95 %", "real, median", "the same weeks"]
+    assert legend_texts(figure.axes[2]) == [*real, "target", "discrete", "held out"]
     assert "target" not in [curve.get_label() for curve in figure.axes[0].lines]
 
 
@@ -378,22 +391,24 @@ def test_figure_6_shows_mean_and_range_of_the_trials():
 
 def test_figure_8_shows_means_and_trials():
     ax = drawn("figure_8").axes[0]
-    assert heights(ax) == pytest.approx([0.25, 0.05, 0.45, 0.2, 0.8, 0.3])
+    assert heights(ax) == pytest.approx([0.25, 0.05, 0.45, 0.2, 0.8, 0.3, 0.4, 0.2, 0.4, 0.2, 0.2, 0.05])
     dots = [curve.get_ydata().tolist() for curve in ax.lines]
     assert dots == [by_class[name] for by_class in cases.SCENARIOS.values() for name in "AM"]
     centres = [bar.get_x() + bar.get_width() / 2 for bar in ax.patches]
     assert centres == pytest.approx([curve.get_xdata()[0] for curve in ax.lines])
-    assert legend_texts(ax) == ["none", "classical", "synthetic"]
+    assert legend_texts(ax) == ["none", "classical", "synthetic", "duplicates", "weights", "withheld"]
 
 
 def test_figure_10_leaves_missing_scores_out_of_the_mean():
     ax = drawn("figure_10").axes[0]
     means = [curve.get_ydata()[0] for curve in ax.lines if curve.get_linewidth() == 3]
-    assert means == pytest.approx([0.22, 0.24, 0.27, 0.30, 0.35])
+    assert means == pytest.approx([0.22, 0.24, 0.27, 0.30, 0.35, 0.27, 0.15])
     assert [line(ax, name)[0, 1] for name in ("persistence", "climatology")] == [0.29, 0.0]
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "50", "100", "50", "100"]
-    wanted = ["nothing added", "classical copies", "synthetic images", "persistence", "climatology"]
-    assert legend_texts(ax) == wanted and ax.get_ylabel() == "TSS"
+    band = ax.patches[0]  # of persistence; climatology is without an interval
+    assert (band.get_y(), band.get_y() + band.get_height()) == pytest.approx((0.2, 0.38)) and len(ax.patches) == 1
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "50", "100", "50", "100", "100", "−20"]
+    arms = ["nothing added", "classical copies", "synthetic images", "weights in the loss", "real images withheld"]
+    assert legend_texts(ax) == [*arms, "persistence", "climatology"] and ax.get_ylabel() == "TSS"
 
 
 def test_reliability_of_a_calibrated_forecast_lies_on_the_diagonal():

@@ -66,7 +66,7 @@ def test_source_and_pair_are_in_step(source):
 @each_notebook
 def test_parameters_are_explained_and_smoke_is_the_default(source):
     inferred = papermill.inspect_notebook(source.with_suffix(".ipynb"))
-    assert list(inferred)[:4] == list(COMMON)
+    assert list(inferred)[: len(COMMON)] == list(COMMON)
     for name, parameter in inferred.items():
         assert parameter["inferred_type_name"] in ("str", "int", "float", "bool"), name
         assert parameter["help"], f"{name} has no comment"

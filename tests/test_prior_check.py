@@ -10,8 +10,11 @@ REAL = np.array([-1, 1, -1, 1, 10, 12, 50], float)[:, None]
 REAL_LABEL = np.array([0, 0, 0, 0, 2, 2, 4])
 
 
+UNIT = np.arange(len(REAL))
+
+
 def check(drawn, label):
-    return prior_check(np.array(drawn, float)[:, None], np.array(label), REAL, REAL_LABEL, draws=200)
+    return prior_check(np.array(drawn, float)[:, None], np.array(label), REAL, REAL_LABEL, UNIT, draws=200)
 
 
 def test_distances_by_hand():
@@ -32,11 +35,12 @@ def test_what_ignoring_the_class_costs_by_hand():
     assert found.loc["A", "no class"] == pytest.approx(2 * across - np.mean(pairs) - 4 * 2 / 6)
 
 
-def test_the_floor_spans_the_splits_of_the_class():
-    """Two of the four real ones at -1, 1, -1, 1 against the other two; two drawn ones make sets of two."""
-    found = check([0, 0], [0, 0]).loc["A"]
-    # (-1, 1) against (-1, 1), two splits in three: 2 * 1 - 2 - 2. (-1, -1) against (1, 1), one in three: 2 * 2 - 0 - 0.
-    assert (found["floor low"], found["floor high"]) == pytest.approx((-2, 4))
+def planted(drawn):
+    """Check 30 drawn embeddings of class 0 against 60 real ones in ten units, and 60 of class 1 that lie elsewhere."""
+    rng = np.random.default_rng(0)
+    real = np.concatenate([rng.normal(size=(60, 3)), rng.normal(size=(60, 3)) + 8])
+    label, unit = np.repeat([0, 1], 60), np.tile(np.arange(60) // 6, 2)
+    return prior_check(drawn, np.zeros(len(drawn), int), real, label, unit, draws=60).loc["A"]
 
 
 def test_too_few_real_embeddings():
@@ -47,7 +51,17 @@ def test_too_few_real_embeddings():
     assert prior_verdict(found.loc["C"]).startswith("too few real embeddings for a floor, and nearer")
 
 
-@pytest.mark.parametrize("drawn, floor, nearer", [([-1, 1], "within", "nearer"), ([90, 92], "farther", "no nearer")])
-def test_verdicts_of_planted_effects(drawn, floor, nearer):
-    found = prior_verdict(check(drawn, [0, 0]).loc["A"])
-    assert found.startswith(f"{floor} ") and f"and {nearer} to the class" in found
+@pytest.mark.parametrize(
+    "shift, scale, floor, nearer",
+    [(0, 1, "within", "nearer"), (2, 1, "farther", "nearer"), (30, 1, "farther", "no nearer")],
+)
+def test_verdicts_of_planted_effects(shift, scale, floor, nearer):
+    found = prior_verdict(planted(np.random.default_rng(1).normal(size=(30, 3)) * scale + shift))
+    assert found.startswith(f"{floor} ") and f"and {nearer} " in found and "to the class" in found
+
+
+def test_the_error_is_that_of_drawing_again():
+    rng = np.random.default_rng(2)
+    again = [planted(rng.normal(size=(60, 3)) + 1) for _ in range(30)]
+    distances, errors = ([row[name] for row in again] for name in ("distance", "error"))
+    assert np.mean(errors) == pytest.approx(np.std(distances, ddof=1), rel=0.35)

@@ -42,7 +42,7 @@ def test_every_setting_says_what_it_means():
         ({"guidance": True}, "guidance must be a number, got True"),
         ({"sampler": "dpm"}, "sampler cannot be 'dpm'; did you mean 'ddim'"),
         ({"sampler": 3}, "sampler must be a word, got 3"),
-        ({"test_fraction": 0.95}, "test_fraction must be from 0 to 0.9, got 0.95"),
+        ({"test_fraction": 0.95}, "test_fraction must be from 0 to 0.5, got 0.95"),
         ({"split": "blockd"}, "split cannot be 'blockd'; did you mean 'blocked'"),
         ({"learning_rate": float("nan")}, "learning_rate must be at least 0 and finite, got nan"),
         ({"beta_start": 0.5}, r"beta_start must be below beta_end = 0.02, got 0.5"),

@@ -10,13 +10,24 @@ from sklearn.metrics import precision_recall_fscore_support
 from solarsynth.book import ledger
 from solarsynth.evaluation.values import Value, as_table
 from solarsynth.metrics.skill import class_scores, confusion
-from solarsynth.tables import claims, evaluation_table, funnel, number, parameters_by_block, table_1, table_d
+from solarsynth.tables import (
+    claims,
+    evaluation_table,
+    funnel,
+    number,
+    parameters_by_block,
+    places,
+    separation,
+    starred,
+    table_1,
+    table_d,
+)
 
 
 def rows(value, error):
     """A model's rows of Table 1: one that was measured, and one whose weights are missing."""
     return [
-        Value("Cluster distance", 1, value, error, "std over sets", 0.9, 1.1, 50),
+        Value("Cluster distance", 1, value, error, "std over sets", held_out=1.02, low=0.9, high=1.1, images=50),
         Value("FID CLIP", 0, note="weights not available: none"),
     ]
 
@@ -34,14 +45,14 @@ def stars(table):
 
 
 def test_table_1_marks_a_best_value_only_beyond_the_errors():
-    table = table_1(FAR_APART, {"Cluster distance": 1.02})
+    table = table_1(FAR_APART)
     ours, published = table.loc["Cluster distance → 1", "ours, N = 50"], table.loc["Cluster distance → 1", "paper"]
     assert ours["discrete"] == "1.1 ± 0.05 *" and published["discrete"] == "0.921 ± 0.0037"
     assert ours["real, held out"] == "1.02" and published["real, held out"] == "1" and ours["real sets"] == "0.9 to 1.1"
     assert table.loc["FID CLIP → 0", "ours"]["ceVAE"] == "weights not available"
     assert table.loc["FID CLIP → 0", "paper"]["ceVAE"] == "5.05"
     near = FAR_APART | {"continuous": rows(0.88, 0.05)}
-    assert stars(table) == 1 and stars(table_1(near, {"Cluster distance": 1.02})) == 0
+    assert stars(table) == 1 and stars(table_1(near)) == 0
 
 
 @pytest.mark.parametrize(
@@ -54,11 +65,80 @@ def test_table_1_marks_a_best_value_only_beyond_the_errors():
 )
 def test_table_1_compares_the_lead_with_the_sum_of_both_errors(error, marked):
     values = FAR_APART | {"discrete": rows(1.1, error), "continuous": rows(1.5, error)}
-    assert stars(table_1(values, {})) == marked
+    assert stars(table_1(values)) == marked
 
 
 def test_table_1_with_one_model_has_no_best_one():
-    assert stars(table_1({"discrete": rows(1.1, 0.05)}, {})) == 0
+    assert stars(table_1({"discrete": rows(1.1, 0.05)})) == 0
+
+
+def test_table_1_takes_floor_and_truth_from_a_model_that_has_them():
+    """The baseline comes first and has no class, so no score, no floor and no held-out value."""
+    scored = Value("F1", 1, 0.7, 0.1, held_out=1.0, low=0.84, high=1.3, images=40)
+    table = table_1({"cevae": [Value("F1", 1, note="no classes")], "discrete": [scored]})
+    row = table.loc["F1 → 1", "ours, N = 40"]
+    assert row[["real, held out", "ceVAE", "discrete", "real sets"]].tolist() == ["1", "–", "0.7 ± 0.1", "0.84 to 1.3"]
+
+
+def with_recall(precision, recall):
+    """A model's precision and recall; real sets have a precision of 0.8 to 0.95 and a recall of 0.7 to 0.9."""
+    return {
+        "kNN precision": Value("kNN precision", 1, precision, 0.01, low=0.8, high=0.95),
+        "kNN recall": Value("kNN recall", 1, recall, 0.01, low=0.7, high=0.9),
+    }
+
+
+@pytest.mark.parametrize(
+    "recall, best",
+    [
+        (0.75, "discrete"),
+        (0.2, None),  # a blurred set: each image is likely, and most of the Sun's variety is missing
+    ],
+)
+def test_no_star_for_precision_without_recall(recall, best):
+    found = {"discrete": with_recall(0.99, recall), "embedding": with_recall(0.9, 0.8)}
+    assert starred("kNN precision", found) == best
+    assert starred("kNN recall", found) == "embedding"  # recall needs no other metric
+
+
+@pytest.mark.parametrize("coverage, best", [(0.9, "discrete"), (0.1, None)])
+def test_no_star_for_density_without_coverage(coverage, best):
+    found = {
+        model: {"Density": Value("Density", 1, density, 0.01), "Coverage": Value("Coverage", 1, share, 0.01, low=0.8)}
+        for model, density, share in (("discrete", 0.98, coverage), ("embedding", 0.9, 0.85))
+    }
+    assert starred("Density", found) == best
+
+
+@pytest.mark.parametrize("note, best", [("samples 0.5, real 0.6", "discrete"), ("judges nothing: no skill", None)])
+def test_no_star_where_nothing_is_judged(note, best):
+    found = {m: {"F1": Value("F1", 1, v, 0.01, note=note)} for m, v in (("discrete", 0.9), ("embedding", 0.6))}
+    assert starred("F1", found) == best
+    assert starred("Recall", found) is None
+
+
+def test_places_of_every_model_and_metric():
+    found = {
+        "cevae": [Value("Cluster std", 1, 3.2, low=0.9, high=1.1, adjusted=0.001), Value("F1", 1)],
+        "discrete": [
+            Value("Cluster std", 1, 1.05, low=0.9, high=1.1, adjusted=0.04),
+            Value("F1", 1, 0.7, low=0.8, high=1.2, adjusted=0.06),
+            Value("Coverage", 1, 0.95, low=0.7, high=0.9),
+        ],
+    }
+    table = places(found)
+    assert table.index.tolist() == ["Cluster std", "F1", "Coverage"]
+    assert table["ceVAE"].tolist() == ["above, rejects", "–", "–"]
+    assert table["discrete"].tolist() == ["within, rejects", "below", "above"]
+
+
+def test_separation_with_and_without_held_out_blocks():
+    row = {"purity": 0.38, "chance": 0.2, "silhouette": -0.05, "held out": 0.2614}
+    row |= {"held out, low": 0.2, "held out, high": 0.3215, "held out, chance": 0.21}
+    shown = list(separation(row).values())
+    assert shown == ["0.261 (0.200 to 0.322)", "0.21", "0.38", "0.2", "-0.05"]
+    unknown = row | dict.fromkeys([name for name in row if name.startswith("held out")], math.nan)
+    assert list(separation(unknown).values()) == ["–", "–", "0.38", "0.2", "-0.05"]
 
 
 def test_numbers_as_they_are_written():
@@ -91,19 +171,37 @@ def test_a_table_of_appendix_d_against_scikit_learn():
         np.testing.assert_allclose(ours, [*values, mean], rtol=5e-3)
 
 
+def test_macro_scores_without_classes_of_few_images():
+    """Four classes are always right; the one image of class X is wrong."""
+    y_true = np.repeat(np.arange(5), [6, 6, 6, 6, 1])
+    y_pred = np.where(y_true == 4, 0, y_true)
+    table = table_d("table-d.2", [class_scores(confusion(y_true, y_pred, 5))], few=[4])
+    assert table.index.tolist() == [*"ABCMX", "macro", "macro without X"]
+    everything, without = (table.loc[name, ("recall", "ours")] for name in ("macro", "macro without X"))
+    assert (everything, without) == ("0.8", "1")
+    # The wrong image is one of the seven that are called A.
+    mean = precision_recall_fscore_support(y_true, y_pred, labels=[0, 1, 2, 3], average="macro")[0]
+    assert float(table.loc["macro without X", ("precision", "ours")]) == pytest.approx(mean, abs=5e-4)
+    assert table.loc["macro without X", ("recall", "paper")] == ""
+
+
 def test_what_evaluate_prints():
     from rich.console import Console
 
+    floor = {"low": 0.1, "high": 0.2, "images": 1500}
     values = [
-        Value("Cluster error", 0, 0.25, 0.03, "std over sets", 0.1, 0.2, 1500),
+        Value("Cluster error", 0, 0.25, 0.03, "std over sets", held_out=0.15, adjusted=0.01, **floor),
+        Value("Density", 1, 0.19, adjusted=0.9, **floor),
         Value("FID CLIP", 0, note="weights not available: CLIP"),
     ]
     text = io.StringIO()
-    Console(file=text, width=160).print(evaluation_table(values, "samples.npz"))
+    Console(file=text, width=200).print(evaluation_table(values, "samples.npz"))
     printed = text.getvalue()
-    measured = next(line for line in printed.splitlines() if "Cluster error" in line)
-    assert all(part in measured for part in ("0.25 ± 0.03", "0.1 to 0.2", "1,500"))
-    assert "weights not available: CLIP" in printed and "samples.npz" in printed
+    cells = {c[0]: c[1:] for c in ([x.strip() for x in line.split("│")[1:-1]] for line in printed.splitlines()) if c}
+    assert cells["Cluster error"] == ["0", "0.25 ± 0.03", "0.15", "0.1 to 0.2", "above, rejects", "1,500", ""]
+    assert cells["Density"] == ["1", "0.19", "", "0.1 to 0.2", "within", "1,500", ""]
+    missing = "weights not available"
+    assert cells["FID CLIP"] == ["0", missing, "", "", "", "", f"{missing}: CLIP"] and "samples.npz" in printed
 
 
 def test_funnel_has_the_paper_s_counts_where_it_has_them():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.evaluation.values import STD_OVER_SETS, Value, as_table, jackknife, span
+from solarsynth.evaluation.values import STD_OVER_SETS, Value, as_table, bounds, jackknife, judged, tail, verdict
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error():
@@ -30,33 +30,53 @@ def test_a_value_without_an_error():
     assert Value("m", 0, 1.0, math.nan, STD_OVER_SETS).error_kind == ""
 
 
-def test_the_span_of_few_and_of_many_draws():
-    low, high, note = span(np.array([3.0, 1.0, 2.0]))
-    assert (low, high) == (1, 3) and note == "real sets: lowest and highest of 3"
-    low, high, note = span(np.arange(101.0))
-    assert (low, high) == (5, 95) and not note
-    low, high, _ = span(np.arange(101.0)[:, None] * [1, 10])
-    assert low.tolist() == [5, 50] and high.tolist() == [95, 950]
+def test_the_floor_holds_nine_in_ten_new_draws():
+    low, high = bounds(np.arange(1.0, 100)[:, None] * [1, 10])  # ranks of 99 draws among 100
+    np.testing.assert_allclose([low, high], [[5, 50], [95, 950]])
+    low, high = bounds(np.array([[np.nan], [1.0], [3.0]]))
+    assert 1 <= low[0] < high[0] <= 3
+    assert np.isnan(bounds(np.full((4, 2), np.nan))).all()
 
 
 @pytest.mark.parametrize(
-    "value, low, high, floor_images, within",
+    "value, low, high, place",
     [
-        (0.5, 0.4, 0.6, 50, True),
-        (0.6, 0.4, 0.6, 50, True),
-        (0.7, 0.4, 0.6, 50, False),
-        (0.3, 0.4, 0.6, 50, False),
-        (0.5, 0.4, 0.6, 25, None),  # a floor of smaller sets is wider
-        (math.nan, 0.4, 0.6, 50, None),
-        (0.5, math.nan, math.nan, 50, None),
+        (0.5, 0.4, 0.6, "within"),
+        (0.6, 0.4, 0.6, "within"),
+        (0.7, 0.4, 0.6, "above"),
+        (0.3, 0.4, 0.6, "below"),
+        (0.3, -math.inf, 0.6, "within"),
+        (math.nan, 0.4, 0.6, ""),
+        (0.5, math.nan, math.nan, ""),
     ],
 )
-def test_within_the_floor(value, low, high, floor_images, within):
-    found = Value("m", 1, value, low=low, high=high, images=50, floor_images=floor_images).within
-    assert found is within
+def test_the_place_in_the_floor(value, low, high, place):
+    assert Value("m", 1, value, low=low, high=high).place == place
+
+
+def test_the_tail_is_that_of_one_more_draw():
+    """Draws of a normal distribution: one in twenty of new draws has a tail below 5 %."""
+    rng = np.random.default_rng(0)
+    for side in ("above", "below", "both"):
+        draws = rng.normal(3, 2, (4000, 12))
+        tails = [tail(rng.normal(3, 2), one, 12, side) for one in draws]
+        assert np.mean(np.array(tails) < 0.05) == pytest.approx(0.05, abs=0.012)
+    assert tail(9.0, np.arange(5.0), 5, "above") < tail(5.0, np.arange(5.0), 5, "above") < 0.5
+    assert tail(0.0, np.arange(1.0, 6), 5, "above") > 0.9
+    assert math.isnan(tail(1.0, np.array([np.nan, 1.0]), 5, "above"))
+
+
+def test_a_set_is_rejected_by_rows_that_survive_the_correction():
+    values = judged([Value("a", 0, 1.0, p=0.01), Value("b", 0, 1.0, p=0.03), Value("c", 0, note="no value")])
+    assert [v.adjusted for v in values[:2]] == pytest.approx([0.02, 0.03]) and math.isnan(values[2].adjusted)
+    accepted, why = verdict(values)
+    assert not accepted and "a 1" in why and "b 1" in why
+    values = judged([Value(name, 0, 1.0, p=0.02) for name in "abcd"])
+    assert verdict(values)[0]
+    assert verdict([Value("c", 0, note="no value")])[1].startswith("not judged")
 
 
 def test_a_table_has_a_row_per_metric():
-    table = as_table([Value("a", 1, 0.5, 0.1, STD_OVER_SETS, 0.4, 0.6, 7, 7, "why"), Value("b", 0)])
+    table = as_table([Value("a", 1, 0.5, 0.1, STD_OVER_SETS, low=0.4, high=0.6, note="why"), Value("b", 0)])
     assert table["metric"].tolist() == ["a", "b"] and table["error"].tolist()[0] == 0.1
-    assert table["note"].tolist() == ["why", ""] and table["value"].isna().tolist() == [False, True]
+    assert table["note"].tolist() == ["why", ""] and table["place"].tolist() == ["within", ""]

@@ -23,7 +23,7 @@ TINY = {
     "classifier_images": 128,
     "classifier_seeds": 2,
     "trial_depth": 1,
-    "trial_epochs": 1.0,
+    "trial_steps": 8,
     "floor_draws": 10,
 }
 

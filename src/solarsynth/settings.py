@@ -73,7 +73,10 @@ class Settings:
         "random", "whole blocks of days on one side, or the paper's presumable random split", "blocked", "random"
     )
     block_days: float = number(27.0, "length of a block in days; 27 is one solar rotation", 1e-3)
-    test_fraction: float = number(0.3, "share of the labelled images that is held out", 0, 0.9)
+    fold_blocks: int = number(3, "consecutive blocks that are held out together")
+    purge_days: float = number(14.0, "days on either side of a held-out block in which no frame is trained on", 0)
+    test_fraction: float = number(0.3, "share of the labelled images that is held out; 0 holds out none", 0, 0.5)
+    fold: int = number(0, "which of the 1 / test_fraction parts is held out; cross-validation takes all in turn", 0)
     parameterisation: str = word(
         "eps",
         "what the network predicts: the noise (Eq. 5), or the preconditioned image of Karras et al. 2022",
@@ -112,9 +115,16 @@ class Settings:
         0,
     )
     large_images: int = number(10_210_000, "length of the training of Appendix C's model of 128 px, in images")
+    generator_seeds: int = number(1, "trainings of each model, each with its own seed, that Table 1 averages over")
     latent: int = number(512, "dimension of the ceVAE's latent space")
     cevae_width: int = number(16, "channels of the ceVAE's first convolution; 16 in its published code")
-    cevae_images: int = number(1_000_000, "length of the ceVAE's training in images")
+    cevae_images: int = number(1_000_000, "length of the ceVAE's training in images; its best state is kept")
+    cevae_kl: str = word(
+        "mean",
+        "KL term of the ceVAE's loss: its mean over the latents, as sdo-cli runs it, or its sum divided by the pixels",
+        "mean",
+        "sum",
+    )
     prior_width: int = number(1024, "width of the prior's hidden layers")
     prior_images: int = number(5_000_000, "length of the prior's training in embeddings")
     classifier: str = word("tiny", "size of DeiT; the paper does not say which", "tiny", "small", "base")
@@ -130,14 +140,17 @@ class Settings:
     classifier_images: int = number(400_000, "length of the classifier's training in images")
     classifier_seeds: int = number(5, "number of classifiers over which scores are averaged")
     trial_depth: int = number(12, "transformer blocks of the classifiers of Section 8")
-    trial_epochs: float = number(
-        18.0, "length of each classifier's training in Section 8, in passes over its images", 0.01
+    trial_steps: int = number(
+        2400, "longest training of each classifier of Section 8, in optimiser steps; the same in every arm"
     )
     downstream_scale: float = number(
         1.0, "factor on the amounts of added images; 1 for the paper's 200 to 600 and 50 to 500", 0, 100
     )
     downstream_sets: int = number(3, "disjoint sets per amount in Section 8.1, and classifiers per set-up")
     forecast_seeds: int = number(5, "classifiers per set-up in Section 8.2")
+    fold_generators: int = number(
+        1, "1: every fold of Section 8 gets a generator; 0: synthetic images are tested in the own fold only", 0, 1
+    )
     leak_synthetic: int = number(
         1, "1: the random split of Section 8 gets generators of its own, for synthetic trials without a leak", 0, 1
     )
@@ -153,8 +166,10 @@ class Settings:
     set_size: int = number(1000, "images in a set", 5)
     figure_images: int = number(5, "images drawn per class for the figures")
     map_images: int = number(1000, "images drawn per class for the standard-deviation maps", 2)
-    quality_images: int = number(1000, "images drawn for each number of sampling steps that is compared", 4)
-    quality_steps: int = number(999, "largest number of sampling steps compared; 999 is the paper's")
+    quality_images: int = number(
+        1000, "images drawn for each number of sampling steps that is compared, all seeds together", 6
+    )
+    quality_steps: int = number(999, "largest number of sampling steps compared; 999 is the paper's", 10)
     tsne_images: int = number(20_000, "images, at most, of the t-SNE maps")
     floor_draws: int = number(500, "repetitions of the real-against-real noise floor")
 

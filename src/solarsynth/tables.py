@@ -54,50 +54,85 @@ def number(value: float, error: float = math.nan) -> str:
     return f"{value:.3g}" + (f" ± {error:.2g}" if math.isfinite(error) else "")
 
 
-def shown(value: Value) -> str:
+def shown(value: Value | None) -> str:
     """Return a metric's value with its error as text; or that its weights are missing; or a dash."""
+    if value is None:
+        return "–"
     if value.note.startswith(MISSING):
         return MISSING
     return number(value.value, value.error)
 
 
-def table_1(values: Mapping[str, Sequence[Value]], truth: Mapping[str, float]) -> pd.DataFrame:
+def table_1(values: Mapping[str, Sequence[Value]]) -> pd.DataFrame:
     """Return Table 1: the paper's rows and ours, with a column per model.
 
     Parameters
     ----------
     values : mapping of str to sequence of Value
         For each model the rows that `solarsynth.evaluation.evaluate` returned.
-    truth : mapping of str to float
-        The metrics of held-out real images. The paper calls those of the clusters *GT*.
 
     Returns
     -------
     DataFrame
         Rows are metrics with their target; the paper's value stands above this run's. Columns are the held-out real
-        images, the models, and the range of sets of real images. The best of our values has a star if it leads by
-        more than the sum of both errors.
+        images (the paper calls them *GT*), the models, and the range of real sets of other weeks. The best of our
+        values has a star if it leads by more than the sum of both errors; see `starred`.
     """
     found = {model: {v.metric: v for v in rows} for model, rows in values.items()}
     rows = {}
-    for name, some in next(iter(found.values())).items():
+    for name, some in _all_rows(found).items():
         published = paper.TABLE_1.get(name, {})
         if published:
             row = {"real, held out": _pair(published.get("ground truth"))}
             rows[f"{name} → {some.target:g}", "paper"] = row | {
                 COLUMNS.get(model, model): _pair(published.get(COLUMNS.get(model, model))) for model in found
             }
-        # The range is the same for all models. The baseline draws no classes and has no range of the scores.
-        some = next((m[name] for m in found.values() if math.isfinite(m[name].low)), some)
-        best = _best({model: metrics[name] for model, metrics in found.items()})
-        row = {"real, held out": number(truth[name]) if name in truth else ""}
+        best = starred(name, found)
+        row = {"real, held out": number(some.held_out) if math.isfinite(some.held_out) else ""}
         for model, metrics in found.items():
-            value = metrics[name]
-            row[COLUMNS.get(model, model)] = shown(value) + (" *" if model == best else "")
+            row[COLUMNS.get(model, model)] = shown(metrics.get(name)) + (" *" if model == best else "")
         row["real sets"] = f"{number(some.low)} to {number(some.high)}" if math.isfinite(some.low) else ""
         measured = f"ours, N = {some.images:,}" if some.images else "ours"
         rows[f"{name} → {some.target:g}", measured] = row
     return pd.DataFrame(rows).T.fillna("")
+
+
+def _all_rows(found: Mapping[str, Mapping[str, Value]]) -> dict[str, Value]:
+    """Return every metric with the value of a model that has its floor; the baseline has none of the scores."""
+    rows: dict[str, Value] = {}
+    for metrics in found.values():
+        for name, value in metrics.items():
+            if name not in rows or (not math.isfinite(rows[name].low) and math.isfinite(value.low)):
+                rows[name] = value
+    return rows
+
+
+#: Metrics that blurred or copied images raise, each with the one that must not be below its floor.
+NEEDS = {"kNN precision": "kNN recall", "Density": "Coverage"}
+
+
+def starred(name: str, found: Mapping[str, Mapping[str, Value]]) -> str | None:
+    """Return the model with the best value of a metric, if it leads by more than the sum of both errors.
+
+    Parameters
+    ----------
+    name : str
+        The metric.
+    found : mapping
+        Per model its values by metric.
+
+    Returns
+    -------
+    str or None
+        None without a clear lead. Blur and copies raise precision and density. A model with a low recall, or a low
+        coverage, gets no star for them. A metric that judges nothing has no star.
+    """
+    values = {model: metrics[name] for model, metrics in found.items() if name in metrics}
+    best = _best(values)
+    if best is None or "judges nothing" in values[best].note:
+        return None
+    needed = found[best].get(NEEDS.get(name, ""))
+    return None if needed is not None and needed.place == "below" else best
 
 
 def _pair(published: tuple[float, float | None] | None) -> str:
@@ -115,7 +150,7 @@ def _best(values: Mapping[str, Value]) -> str | None:
     return first if margin > 0 and known[second] - known[first] > margin else None
 
 
-def table_d(name: str, scores: Sequence[ClassScores]) -> pd.DataFrame:
+def table_d(name: str, scores: Sequence[ClassScores], few: Sequence[int] = ()) -> pd.DataFrame:
     """Return a table of Appendix D: F1, precision and recall per class, the paper's beside ours.
 
     Parameters
@@ -124,6 +159,8 @@ def table_d(name: str, scores: Sequence[ClassScores]) -> pd.DataFrame:
         ``table-d.1`` to ``table-d.4``.
     scores : sequence of ClassScores
         One per classifier.
+    few : sequence of int
+        Classes with too few held-out images; a last row gives the macro scores without them.
     """
     rows = {}
     published = {**paper.TABLES_D[name], "macro": tuple(paper.macro(name).values())}
@@ -135,7 +172,31 @@ def table_d(name: str, scores: Sequence[ClassScores]) -> pd.DataFrame:
             row[title, "paper"] = f"{published[label][j]:.2f}"
             row[title, "ours"] = number(float(ours.mean()), sample_std(ours))
         rows[label] = row
-    return pd.DataFrame(rows).T
+    if few:
+        without = [one.macro(without=few) for one in scores]
+        rows[f"macro without {', '.join(CLASSES[i] for i in few)}"] = {
+            ({"f1": "F1"}.get(key, key), "ours"): number(*_mean_and_std([one[key] for one in without]))
+            for key in ("f1", "precision", "recall")
+        }
+    return pd.DataFrame(rows).T.fillna("")
+
+
+def _mean_and_std(values: Sequence[float]) -> tuple[float, float]:
+    return float(np.mean(values)), sample_std(np.array(values))
+
+
+def separation(row: Mapping[str, float]) -> dict[str, str]:
+    """Return the numbers of `solarsynth.evaluation.separations` as texts, with their interval and what chance gives."""
+    held_out = "–"
+    if math.isfinite(row["held out"]):
+        held_out = f"{row['held out']:.3f} ({row['held out, low']:.3f} to {row['held out, high']:.3f})"
+    return {
+        "purity, held out, other blocks": held_out,
+        "by chance": number(row["held out, chance"]),
+        "purity, training images": number(row["purity"]),
+        "by chance ": number(row["chance"]),
+        "silhouette, training images": number(row["silhouette"]),
+    }
 
 
 def claims(entries: Mapping[str, Mapping]) -> pd.DataFrame:
@@ -205,12 +266,25 @@ def evaluation_table(values: Sequence[Value], title: str) -> Table:
     """Return the table that `solarsynth evaluate` prints."""
     from rich.table import Column, Table
 
-    table = Table(Column("metric", no_wrap=True), "target", "value", "real, 5 to 95 %", "images", "note", title=title)
+    columns = ("target", "value", "held out", "real, 9 in 10", "place", "images", "note")
+    table = Table(Column("metric", no_wrap=True), *columns, title=title)
     for v in values:
         floor = f"{number(v.low)} to {number(v.high)}" if math.isfinite(v.low) else ""
+        held_out = number(v.held_out) if math.isfinite(v.held_out) else ""
         count = f"{v.images:,}" if v.images else ""
-        table.add_row(v.metric, f"{v.target:g}", shown(v), floor, count, v.note)
+        place = f"{v.place}, rejects" if v.rejects else v.place
+        table.add_row(v.metric, f"{v.target:g}", shown(v), held_out, floor, place, count, v.note)
     return table
+
+
+def places(values: Mapping[str, Sequence[Value]]) -> pd.DataFrame:
+    """Return where the values of every model lie: below, within or above real sets, and whether they reject it."""
+    found = {model: {v.metric: v for v in rows} for model, rows in values.items()}
+    table = {
+        model: {name: (f"{v.place}, rejects" if v.rejects else v.place) or "–" for name, v in metrics.items()}
+        for model, metrics in found.items()
+    }
+    return pd.DataFrame(table, index=list(_all_rows(found))).fillna("–").rename(columns=COLUMNS)
 
 
 def parameters_by_block(modules: Mapping[str, int]) -> pd.DataFrame:

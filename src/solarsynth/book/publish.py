@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from solarsynth import paths, stages
 from solarsynth.book import ledger
 from solarsynth.book.notebooks import PAGES
+from solarsynth.dataset.splits import fold_count
 from solarsynth.devices import describe_device
 from solarsynth.errors import SolarsynthError
 from solarsynth.figures.stages import stage_graph
@@ -63,7 +64,7 @@ def write_provenance(folder: Path, lab: Lab, values: dict[str, Any], seconds: fl
     folder : Path
     lab : Lab
     values : dict
-        ``profile``, ``source``, ``data`` and ``seed``, as the notebooks got them.
+        ``profile``, ``source``, ``data``, ``seed`` and ``sample_seed``, as the notebooks got them.
     seconds : float
         Duration of the run.
     """
@@ -73,6 +74,7 @@ def write_provenance(folder: Path, lab: Lab, values: dict[str, Any], seconds: fl
         "source": values["source"],
         "archive": Path(values["data"]).name if values["data"] else "simulated",
         "seed": values["seed"],
+        "sample_seed": values["sample_seed"],
         "settings": lab.settings.as_dict(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": seconds,
@@ -125,13 +127,14 @@ def provenance_page(folder: Path) -> str:
     s = run["settings"]
     rows = {
         "Source": f"{run['source']} ({run['archive']}), unit {run['unit']}",
-        "Profile": f"{run['profile']}, seed {run['seed']}",
+        "Profile": f"{run['profile']}, seed {run['seed']}, sampling seed {run['sample_seed']}",
         "Labelled images": ", ".join(f"{name} {count:,}" for name, count in run["images"].items()),
         "of them for training": ", ".join(f"{name} {count:,}" for name, count in run["training images"].items()),
         "Network": f"{s['parameterisation']}, base width {s['base_width']}, patch {s['patch']}, "
         f"{s['train_images']:,} training images",
         "Sampler": f"{s['sampler']}, {s['sampling_steps']} steps, w = {s['guidance']:g}",
-        "Split": f"{s['split']}, {s['test_fraction']:.0%} held out",
+        "Split": f"{s['split']}, fold {s['fold']} of {fold_count(s['test_fraction'])}, "
+        f"purge of {s['purge_days']:g} days",
         "Device": f"{run['device']}, {run['platform']}",
         "Duration": f"{run['seconds'] / 60:.1f} min, finished {run['finished']}; "
         "what the store already held is not in it (chapter 4 has the training's own)",

@@ -34,6 +34,7 @@ def reproduce(
     source: str = "simulated",
     data: str = "",
     seed: int = 0,
+    sample_seed: int = 0,
     pages: Sequence[str] = (),
     settings: dict[str, Any] | None = None,
     publish_it: bool = False,
@@ -43,7 +44,7 @@ def reproduce(
 
     Parameters
     ----------
-    profile, source, data, seed
+    profile, source, data, seed, sample_seed
         As for `solarsynth.stages.Lab`.
     pages : sequence of str
         Notebooks to run; all by default.
@@ -69,11 +70,11 @@ def reproduce(
             raise SolarsynthError(f"unknown page {name!r}{did_you_mean(name, PAGES)}")
     if publish_it and pages:
         raise SolarsynthError("only a run of all pages can be published; leave out the page names")
-    lab = Lab(profile=profile, source=source, data=data, seed=seed, overrides=settings)
+    lab = Lab(profile=profile, source=source, data=data, seed=seed, overrides=settings, sample_seed=sample_seed)
     stages.archive(lab)  # a wrong folder fails here, before any notebook starts
     profile = _profile_file(lab, profile) if settings else profile
     full_path = str(Path(data).resolve()) if source == "archive" else data
-    values = {"profile": profile, "source": source, "data": full_path, "seed": seed}
+    values = {"profile": profile, "source": source, "data": full_path, "seed": seed, "sample_seed": sample_seed}
     folder = paths.run_folder(source, profile)
     with _alone_in(folder):
         failures = _run(folder, lab, pages, values)

@@ -12,6 +12,7 @@ from solarsynth.cli.common import (
     open_lab,
     parse_settings,
     profile_option,
+    sample_seed_option,
     seed_option,
     settings_option,
     source_option,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @source_option
 @data_option
 @seed_option
+@sample_seed_option
 @settings_option
 @click.option("--publish", is_flag=True, help="Replace the published run, once every notebook has succeeded.")
 @click.option("--no-build", is_flag=True, help="Run the notebooks only.")
@@ -37,6 +39,7 @@ def reproduce_command(
     source: str,
     data: str,
     seed: int,
+    sample_seed: int,
     settings: tuple[str, ...],
     publish: bool,
     no_build: bool,
@@ -57,6 +60,7 @@ def reproduce_command(
         source=source,
         data=data,
         seed=seed,
+        sample_seed=sample_seed,
         pages=pages,
         settings=parse_settings(settings),
         publish_it=publish,

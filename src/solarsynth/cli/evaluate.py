@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from solarsynth.cli.common import check_folder, data_option, open_lab, profile_option, settings_option, source_option
+from solarsynth.files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from solarsynth.stages import Lab
 
 
 @click.command("evaluate")
@@ -29,7 +36,7 @@ from solarsynth.cli.common import check_folder, data_option, open_lab, profile_o
     "--space",
     default="cevae",
     show_default=True,
-    help="Feature space of clusters and coverage: cevae, classifier, clip or inception.",
+    help="Feature space of clusters and coverage: cevae, vgg, classifier, clip or inception.",
 )
 def evaluate_command(
     samples: Path,
@@ -46,25 +53,44 @@ def evaluate_command(
 ) -> None:
     """Measure SAMPLES, an .npz of image and label by any model, against real images: Table 1 and Appendix D.
 
+    Every row has the value of held-out real images and the range of real sets of other weeks. The last line says
+    whether the samples are accepted, and if not, which rows reject them.
+
     \b
     Examples:
       solarsynth evaluate suns.npz --reference suns-2012 --json table.json
       solarsynth evaluate suns.npz --profile smoke
     """
-    from rich.console import Console
-
-    from solarsynth import stages
-    from solarsynth.dataset.images import ImageSet
-    from solarsynth.evaluation import Reference, as_table, class_values, evaluate, range_warning, read_samples
-    from solarsynth.files import write_text
-    from solarsynth.tables import evaluation_table
-
     if archive and source not in ("simulated", "archive"):
         raise click.UsageError(f"--reference names an archive, so --source must be left out, got {source}")
     for path in (csv_path, json_path):
         check_folder(path)
     source, data = ("archive", str(archive)) if archive else (source, data)
     lab = open_lab(profile, source, data, settings)
+    table = _judge(lab, samples, clusters, cluster_seed, space)
+    if csv_path:
+        write_text(csv_path, table.to_csv(index=False))
+    if json_path:
+        write_text(json_path, table.to_json(orient="records", indent=1, force_ascii=False) + "\n")
+
+
+def _judge(lab: Lab, samples: Path, clusters: int, cluster_seed: int, space: str) -> pd.DataFrame:
+    """Measure a file of samples, print the table and the verdict, and return the table."""
+    from rich.console import Console
+
+    from solarsynth import stages
+    from solarsynth.dataset.images import ImageSet
+    from solarsynth.evaluation import (
+        Reference,
+        as_table,
+        class_values,
+        evaluate,
+        range_warning,
+        read_samples,
+        verdict,
+    )
+    from solarsynth.tables import evaluation_table
+
     reference = Reference(lab, clusters, cluster_seed, space)
     image, label = read_samples(samples, lab.settings.image_size)
     warning = range_warning(image, stages.labelled_set(lab).image)
@@ -73,11 +99,9 @@ def evaluate_command(
     drawn = ImageSet.of(image, label)
     scored = None if label is None else drawn
     values = evaluate(reference, [drawn], scored, description="evaluation")
+    _, why = verdict(values)
     if scored is not None:
         values += class_values(reference, scored)
     Console().print(evaluation_table(values, title=f"{samples.name}: {len(image):,} images"))
-    table = as_table(values)
-    if csv_path:
-        write_text(csv_path, table.to_csv(index=False))
-    if json_path:
-        write_text(json_path, table.to_json(orient="records", indent=1, force_ascii=False) + "\n")
+    click.echo(why)
+    return as_table(values)

@@ -1,39 +1,54 @@
-"""The rows of Table 1, and how they are measured.
+"""The rows of Table 1 and of ``solarsynth evaluate``, and how they are measured.
 
-A new metric is one function in ``metrics/`` and one row of `ROWS`. For a function ``distance`` of two
-sets of features the row is ``on_features("distance", {"Distance": 0}, lambda real, drawn: [distance(real, drawn)])``.
+A new metric is one function in ``metrics/`` and one row of `ROWS`. For a function ``distance`` of two sets of features
+the row is ``on_features("distance", {"Distance": 0}, lambda real, drawn: [distance(real, drawn)])``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.evaluation.comparison import Comparison, Standardised
+from solarsynth.evaluation.faults import COPIES, FAULTS, copies, faults
 from solarsynth.evaluation.scores import SCORES, scores
-from solarsynth.evaluation.values import JACKKNIFE, STD_OVER_SETS, Value, jackknife, span
+from solarsynth.evaluation.values import (
+    Value,
+    judged,
+    over_trainings,
+)
+from solarsynth.metrics.clusters import Clusters
 from solarsynth.metrics.coverage import coverage
 from solarsynth.metrics.frechet import Gaussian, frechet_distance
-from solarsynth.metrics.skill import sample_std
+from solarsynth.metrics.kernel import kernel_distance, kernel_interval
 from solarsynth.progress import bar
 
 if TYPE_CHECKING:
     from solarsynth.dataset.images import ImageSet
-    from solarsynth.evaluation.reference import Compare, Reference
+    from solarsynth.evaluation.reference import Reference
 
 #: Metrics with their targets. Only a distance in InceptionV3's or CLIP's space may be called FID.
 CLUSTERS = {"Cluster error": 0, "Cluster distance": 1, "Cluster std": 1}
 FRECHET = {
     "cevae": "Fréchet, ceVAE space",
+    "vgg": "Fréchet, VGG16 space",
     "classifier": "Fréchet, classifier space",
     "clip": "FID CLIP",
     "inception": "FID InceptionV3",
 }
+KERNEL = {
+    "cevae": "Kernel distance, ceVAE space",
+    "vgg": "Kernel distance, VGG16 space",
+    "clip": "Kernel distance, CLIP space",
+    "inception": "KID",
+}
+#: Spaces whose kernel distance is defined for the features as they are: KID.
+AS_PUBLISHED = ("inception",)
 NEIGHBOURS = {"kNN precision": 1, "kNN recall": 1, "Density": 1, "Coverage": 1}
 
 
@@ -46,8 +61,8 @@ class Row:
     targets : mapping of str to float
         Names of the metrics, and the value of a perfect generator for each.
     measure : callable
-        Maps a `Reference` and a sequence of `ImageSet` to one `Value` per name, in the same order. It raises
-        `SolarsynthError` with the reason if it cannot.
+        Maps a `Reference` and a sequence of `ImageSet` to `Value`, at least one per name. It raises `SolarsynthError`
+        with the reason if it cannot.
     scored : bool
         Whether it measures the set with equally many images of each class, as the classifiers' scores do, instead of
         the sets in the data's proportions.
@@ -76,7 +91,8 @@ def evaluate(
     Returns
     -------
     list of Value
-        A metric that cannot be computed has no value, and a note with the reason.
+        A metric that cannot be computed has no value, and a note with the reason. The p-values are corrected for all
+        rows together.
     """
     values: list[Value] = []
     with bar(description, len(ROWS), "rows") if description else contextlib.nullcontext() as progress:
@@ -84,7 +100,34 @@ def evaluate(
             values += _measured(row, reference, sets, scored)
             if progress is not None:
                 progress.update(1)
-    return values
+    return judged(values)
+
+
+def evaluate_trainings(
+    reference: Reference,
+    sets: Sequence[Sequence[ImageSet]],
+    scored: Sequence[ImageSet | None] | None = None,
+    *,
+    description: str = "",
+) -> list[Value]:
+    """Compare the samples of several trainings of one model with real images.
+
+    Parameters
+    ----------
+    reference : Reference
+    sets, scored
+        Per training, as for `evaluate`.
+    description : str
+        Names the progress bars.
+
+    Returns
+    -------
+    list of Value
+        Means over the trainings, with their standard deviation as the error if there are several.
+    """
+    scored = scored or [None] * len(sets)
+    found = [evaluate(reference, *one, description=description) for one in zip(sets, scored, strict=True)]
+    return judged(over_trainings(found))
 
 
 def _measured(row: Row, reference: Reference, sets: Sequence[ImageSet], scored: ImageSet | None) -> list[Value]:
@@ -99,46 +142,18 @@ def _measured(row: Row, reference: Reference, sets: Sequence[ImageSet], scored: 
         return [Value(name, target, note=str(error)) for name, target in row.targets.items()]
 
 
-def cluster_metrics(reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:
-    """Measure the cluster metrics of every set; the value is the mean over the sets."""
-    size = len(sets[0])
-    measured = [astuple(reference.clusters.compare(reference.features(images))) for images in sets]
-    low, high, note = span(reference.cluster_floor(size))
-    return [
-        Value(
-            name, target, float(np.mean(column)), sample_std(column), STD_OVER_SETS, low[i], high[i], size, size, note
-        )
-        for i, ((name, target), column) in enumerate(zip(CLUSTERS.items(), np.transpose(measured), strict=True))
-    ]
-
-
-def frechet(reference: Reference, sets: Sequence[ImageSet], space: str) -> list[Value]:
-    """Measure the Fréchet distance of all sets together in a feature space."""
-    real = reference.gaussian(space)
-    features = [reference.features(images, space) for images in sets]
-
-    def measure(parts: Sequence[np.ndarray]) -> np.ndarray:
-        return np.array([frechet_distance(np.concatenate(parts), real)])
-
-    drawn = Gaussian.of(np.concatenate(features))
-    size = min(drawn.count, real.count // 2)
-    low, high, few = span(reference.frechet_floor(space, size))
-    notes = [few] if few else []
-    if size < drawn.count:
-        notes.append(f"floor of {size} real images and the other {real.count - size}, higher than for {drawn.count}")
-    rank = int(np.linalg.matrix_rank(drawn.root))
-    if rank < len(drawn.mean):
-        notes.append(f"singular: {drawn.count} images span {rank} of {len(drawn.mean)} dimensions, biased upwards")
-    found = frechet_distance(drawn, real)
-    error = jackknife(features, measure, np.array([found]))[0]
-    return [Value(FRECHET[space], 0, found, error, JACKKNIFE, low, high, drawn.count, size, "; ".join(notes))]
-
-
-def on_features(metric: str, targets: Mapping[str, float], compare: Compare) -> Row:
+def on_features(
+    metric: str,
+    targets: Mapping[str, float],
+    compare: Callable[[Any, np.ndarray], Sequence[float]],
+    *,
+    prepare: Callable[[Reference, np.ndarray], Any] = lambda reference, real: real,
+    faulty: Mapping[str, str] | None = None,
+    logarithm: Sequence[str] = (),
+    space: str = "",
+    each_set: bool = False,
+) -> Row:
     """Return the row of a metric that compares two sets of features.
-
-    It is measured on all sets together, in the reference's space. Its floor compares sets of real images with all
-    other real images.
 
     Parameters
     ----------
@@ -147,33 +162,74 @@ def on_features(metric: str, targets: Mapping[str, float], compare: Compare) -> 
     targets : mapping of str to float
         As in `Row`.
     compare : callable
-        Maps real features (n, d) and generated features (m, d) to one number per target.
+        Maps what `prepare` returned and generated features (m, d) to one number per target.
+    prepare : callable
+        Maps the `Reference` and real features (n, d) to what `compare` needs of them; by default the features.
+    faulty : mapping of str to {"above", "below", "both"}, optional
+        Per name the side of the floor on which a set is rejected; by default above.
+    logarithm : sequence of str
+        Names of metrics whose logarithm is nearly normal, as that of a distance is.
+    space : str
+        Feature space; by default the reference's.
+    each_set : bool
+        Whether every set is measured by itself, and the mean over the sets is the value. Otherwise all sets are
+        measured together.
     """
+    comparison = Comparison(metric, targets, compare, prepare, faulty or {}, logarithm, space, each_set)
+    return Row(targets, comparison.values)
 
-    def measure(reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:
-        real = reference.training_features()
-        features = [reference.features(images) for images in sets]
 
-        def together(parts: Sequence[np.ndarray]) -> np.ndarray:
-            return np.array(compare(real, np.concatenate(parts)))
+_CLUSTERS = Comparison(
+    "clusters",
+    CLUSTERS,
+    lambda clusters, drawn: astuple(clusters.compare(drawn)),
+    prepare=lambda reference, real: Clusters(real, reference.clusters, reference.seed),
+    faulty={"Cluster distance": "both", "Cluster std": "both"},
+    logarithm=["Cluster error"],
+    each_set=True,
+)
 
-        found, count = together(features), sum(map(len, features))
-        size = min(count, len(real) // 2)
-        low, high, few = span(reference.feature_floor(metric, compare, size))
-        error = jackknife(features, together, found)
-        note = f"floor of {size} real images among the other {len(real) - size}" + (f"; {few}" if few else "")
-        return [
-            Value(name, target, float(found[i]), error[i], JACKKNIFE, low[i], high[i], count, size, note)
-            for i, (name, target) in enumerate(targets.items())
-        ]
 
-    return Row(targets, measure)
+def cluster_floor(reference: Reference, images: int) -> np.ndarray:
+    """Return the cluster metrics (draws, 3) of sets of `images` real images of blocks that were left out."""
+    return _CLUSTERS.floor(reference, images)
+
+
+def _frechet(space: str, name: str) -> Row:
+    return on_features(
+        "frechet",
+        {name: 0},
+        lambda real, drawn: [frechet_distance(drawn, real)],
+        prepare=lambda reference, real: Gaussian.of(real),
+        space=space,
+        logarithm=[name],
+    )
+
+
+def _kernel(space: str, name: str) -> Row:
+    comparison = Comparison(
+        "kernel",
+        {name: 0},
+        lambda standard, drawn: [kernel_distance(standard.real, standard(drawn))],
+        prepare=lambda reference, real: Standardised(real, space not in AS_PUBLISHED),
+        space=space,
+        interval=lambda standard, drawn, unit: kernel_interval(standard(drawn), standard.real, unit),
+    )
+    return Row(comparison.targets, comparison.values)
 
 
 #: The table, from top to bottom.
 ROWS = (
-    Row(CLUSTERS, cluster_metrics),
-    *(Row({name: 0}, functools.partial(frechet, space=space)) for space, name in FRECHET.items()),
-    on_features("coverage", NEIGHBOURS, lambda real, drawn: astuple(coverage(real, drawn))),
+    Row(CLUSTERS, _CLUSTERS.values),
+    *(_frechet(space, name) for space, name in FRECHET.items()),
+    *(_kernel(space, name) for space, name in KERNEL.items()),
+    on_features(
+        "coverage",
+        NEIGHBOURS,
+        lambda real, drawn: astuple(coverage(real, drawn)),
+        faulty=dict.fromkeys(NEIGHBOURS, "below"),
+    ),
+    Row(dict.fromkeys(COPIES, 0), copies),
+    Row(FAULTS, faults),
     Row(dict.fromkeys(SCORES.values(), 1), lambda reference, sets: scores(reference, sets[0]), scored=True),
 )

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.evaluation.values import STD_OVER_CLASSIFIERS, Value
+from solarsynth.evaluation.values import STD_OVER_CLASSIFIERS, Value, bounds, tail
 from solarsynth.flares import CLASSES
-from solarsynth.metrics.skill import FEWEST, at_mix, class_scores, confusion, sample_std
+from solarsynth.metrics.skill import at_mix, class_scores, confusion, sample_std
 
 if TYPE_CHECKING:
     from solarsynth.dataset.images import ImageSet
+    from solarsynth.evaluation.classifiers import CrossValidated
     from solarsynth.evaluation.reference import Reference
 
 #: Attributes of `ClassScores`, and the rows of Table 1 that they give.
 SCORES = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
+
+#: Resamplings of blocks for the floor.
+DRAWS = 400
 
 
 def scores(reference: Reference, images: ImageSet) -> list[Value]:
@@ -24,7 +28,7 @@ def scores(reference: Reference, images: ImageSet) -> list[Value]:
 
     Only classes that occur in both sets count. Precision and F1 depend on how common the classes are. The held-out
     images therefore count as if their classes had the samples' proportions: else a perfect generator would not have
-    a ratio of 1.
+    a ratio of 1. If a class has a few held-out images only, the scores are given without it, too.
 
     Parameters
     ----------
@@ -35,7 +39,8 @@ def scores(reference: Reference, images: ImageSet) -> list[Value]:
     Returns
     -------
     list of Value
-        F1, precision and recall. The error is the standard deviation over the classifiers.
+        F1, precision and recall. The error is the standard deviation over the classifiers. Without a classifier that
+        beats the majority class the values have no p-value, and the note says that they judge nothing.
 
     Raises
     ------
@@ -44,36 +49,55 @@ def scores(reference: Reference, images: ImageSet) -> list[Value]:
     """
     label, known = _classes(images)
     _at_least_two("the samples", np.unique(label))
-    held_out = np.bincount(reference.held_out.label, minlength=len(CLASSES))
-    occurs = np.isin(np.arange(len(CLASSES)), label) & (held_out > 0)
+    real = reference.held_out_scores
+    occurs = np.isin(np.arange(len(CLASSES)), label) & (real.counts > 0)
     _at_least_two("both the samples and the held-out images", np.flatnonzero(occurs))
+    y_pred = reference.predictions(images)[:, known]
+    values = _ratios(real, label, y_pred, occurs, reference.lab.settings.floor_draws)
+    few = [i for i in real.few if occurs[i]]
+    if few and occurs.sum() - len(few) >= 2:
+        without = occurs.copy()
+        without[few] = False
+        names = " and ".join(CLASSES[i] for i in few)
+        values += _ratios(real, label, y_pred, without, reference.lab.settings.floor_draws, f" without {names}")
+    return values
+
+
+def _ratios(
+    real: CrossValidated, label: np.ndarray, y_pred: np.ndarray, occurs: np.ndarray, draws: int, suffix: str = ""
+) -> list[Value]:
+    """Return the ratios over some classes, (n_classes,) bool."""
     here = occurs[label]
-    label, y_pred = label[here], reference.predictions(images)[:, known][:, here]
+    label, y_pred = label[here], y_pred[:, here]
     mix = np.bincount(label, minlength=len(CLASSES))
     drawn = class_scores(np.stack([confusion(label, one, len(CLASSES)) for one in y_pred])).macro()
-    real = reference.real_scores(mix).macro()
-    low, high = _range(reference.score_floor(mix))
+    below = class_scores(at_mix(real.confusions(), mix)).macro()
+    floor = ratio_draws(real, mix, max(DRAWS, draws))
+    low, high = bounds(floor)
+    why_not = real.why_not()
     values = []
     for i, (key, name) in enumerate(SCORES.items()):
         # The score of each classifier is divided by its own score on real images.
-        above, below = drawn[key], real[key]
-        ratio = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+        ratio = np.divide(drawn[key], below[key], out=np.full(len(y_pred), np.nan), where=below[key] > 0)
         note = "a classifier has a score of 0 on real images; train it longer (classifier_images)"
         if np.isfinite(ratio).all():
-            note = _note(above.mean(), below.mean(), occurs, held_out)
-        error = sample_std(ratio)
+            note = _note(drawn[key].mean(), below[key].mean(), occurs)
+        value = float(ratio.mean())
         values.append(
             Value(
-                name,
+                name + suffix,
                 1,
-                float(ratio.mean()),
-                error,
+                value,
+                sample_std(ratio),
                 STD_OVER_CLASSIFIERS,
-                low[i],
-                high[i],
+                held_out=1.0,
+                low=float(low[i]),
+                high=float(high[i]),
+                p=np.nan if why_not else tail(value, floor[:, i], len(np.unique(real.unit)), "below"),
                 images=len(label),
                 floor_images=len(label),
-                note=note,
+                reference_images=len(real.y_true),
+                note="; ".join(part for part in (why_not, note) if part),
             )
         )
     return values
@@ -93,27 +117,22 @@ def _at_least_two(where: str, classes: np.ndarray) -> None:
         raise SolarsynthError(f"scores need at least two classes in {where}, got {names}")
 
 
-def _note(drawn: float, real: float, occurs: np.ndarray, held_out: np.ndarray) -> str:
-    """Say which two scores form the ratio, which classes are left out, and which have few held-out images."""
+def _note(drawn: float, real: float, occurs: np.ndarray) -> str:
+    """Say which two scores form the ratio, and which classes are left out."""
     note = f"samples {drawn:.3f}, held-out real images in the same mix of classes {real:.3f}"
     left = [name for name, here in zip(CLASSES, occurs, strict=True) if not here]
-    few = [f"{n} of class {name}" for name, n in zip(CLASSES, held_out, strict=True) if 0 < n < FEWEST]
-    note += f", without class {', '.join(left)}" if left else ""
-    return note + (f"; only {', '.join(few)} held out" if few else "")
+    return note + (f", without class {', '.join(left)}" if left else "")
 
 
-def ratio_draws(label: np.ndarray, y_pred: np.ndarray, mix: np.ndarray, draws: int) -> np.ndarray:
+def ratio_draws(real: CrossValidated, mix: np.ndarray, draws: int) -> np.ndarray:
     """Return the score ratios of random sets of real images: the floor of `scores`.
 
-    Both sides of the ratio are resampled with replacement, because both are known from a limited number of images.
-    All classifiers get the same images.
+    Both sides of the ratio are resampled in whole units, because both are known from a limited number of them. A unit
+    that is drawn twice counts twice. All classifiers get the same images.
 
     Parameters
     ----------
-    label : ndarray of int, shape (n,)
-        Classes of the held-out real images.
-    y_pred : ndarray of int, shape (classifiers, n)
-        Their predictions.
+    real : CrossValidated
     mix : ndarray of int, shape (n_classes,)
         Images per class of each set. A class with images must have a held-out image.
     draws : int
@@ -121,30 +140,36 @@ def ratio_draws(label: np.ndarray, y_pred: np.ndarray, mix: np.ndarray, draws: i
     Returns
     -------
     ndarray of float, shape (draws, 3)
-        Ratios of F1, precision and recall, means over the classifiers. NaN where a classifier has a score of 0.
+        Ratios of F1, precision and recall, means over the classifiers. NaN where a classifier has a score of 0, or a
+        class is in none of the units that were drawn.
     """
     rng, n = np.random.default_rng(0), len(CLASSES)
-    members = {i: np.flatnonzero(label == i) for i in np.flatnonzero(mix)}
-    # The cell of the confusion matrix that each image belongs to. Counting cells is a hundred times as fast as calling
-    # `confusion` for every draw.
-    cells = label * n + y_pred
-    above, below = [], []
-    for _ in range(draws):
-        chosen = np.concatenate([rng.choice(m, mix[i]) for i, m in members.items()])
-        others = np.concatenate([rng.choice(m, len(m)) for m in members.values()])
-        for found, index in ((above, chosen), (below, others)):
-            found.append([np.bincount(one[index], minlength=n * n).reshape(n, n) for one in cells])
-    drawn, real = class_scores(np.array(above)).macro(), class_scores(at_mix(np.array(below), mix)).macro()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = [np.where(real[key] > 0, drawn[key] / real[key], np.nan).mean(1) for key in SCORES]
-    return np.stack(ratios, axis=1)
+    names, unit = np.unique(real.unit, return_inverse=True)
+    classes = np.flatnonzero(mix)
+    # The cell of the confusion matrix that each image belongs to, one row per classifier.
+    cells = real.y_true * n + real.y_pred
+    found = np.full((draws, len(SCORES)), np.nan)
+    for k in range(draws):
+        weight, others = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), 2)[:, unit]
+        totals = [np.bincount(real.y_true, side, n)[classes] for side in (weight, others)]
+        if not np.all(totals):
+            continue
+        # A set has so many images of a class, drawn from the images of the units: the same for all classifiers.
+        chosen = np.zeros(len(unit))
+        for i in classes:
+            share = weight * (real.y_true == i)
+            chosen += rng.multinomial(mix[i], share / share.sum())
+        drawn, truth = (_weighted_scores(cells, side, mix) for side in (chosen, others))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found[k] = [np.where(truth[key] > 0, drawn[key] / truth[key], np.nan).mean() for key in SCORES]
+    return found
 
 
-def _range(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the 5th and 95th percentile (k,) of draws (n, k) that are finite; NaN if none is."""
-    known = draws[np.isfinite(draws).all(1)]
-    low, high = np.percentile(known, [5, 95], axis=0) if len(known) else np.full((2, draws.shape[1]), np.nan)
-    return low, high
+def _weighted_scores(cells: np.ndarray, weight: np.ndarray, mix: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the macro scores (classifiers,) of images (n,) that count with weights, in a mix of classes."""
+    n = len(mix)
+    counts = np.stack([np.bincount(one, weight, n * n).reshape(n, n) for one in cells])
+    return class_scores(at_mix(counts, mix)).macro()
 
 
 def class_values(reference: Reference, images: ImageSet) -> list[Value]:
@@ -166,7 +191,7 @@ def class_values(reference: Reference, images: ImageSet) -> list[Value]:
         y_pred = reference.predictions(images)[:, known]
         drawn = class_scores(np.stack([confusion(label, one, len(CLASSES)) for one in y_pred]))
         counts = np.bincount(label, minlength=len(CLASSES))
-        real = reference.real_scores(counts)
+        real = class_scores(at_mix(reference.held_out_scores.confusions(), counts))
     except SolarsynthError:
         return []
     values = []
@@ -183,6 +208,7 @@ def class_values(reference: Reference, images: ImageSet) -> list[Value]:
                     float(found.mean()),
                     sample_std(found),
                     STD_OVER_CLASSIFIERS,
+                    held_out=float(truth.mean()),
                     images=int(counts[i]),
                     note=note,
                 )

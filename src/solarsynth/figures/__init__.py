@@ -17,7 +17,7 @@ from solarsynth.figures.data import (
     x_ray_and_frames,
 )
 from solarsynth.figures.downstream import figure_6, figure_8, figure_10, reliability
-from solarsynth.figures.metrics import cluster_floor, confusion_matrices, embedding_distances, sampling_quality
+from solarsynth.figures.metrics import cluster_floor, confusion_matrices, embedding_distances
 from solarsynth.figures.networks import figure_2, figure_b_1
 from solarsynth.figures.samples import (
     figure_3,
@@ -26,6 +26,7 @@ from solarsynth.figures.samples import (
     figure_c_1,
     reconstructions,
     reverse_process,
+    steps_against_quality,
 )
 from solarsynth.figures.stages import stage_graph
 from solarsynth.figures.style import COLOURS, SCENARIO_COLOURS, STYLE
@@ -59,12 +60,12 @@ __all__ = [
     "reconstructions",
     "reliability",
     "reverse_process",
-    "sampling_quality",
     "schedule_curves",
     "shared_physics",
     "show_sun",
     "solar_colours",
     "stage_graph",
+    "steps_against_quality",
     "suns_side_by_side",
     "training_curves",
     "x_ray_and_frames",

@@ -35,32 +35,11 @@ def embedding_distances(table: pd.DataFrame) -> Figure:
 
 
 @styled
-def sampling_quality(table: pd.DataFrame, floor: tuple[float, float]) -> Figure:
-    """Fréchet distance against sampling steps and against time per image.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With the columns ``steps``, ``sampler``, ``distance`` and ``seconds`` (per image).
-    floor : tuple of float
-        5th and 95th percentile of real sets of the same size.
-    """
-    figure, axes = panels(1, 2, 4, 3, margin=(1.2, 0), sharey=True)
-    colours = colours_of(dict.fromkeys(table["sampler"]))
-    for ax, column, label in zip(axes[0], ("steps", "seconds"), ("sampling steps", "time per image / s"), strict=True):
-        ax.axhspan(*floor, color="0.88", label=REAL_RANGE)
-        for name, rows in table.groupby("sampler", sort=False):
-            ax.plot(rows[column], rows["distance"], "o-", color=colours[name], label=name)
-        log_axis(ax)
-        ax.set_xlabel(label)
-    axes[0, 0].set(ylabel="Fréchet distance", xticks=sorted(table["steps"].unique()))
-    axes[0, 0].minorticks_off()
-    legend(axes[0, 1], outside=True)
-    return figure
-
-
-@styled
-def cluster_floor(floor: dict[int, np.ndarray], ours: dict[str, tuple[int, np.ndarray]]) -> Figure:
+def cluster_floor(
+    floor: dict[int, np.ndarray],
+    ours: dict[str, tuple[int, np.ndarray]],
+    same_weeks: dict[int, np.ndarray] | None = None,
+) -> Figure:
     """Cluster metrics of real sets against their size, and of generated sets.
 
     Parameters
@@ -70,6 +49,8 @@ def cluster_floor(floor: dict[int, np.ndarray], ours: dict[str, tuple[int, np.nd
     ours : dict
         For each name the images in a set, and an array (sets, 3) as above. Dots are means over sets, bars standard
         deviations over sets. It may be empty.
+    same_weeks : dict, optional
+        As `floor`, for sets of the same weeks as their reference; shown as two lines.
     """
     figure, axes = panels(1, 3, 2.8, 2.9, margin=(1.6, 0))
     sizes, colours = sorted(floor), colours_of(ours)
@@ -77,6 +58,9 @@ def cluster_floor(floor: dict[int, np.ndarray], ours: dict[str, tuple[int, np.nd
         low, middle, high = np.array([np.percentile(floor[n][:, i], [5, 50, 95]) for n in sizes]).T
         ax.fill_between(sizes, low, high, color="0.85", label=REAL_RANGE)
         ax.plot(sizes, middle, color="0.45", label="real, median")
+        if same_weeks:
+            edges = np.array([np.percentile(same_weeks[n][:, i], [5, 95]) for n in sizes])
+            ax.plot(sizes, edges, color=COLOURS["B"], lw=1, ls="--", label=["the same weeks", None])
         if target:  # a logarithmic axis cannot show a target of 0
             ax.axhline(target, color="0.2", lw=0.8, ls=":", label="target")
         for label, (size, values) in ours.items():

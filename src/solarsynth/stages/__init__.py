@@ -9,10 +9,30 @@ Every function here takes a lab. What it needs is found in the store or made.
 from solarsynth.stages.archive import ARCHIVE, archive
 from solarsynth.stages.days import DAYS, RARE, classes_task, daily_table, days_task
 from solarsynth.stages.encoders import CEVAE, CLASSIFIER, PREDICTIONS, cevae, predictions
-from solarsynth.stages.features import FEATURES, FLOOR, MAP, SPACES, features, floor, space, training_features, tsne_map
+from solarsynth.stages.features import (
+    FEATURES,
+    FLOOR,
+    MAP,
+    SPACES,
+    features,
+    floor,
+    held_out_features,
+    space,
+    training_features,
+    tsne_map,
+)
 from solarsynth.stages.graph import SOURCES, Job, Lab, Need, Stage
-from solarsynth.stages.labelled import DATASET, held_out_images, labelled_set, training_images
-from solarsynth.stages.models import MODEL, PRIOR, generator, network_stage, training_conditions
+from solarsynth.stages.labelled import (
+    DATASET,
+    all_images,
+    fit_images,
+    fold_labs,
+    held_out_images,
+    labelled_set,
+    training_images,
+    validation_images,
+)
+from solarsynth.stages.models import MODEL, PRIOR, generator, network_stage, training_conditions, trainings
 from solarsynth.stages.overview import STAGES, overview
 from solarsynth.stages.samples import (
     SAMPLES,

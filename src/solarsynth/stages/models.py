@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,7 +95,7 @@ def _train_model(job: Job) -> None:
 
 def _frames_examples(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
     data = job.need("images")
-    part = ~data.test
+    part = data.train
     about = {
         "classes_seen": data.counts(test=False),
         "unit": data.unit,
@@ -151,7 +152,7 @@ MODEL = Stage(
     needs=_needs,
     ask={"model": "discrete", "on": "frames", "mode": "paper"},
     identity=lambda lab, ask: {k: v for k, v in ask.items() if k != "mode" or ask["on"] == "days"},
-    version=3,
+    version=4,
     on_device=True,
     together=True,
 )
@@ -230,3 +231,16 @@ def generator(lab: Lab, model: str = "discrete", sampling: Sampling | None = Non
     prior = lab.entry(PRIOR).path if "prior" in kind(model).sampled_with else None
     entry = lab.entry(MODEL, model=model, **ask)
     return Generator.read(entry.path, sampling or Sampling.of(lab.settings), prior)
+
+
+def trainings(lab: Lab) -> list[Lab]:
+    """Return the lab once per training of the models: with its own seed first, then with the seeds that follow.
+
+    The setting ``generator_seeds`` says how many. A single training does not show how far trainings differ.
+    """
+
+    def make() -> list[Lab]:
+        others = range(lab.seed + 1, lab.seed + lab.settings.generator_seeds)
+        return [replace(lab, profile=lab.settings, overrides=None, seed=seed) for seed in others]
+
+    return [lab, *lab.remember(("labs", "trainings"), make)]

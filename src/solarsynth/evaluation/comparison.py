@@ -1,0 +1,171 @@
+"""How a metric of two sets of features is measured: samples, held-out images and the floor, at equal sizes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from solarsynth.errors import SolarsynthError
+from solarsynth.evaluation.pool import need_floor, subsets
+from solarsynth.evaluation.values import (
+    JACKKNIFE,
+    JACKKNIFE_PARTS,
+    STD_OVER_SETS,
+    Value,
+    bounds,
+    jackknife,
+    tail,
+    widened,
+)
+from solarsynth.metrics.skill import sample_std
+
+if TYPE_CHECKING:
+    from solarsynth.dataset.images import ImageSet
+    from solarsynth.evaluation.reference import Reference
+
+#: Parts of a single set that are left out in turn for its error, and the fewest images for that.
+PARTS, FEWEST_FOR_PARTS = 10, 40
+
+#: A smaller set has no distribution that could be compared.
+FEWEST_IMAGES = 5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How one metric of two sets of features is measured; see `solarsynth.evaluation.rows.on_features`.
+
+    Attributes
+    ----------
+    metric, targets, compare, prepare, faulty, logarithm, space, each_set
+        As for `on_features`.
+    interval : callable, optional
+        Maps what `prepare` returned, generated features (m, d) and the units (n,) of the real ones to a 95 % interval
+        of the metric over units, which the note gives.
+    """
+
+    metric: str
+    targets: Mapping[str, float]
+    compare: Callable[[Any, np.ndarray], Sequence[float]]
+    prepare: Callable[[Reference, np.ndarray], Any]
+    faulty: Mapping[str, str] = field(default_factory=dict)
+    logarithm: Sequence[str] = ()
+    space: str = ""
+    each_set: bool = False
+    interval: Callable[[Any, np.ndarray, np.ndarray], tuple[float, float]] | None = None
+
+    def values(self, reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:
+        """Measure sets of images, held-out images and the floor."""
+        fewest = min(map(len, sets))
+        if fewest < FEWEST_IMAGES:
+            raise SolarsynthError(f"a comparison of sets needs at least {FEWEST_IMAGES} images in each, got {fewest}")
+        features = [reference.features(images, self.space) for images in sets]
+        count = len(features[0]) if self.each_set else sum(map(len, features))
+        comparisons = reference.comparisons(count)
+        real = reference.real_features(self.space)
+        state = reference.prepared(self.metric, self.space, count, functools.partial(self.prepare, reference))
+        found, error, kind = self._found(state, features, comparisons.size)
+        held = [self.compare(state, real[index]) for index in comparisons.held_out]
+        held_out = np.mean(held, axis=0) if held else np.full(len(found), np.nan)
+        note = "" if comparisons.size == count else f"subsets of {comparisons.size} images, as many as the floor's"
+        if self.interval:
+            drawn, unit = np.concatenate(features), reference.data.group[comparisons.reference]
+            some = subsets(np.arange(len(drawn)), comparisons.size)[0]
+            low, high = self.interval(state, drawn[some], unit)
+            note = "; ".join(part for part in (f"95 % over blocks: {low:.3g} to {high:.3g}", note) if part)
+        try:
+            floor = self.floor(reference, count)
+            low, high = bounds(floor)
+        except SolarsynthError as problem:
+            floor, note = np.full((1, len(found)), np.nan), "; ".join(part for part in (str(problem), note) if part)
+            low, high = np.full((2, len(found)), np.nan)
+        return [
+            Value(
+                name,
+                target,
+                float(found[i]),
+                float(error[i]),
+                kind,
+                held_out=float(held_out[i]),
+                low=float(low[i]),
+                high=float(high[i]),
+                p=tail(
+                    found[i], floor[:, i], comparisons.blocks, self.faulty.get(name, "above"), name in self.logarithm
+                ),
+                images=count,
+                floor_images=comparisons.size,
+                reference_images=len(comparisons.reference),
+                note=note,
+            )
+            for i, (name, target) in enumerate(self.targets.items())
+        ]
+
+    def _found(self, state: Any, features: Sequence[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray, str]:
+        """Return the values (k,) at the floor's size of set, their errors, and what these span."""
+
+        def at_size(drawn: np.ndarray) -> np.ndarray:
+            return np.mean([self.compare(state, drawn[i]) for i in subsets(np.arange(len(drawn)), size)], axis=0)
+
+        def together(parts: Sequence[np.ndarray]) -> np.ndarray:
+            return np.asarray(self.compare(state, np.concatenate(parts)), float)
+
+        if self.each_set and len(features) > 1:
+            each = np.array([at_size(one) for one in features])
+            return each.mean(0), np.array([sample_std(column) for column in each.T]), STD_OVER_SETS
+        found = at_size(np.concatenate(features))
+        # The error is that of one set of the floor's size, as the value is.
+        if len(features) > 1:
+            parts = [one[: max(1, size // len(features))] for one in features]
+            return found, jackknife(parts, together, found), JACKKNIFE
+        if size < FEWEST_FOR_PARTS:
+            return found, np.full(len(found), np.nan), ""
+        order = np.random.default_rng(0).permutation(len(features[0]))[:size]
+        parts = [features[0][part] for part in np.array_split(order, PARTS)]
+        return found, jackknife(parts, together, found), JACKKNIFE_PARTS
+
+    def floor(self, reference: Reference, images: int) -> np.ndarray:
+        """Return the metric (draws, k) of sets of real images of blocks that were left out.
+
+        Raises
+        ------
+        SolarsynthError
+            If there are too few blocks to leave some out.
+        """
+        comparisons = reference.comparisons(images)
+        need_floor(comparisons)
+
+        logarithm = np.array([name in self.logarithm for name in self.targets])
+
+        def compute() -> np.ndarray:
+            real, state, found = {}, {}, []
+            for draw in comparisons.floor:
+                if draw.fold not in real:
+                    real[draw.fold] = reference.real_features(self.space, draw.fold)
+                    state[draw.fold] = self.prepare(reference, real[draw.fold][draw.reference])
+                found.append(self.compare(state[draw.fold], real[draw.fold][draw.held]))
+            return widened(np.array(found), comparisons.taken, logarithm)
+
+        params = {"metric": self.metric, "size": comparisons.size}
+        if self.metric == "clusters":
+            params |= {"k": reference.clusters, "seed": reference.seed}
+        return reference.floor(self.space, params, compute)
+
+
+class Standardised:
+    """Features (n, d) of real images in units of their own standard deviation, and a function that scales others alike.
+
+    The kernel compares features with 1. Features that are small beside it would leave little more than their means.
+    """
+
+    def __init__(self, real: np.ndarray, scaled: bool) -> None:
+        self.mean = real.mean(0) if scaled else 0.0
+        # A feature that hardly varies among real images would outweigh all others.
+        self.std = np.maximum(real.std(0), 0.1 * real.std(0).mean() + 1e-12) if scaled else 1.0
+        self.real = self(real)
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Return features (m, d) on the scale of the real ones."""
+        return (features - self.mean) / self.std
