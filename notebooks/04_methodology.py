@@ -334,7 +334,7 @@ check.round(3)
 # How far are real embeddings of other weeks from those that the prior learnt from?
 
 # %%
-z_held_out, unit = stages.features(lab, "cevae", held_out), labelled.group[labelled.test]
+z_held_out, unit = stages.held_out_features(lab, "cevae"), labelled.group[labelled.test]
 for number, name in enumerate(CLASSES):
     z_class, z_new = z[z_label == number], z_held_out[held_out.label == number]
     if min(len(z_class), len(z_new)) < 2:
@@ -347,7 +347,11 @@ for number, name in enumerate(CLASSES):
     print(f"{name}: held out {with_interval(unit_interval(distance, unit[held_out.label == number]))}")
 
 # %%
-tests = {"held-out real": (z_held_out, held_out.label, unit), "drawn": (drawn, drawn_label, np.arange(len(drawn)) % 10)}
+from solarsynth.metrics.skill import enough
+
+kept = enough(held_out.label, unit)  # classes with five images in two units, or more
+tests = {"drawn": (drawn, drawn_label, np.arange(len(drawn)) % 10)}
+tests["held-out real"] = z_held_out[kept], held_out.label[kept], unit[kept]
 for name, (features, label, part) in tests.items():
 
     def balanced_accuracy(index, features=features, label=label):

@@ -86,7 +86,7 @@ def draw(name, counts, first=1000):
 
 drawn = {name: draw(name, proportional) for name in (*MODELS, BASELINE)}
 alike = {name: draw(name, uniform, first=2000) for name in MODELS}
-print(f"{len(trainings)} trainings of each model, with the seeds {', '.join(str(there.seed) for there in trainings)}")
+print(f"trainings of each model: {len(trainings)}, with the seeds {', '.join(str(there.seed) for there in trainings)}")
 print(f"{s.sets} sets of {s.set_size} per training in the proportions {proportional}, and as many with {uniform}")
 
 # %% [markdown]

@@ -272,18 +272,22 @@ def evaluation_table(values: Sequence[Value], title: str) -> Table:
         floor = f"{number(v.low)} to {number(v.high)}" if math.isfinite(v.low) else ""
         held_out = number(v.held_out) if math.isfinite(v.held_out) else ""
         count = f"{v.images:,}" if v.images else ""
-        place = f"{v.place}, rejects" if v.rejects else v.place
+        place = place_of(v)
         table.add_row(v.metric, f"{v.target:g}", shown(v), held_out, floor, place, count, v.note)
     return table
+
+
+def place_of(value: Value) -> str:
+    """Return where a value lies among real sets, and whether it rejects the samples; a dash if it cannot be said."""
+    if value.rejects:
+        return f"{value.place}, rejects" if value.place else "rejects"
+    return value.place or ("does not reject" if math.isfinite(value.adjusted) else "–")
 
 
 def places(values: Mapping[str, Sequence[Value]]) -> pd.DataFrame:
     """Return where the values of every model lie: below, within or above real sets, and whether they reject it."""
     found = {model: {v.metric: v for v in rows} for model, rows in values.items()}
-    table = {
-        model: {name: (f"{v.place}, rejects" if v.rejects else v.place) or "–" for name, v in metrics.items()}
-        for model, metrics in found.items()
-    }
+    table = {model: {name: place_of(v) for name, v in metrics.items()} for model, metrics in found.items()}
     return pd.DataFrame(table, index=list(_all_rows(found))).fillna("–").rename(columns=COLUMNS)
 
 

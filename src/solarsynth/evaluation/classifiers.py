@@ -11,7 +11,7 @@ import numpy as np
 from solarsynth.errors import SolarsynthError
 from solarsynth.flares import CLASSES
 from solarsynth.metrics.intervals import Interval, crossed_interval
-from solarsynth.metrics.skill import FEWEST, auc, confusion
+from solarsynth.metrics.skill import FEWEST, auc, confusion, enough
 
 if TYPE_CHECKING:
     from solarsynth.stages import Lab
@@ -61,8 +61,7 @@ class CrossValidated:
     @functools.cached_property
     def judged(self) -> np.ndarray:
         """The classes (k,) with enough held-out images, in more than one unit: the recall of others is luck."""
-        several = [len(np.unique(self.unit[self.y_true == i])) > 1 for i in range(len(CLASSES))]
-        return np.flatnonzero((self.counts >= FEWEST) & several)
+        return np.unique(self.y_true[enough(self.y_true, self.unit)])
 
     @functools.cached_property
     def recall(self) -> Interval:
@@ -79,15 +78,15 @@ class CrossValidated:
 
     @functools.cached_property
     def auc(self) -> Interval:
-        """Area under the ROC curve, each judged class against all others; mean over classes and classifiers."""
+        """Area under the ROC curve, each judged class against the others; mean over classes and classifiers."""
+        here = np.flatnonzero(np.isin(self.y_true, self.judged))
 
         def score(index: np.ndarray) -> np.ndarray:
-            y_true, fold = self.y_true[index], self.fold[index]
-            return np.array(
-                [np.mean([auc(y_true == i, one[index, i], fold) for i in self.judged]) for one in self.probability]
-            )
+            y_true, fold = self.y_true[here[index]], self.fold[here[index]]
+            found = [[auc(y_true == i, one[here[index], i], fold) for i in self.judged] for one in self.probability]
+            return np.mean(found, axis=1)
 
-        return crossed_interval(score, self.unit, self.y_true)
+        return crossed_interval(score, self.unit[here], self.y_true[here])
 
     @functools.cached_property
     def accuracy(self) -> Interval:

@@ -6,6 +6,7 @@ import numpy as np
 
 from solarsynth.errors import SolarsynthError
 from solarsynth.metrics.separation import purity, purity_interval, silhouette
+from solarsynth.metrics.skill import enough
 
 
 def separations(
@@ -35,13 +36,15 @@ def separations(
     dict of str to float
         ``purity``, ``chance`` and ``silhouette`` of the training images. ``held out`` with its 95 % interval ``held
         out, low`` and ``held out, high``, and ``held out, chance``: the purity of held-out images with neighbours of
-        other units only. NaN where it cannot be computed.
+        other units only, of classes with enough of them. NaN where it cannot be computed.
     """
     share, chance = purity(features, label, min(neighbours, len(features) - 1))
     row = {"purity": share, "chance": chance, "silhouette": silhouette(features, label)}
     held = dict.fromkeys(("held out", "held out, low", "held out, high", "held out, chance"), float("nan"))
+    # A class of few images, or of one unit, has no interval and would leave the mean without one.
+    here = enough(held_out_label, unit)
     try:
-        interval, expected = purity_interval(held_out, held_out_label, unit, neighbours)
+        interval, expected = purity_interval(held_out[here], held_out_label[here], unit[here], neighbours)
     except SolarsynthError:  # too few blocks are held out
         return row | held
     bounds = {"held out": interval.mean, "held out, low": interval.low, "held out, high": interval.high}

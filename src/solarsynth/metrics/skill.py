@@ -17,6 +17,20 @@ from solarsynth.errors import SolarsynthError
 FEWEST = 5
 
 
+def enough(label: np.ndarray, unit: np.ndarray, fewest: int = FEWEST) -> np.ndarray:
+    """Return which images (n,) bool are of a class with enough images, in more than one unit, to have an interval.
+
+    Parameters
+    ----------
+    label, unit : ndarray of int, shape (n,)
+        Class and independent unit of each image.
+    fewest : int
+    """
+    label, unit = np.asarray(label), np.asarray(unit)
+    kept = [c for c in np.unique(label) if (label == c).sum() >= fewest and len(np.unique(unit[label == c])) > 1]
+    return np.isin(label, kept)
+
+
 def confusion(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:
     """Return a confusion matrix: rows are true classes, columns are predicted classes.
 
