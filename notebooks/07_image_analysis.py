@@ -72,8 +72,8 @@ this.figure(figures.figure_4(maps), "figure-4")
 # (maps)=
 # *Agreement* is the correlation of the map of the samples with the map of the training images, over the inner nine tenths of the
 # disk's radius. Its *floor* shows what real images of other weeks reach. Whole blocks of the class are left out, and the map of
-# their images is compared with the map of the others. All maps have as many images in the floor as in the comparison. The ± is
-# the error over parts of the samples. *Held out* is the map of held-out images.
+# their images is compared with the map of the others, with as many images as in the comparison. The ± is the error over parts of
+# the samples. Samples mix all weeks, and left-out images come from a few. Samples may therefore agree better than they do. *Held out* is the map of held-out images.
 
 # %%
 radius = s.image_size * DISK_RADIUS[unit]  # of the disk, in pixels
@@ -94,7 +94,7 @@ pd.DataFrame(rows).T
 words = {
     "below": "below what real images of other weeks reach",
     "within": "within what real images of other weeks reach",
-    "above": "above what real images of other weeks reach: closer to the training images than other weeks are",
+    "above": "above what real images of a few other weeks reach, as a mix of all weeks may be",
 }
 for name, v in found.items():
     print(f"{name}: agreement {v.value:.2f}, {words.get(v.place) or 'no floor: ' + v.note}")

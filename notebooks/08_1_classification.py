@@ -66,7 +66,7 @@ pd.Series(SCENARIOS, name="what is done").to_frame()
 # All trials take the same number of optimiser steps. They look at validation blocks equally often and keep their best state.
 #
 # Each fold holds out other blocks of weeks. Over all folds every image is tested once. A synthetic trial needs a generator that
-# has not seen the test images of its fold. With `fold_generators: 0` only one fold has a generator. Then synthetic trials, and
+# has not seen the test images of its fold. It learns from the same images as the classifiers, so no arm has more of them. With `fold_generators: 0` only one fold has a generator. Then synthetic trials, and
 # classical trials with smaller amounts, run in this fold only. A comparison uses the test images that both sides have.
 
 # %%
@@ -169,7 +169,8 @@ pd.DataFrame(cost).map(scores.text)
 #
 # In a random split the same active region appears in both the training and the test images, hours or days apart. Here the same
 # trials are run on a blocked and on a random split, each with its own cross-validation. The interval of the difference takes the
-# two as independent. They share the archive, so the true interval is narrower.
+# two as independent. They share the archive, so the true interval is narrower. The random split has no purge and more images to
+# learn from. A higher score on it is leakage, or what these images are worth.
 
 # %% tags=["remove-stderr"]
 worth, notes = leak.split_worth(lab, stages.classes_task, classification.split_scores, lab.settings.downstream_sets)

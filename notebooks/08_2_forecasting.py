@@ -166,7 +166,8 @@ this.figure(figures.reliability(shown) if folds else figures.not_computed(why))
 # ## What the split is worth
 #
 # Here the same trials are run on a blocked and on a random split of the days, each with its own cross-validation. The interval of
-# the difference takes the two as independent. They share the archive, so the true interval is narrower.
+# the difference takes the two as independent. They share the archive, so the true interval is narrower. The random split has no
+# purge and more days to learn from. A higher score on it is leakage, or what these days are worth.
 
 # %% tags=["remove-stderr"]
 task_of, seeds = lambda there: stages.days_task(there, days), lab.settings.forecast_seeds

@@ -157,7 +157,7 @@ for name, label in labels.items():
 #
 # - The second table says whether the classifiers may judge at all. If they do not beat the majority class, no row of the other
 #   tables says anything about the generated images.
-# - Classifiers of different seeds differ. A difference between models counts only if it is larger than the standard deviation
-#   over the seeds.
+# - The ± is the standard deviation over classifiers that judge the same images. It does not hold the scatter between trainings of
+#   a generator, so these tables cannot order the models. Table 1 in {doc}`06_results` has that scatter.
 #
 # **Next:** {doc}`../deviations` lists where this companion departs from the paper.

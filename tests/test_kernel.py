@@ -5,7 +5,7 @@ import pytest
 
 from solarsynth.errors import SolarsynthError
 from solarsynth.metrics import kernel as module
-from solarsynth.metrics.kernel import kernel_distance, kernel_interval
+from solarsynth.metrics.kernel import kernel_distance, kernel_interval, mixed_kernel_distance
 
 
 def k(x, y):
@@ -87,3 +87,31 @@ def test_what_cannot_be_compared(a, b, match):
         kernel_distance(a, b)
     with pytest.raises(SolarsynthError, match="2 units"):
         kernel_interval(np.ones((4, 2)), np.ones((4, 2)), np.zeros(4))
+
+
+def test_without_pairs_of_one_unit_a_perfect_mix_has_no_distance():
+    """Units differ, and samples are drawn from as many other units: the plain distance is large, this one is not."""
+    rng = np.random.default_rng(5)
+
+    def weeks(count, each):
+        return (rng.normal(size=(count, 1, 4)) + 0.5 * rng.normal(size=(count, each, 4))).reshape(-1, 4)
+
+    plain, mixed, covered = [], [], []
+    for _ in range(60):
+        real, unit = weeks(8, 25), np.repeat(np.arange(8), 25)
+        value, low, high = mixed_kernel_distance(weeks(200, 1), real, unit)
+        plain.append(kernel_distance(weeks(200, 1), real))
+        mixed.append(value)
+        covered.append(low <= 0 <= high)
+    assert abs(np.mean(mixed)) < 3 * np.std(mixed) / np.sqrt(60) and np.mean(plain) > 5 * abs(np.mean(mixed))
+    assert np.mean(covered) > 0.85
+
+
+def test_without_pairs_of_one_unit_by_brute_force():
+    rng = np.random.default_rng(6)
+    a, b, unit = rng.normal(size=(5, 3)), rng.normal(size=(7, 3)), np.array([0, 0, 1, 1, 2, 2, 2])
+    kernel = lambda x, y: (x @ y / 3 + 1) ** 3  # noqa: E731
+    inside = np.mean([kernel(x, y) for i, x in enumerate(a) for j, y in enumerate(a) if i != j])
+    real = np.mean([kernel(x, y) for i, x in enumerate(b) for j, y in enumerate(b) if unit[i] != unit[j]])
+    across = np.mean([kernel(x, y) for x in a for y in b])
+    assert mixed_kernel_distance(a, b, unit)[0] == pytest.approx(inside + real - 2 * across)

@@ -108,7 +108,16 @@ def _all_rows(found: Mapping[str, Mapping[str, Value]]) -> dict[str, Value]:
 
 
 #: Metrics that blurred or copied images raise, each with the one that must not be below its floor.
-NEEDS = {"kNN precision": "kNN recall", "Density": "Coverage"}
+NEEDS = {
+    "kNN precision": "kNN recall",
+    "Density": "Coverage",
+    "kNN precision, VGG16 space": "kNN recall, VGG16 space",
+    "Density, VGG16 space": "Coverage, VGG16 space",
+}
+
+
+#: Trainings of every model that a star needs.
+FEWEST_TRAININGS = 3
 
 
 def starred(name: str, found: Mapping[str, Mapping[str, Value]]) -> str | None:
@@ -125,11 +134,12 @@ def starred(name: str, found: Mapping[str, Mapping[str, Value]]) -> str | None:
     -------
     str or None
         None without a clear lead. Blur and copies raise precision and density. A model with a low recall, or a low
-        coverage, gets no star for them. A metric that judges nothing has no star.
+        coverage, gets no star for them. A metric that judges nothing has no star. Two trainings show too little of how
+    far trainings differ, so that equal models would often seem to differ: a star needs three.
     """
     values = {model: metrics[name] for model, metrics in found.items() if name in metrics}
     best = _best(values)
-    if best is None or "judges nothing" in values[best].note:
+    if best is None or "judges nothing" in values[best].note or values[best].trainings < FEWEST_TRAININGS:
         return None
     needed = found[best].get(NEEDS.get(name, ""))
     return None if needed is not None and needed.place == "below" else best

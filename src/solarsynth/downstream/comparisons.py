@@ -164,11 +164,13 @@ def answer(table: pd.DataFrame, skill: Skill) -> list[str]:
     if not skill.found:
         return [f"Cannot be tested here: the classifier without added images has no skill ({skill})."]
     lines = [f"The classifier without added images has skill ({skill})."]
-    for row in table[table["against"] == "none"].to_dict("records"):
-        if row["arm"] == "synthetic":
+    for row in table[table["arm"] == "synthetic"].to_dict("records"):
+        # Against `weights` the share of the classes is the same, so only the new images can make a difference.
+        if row["against"] in ("none", "weights"):
             half = (row["high"] - row["low"]) / 2
             seen = "" if np.isnan(half) else f" The smallest difference that this run could have seen is {half:.2f}."
-            lines.append(f"{row['score']}: {row['verdict']} ({row['difference']:+.2f}).{seen}")
+            whom = f"{row['score']}, against {row['against']}"
+            lines.append(f"{whom}: {row['verdict']} ({row['difference']:+.2f}).{seen}")
     return lines if len(lines) > 1 else [*lines, "No trial with synthetic images could be compared."]
 
 

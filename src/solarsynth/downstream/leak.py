@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from solarsynth.stages import Lab
 
 SPLITS = ("blocked", "random")
+HIGHER = "the random split scores higher"
 Measured = dict[tuple[str, str], Interval]
 
 
 def split_worth(
     lab: Lab, task_of: Callable[[Lab], Task], scores: Callable[[Pooled], Sequence[Score]], numbers: int
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Repeat trials on a blocked and on a random split; what the random split adds is leakage, not skill.
+    """Repeat trials on a blocked and on a random split; the random split leaks, and has more images to learn from.
 
     Synthetic trials need generators trained for each split; they run only if the setting ``leak_synthetic`` is 1.
 
@@ -45,7 +46,7 @@ def split_worth(
     -------
     worth : DataFrame
         A row per scenario and score: the two intervals ``blocked`` and ``random``, ``leak`` (the difference), ``Holm``
-        and ``verdict``: ``leak`` if the random split scores higher, ``the random split scores lower``, ``can't be told
+        and ``verdict``: ``the random split scores higher`` or ``lower``, ``can't be told
         apart`` or ``too few to tell``.
     notes : list of str
         A line for each reason why trials could not run.
@@ -97,7 +98,7 @@ def leak_verdict(found: Interval, adjusted: float) -> str:
     """Return what the difference between a random and a blocked split shows."""
     if np.isnan(found.mean) or np.isnan(adjusted):
         return TOO_FEW
-    return ALIKE if adjusted >= LEVEL else "leak" if found.mean > 0 else "the random split scores lower"
+    return ALIKE if adjusted >= LEVEL else HIGHER if found.mean > 0 else "the random split scores lower"
 
 
 def shown(worth: pd.DataFrame) -> pd.DataFrame:
@@ -117,8 +118,8 @@ def answer(worth: pd.DataFrame) -> list[str]:
     for row in worth[worth["scenario"] == "none"].to_dict("records"):
         half = (row["leak"].high - row["leak"].low) / 2
         end = {
-            "leak": "This part of a score on a random split is leakage, not skill.",
-            ALIKE: f"A leak of less than {half:.2f} could not be seen here.",
+            HIGHER: "This is leakage, or what the images are worth that the purge costs; it is not skill.",
+            ALIKE: f"A difference of less than {half:.2f} could not be seen here.",
             TOO_FEW: "Nothing follows.",
         }.get(row["verdict"], "The random split does not flatter here.")
         lines.append(f"{row['score']}: random − blocked = {text(row['leak'], '+')}: {row['verdict']}. {end}")

@@ -65,17 +65,17 @@ def recall_of(pooled: Pooled, name: str) -> Score:
 
 
 def judged_classes(pooled: Pooled) -> list[int]:
-    """Return the classes with test images of at least five active regions."""
-    everywhere = np.arange(len(pooled))
-    return [
-        c
-        for c in range(pooled.taught.shape[1])
-        if independent(pooled, everywhere[(pooled.y_true == c) & pooled.taught[:, c]]) >= FEWEST
-    ]
+    """Return the classes with test images of at least five active regions, in at least five units."""
+    found = []
+    for c in range(pooled.taught.shape[1]):
+        here = np.flatnonzero((pooled.y_true == c) & pooled.taught[:, c])
+        if min(independent(pooled, here), len(np.unique(pooled.unit[here]))) >= FEWEST:
+            found.append(c)
+    return found
 
 
 def macro_recall(pooled: Pooled) -> Score:
-    """Return the mean recall of the classes with test images of at least five active regions.
+    """Return the mean recall of the classes with test images of at least five active regions, in five units or more.
 
     A classifier that always gives the same class reaches one over the number of these classes.
     """

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from solarsynth.stages import Lab
 
 
+#: The interval of a score that no class can have.
+NOTHING = Interval(float("nan"), float("nan"), float("nan"), float("nan"), 0, 0)
+
+
 @dataclass(frozen=True)
 class CrossValidated:
     """Predictions for real images by classifiers that have learnt neither from them nor from their weeks.
@@ -51,8 +55,8 @@ class CrossValidated:
 
     @property
     def few(self) -> list[int]:
-        """The classes with some held-out images, but too few to tell anything."""
-        return [i for i, n in enumerate(self.counts) if 0 < n < FEWEST]
+        """The classes with some held-out images, but too few, or of too few units, to tell anything."""
+        return [i for i, n in enumerate(self.counts) if n and i not in self.judged]
 
     def confusions(self) -> np.ndarray:
         """Return confusion matrices (classifiers, n_classes, n_classes)."""
@@ -60,13 +64,15 @@ class CrossValidated:
 
     @functools.cached_property
     def judged(self) -> np.ndarray:
-        """The classes (k,) with enough held-out images, in more than one unit: the recall of others is luck."""
-        return np.unique(self.y_true[enough(self.y_true, self.unit)])
+        """The classes (k,) with enough held-out images, in enough units: the recall of others is luck."""
+        return np.unique(self.y_true[enough(self.y_true, self.unit, fewest_units=FEWEST)])
 
     @functools.cached_property
     def recall(self) -> Interval:
         """Recall, mean over the judged classes and the classifiers; the majority class has one over their number."""
         here = np.flatnonzero(np.isin(self.y_true, self.judged))
+        if not len(here):
+            return NOTHING
         y_true = self.y_true[here]
 
         def score(index: np.ndarray) -> np.ndarray:
@@ -80,6 +86,8 @@ class CrossValidated:
     def auc(self) -> Interval:
         """Area under the ROC curve, each judged class against the others; mean over classes and classifiers."""
         here = np.flatnonzero(np.isin(self.y_true, self.judged))
+        if not len(here):
+            return NOTHING
 
         def score(index: np.ndarray) -> np.ndarray:
             y_true, fold = self.y_true[here[index]], self.fold[here[index]]

@@ -42,9 +42,11 @@ class Comparison:
     ----------
     metric, targets, compare, prepare, faulty, logarithm, space, each_set
         As for `on_features`.
-    interval : callable, optional
-        Maps what `prepare` returned, generated features (m, d) and the units (n,) of the real ones to a 95 % interval
-        of the metric over units, which the note gives.
+    remark : callable, optional
+        Maps what `prepare` returned, generated features (m, d) and the units (n,) of the real ones to a text for the
+        note.
+    limits : mapping of str to tuple of float
+        The lowest and highest value that a metric can have.
     """
 
     metric: str
@@ -55,7 +57,8 @@ class Comparison:
     logarithm: Sequence[str] = ()
     space: str = ""
     each_set: bool = False
-    interval: Callable[[Any, np.ndarray, np.ndarray], tuple[float, float]] | None = None
+    remark: Callable[[Any, np.ndarray, np.ndarray], str] | None = None
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def values(self, reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:
         """Measure sets of images, held-out images and the floor."""
@@ -71,11 +74,8 @@ class Comparison:
         held = [self.compare(state, real[index]) for index in comparisons.held_out]
         held_out = np.mean(held, axis=0) if held else np.full(len(found), np.nan)
         note = "" if comparisons.size == count else f"subsets of {comparisons.size} images, as many as the floor's"
-        if self.interval:
-            drawn, unit = np.concatenate(features), reference.data.group[comparisons.reference]
-            some = subsets(np.arange(len(drawn)), comparisons.size)[0]
-            low, high = self.interval(state, drawn[some], unit)
-            note = "; ".join(part for part in (f"95 % over blocks: {low:.3g} to {high:.3g}", note) if part)
+        if self.remark:
+            note = "; ".join(part for part in (self._remark(reference, state, features, comparisons), note) if part)
         try:
             floor = self.floor(reference, count)
             low, high = bounds(floor)
@@ -83,18 +83,17 @@ class Comparison:
             floor, note = np.full((1, len(found)), np.nan), "; ".join(part for part in (str(problem), note) if part)
             low, high = np.full((2, len(found)), np.nan)
         return [
-            Value(
+            self._value(
                 name,
-                target,
-                float(found[i]),
-                float(error[i]),
-                kind,
-                held_out=float(held_out[i]),
                 low=float(low[i]),
                 high=float(high[i]),
-                p=tail(
-                    found[i], floor[:, i], comparisons.blocks, self.faulty.get(name, "above"), name in self.logarithm
-                ),
+                draws=floor[:, i],
+                blocks=comparisons.blocks,
+                target=target,
+                value=float(found[i]),
+                error=float(error[i]),
+                error_kind=kind,
+                held_out=float(held_out[i]),
                 images=count,
                 floor_images=comparisons.size,
                 reference_images=len(comparisons.reference),
@@ -102,6 +101,24 @@ class Comparison:
             )
             for i, (name, target) in enumerate(self.targets.items())
         ]
+
+    def _remark(self, reference: Reference, state: Any, features: Sequence[np.ndarray], comparisons: Any) -> str:
+        drawn = np.concatenate(features)
+        some = subsets(np.arange(len(drawn)), comparisons.size)[0]
+        try:
+            return self.remark(state, drawn[some], reference.data.group[comparisons.reference])
+        except SolarsynthError:
+            return ""  # too few blocks
+
+    def _value(self, name: str, *, low: float, high: float, draws: np.ndarray, blocks: int, **about: Any) -> Value:
+        """Return one metric, with its p-value where the floor leaves room on the faulty side."""
+        lowest, highest = self.limits.get(name, (-np.inf, np.inf))
+        side = self.faulty.get(name, "above")
+        p = tail(about["value"], draws, blocks, side, name in self.logarithm)
+        if side == "below" and low <= lowest:
+            # Real sets reach the worst value that there is.
+            p, about["note"] = np.nan, "; ".join(part for part in ("cannot reject here", about["note"]) if part)
+        return Value(name, low=max(low, lowest), high=min(high, highest), p=p, **about)
 
     def _found(self, state: Any, features: Sequence[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray, str]:
         """Return the values (k,) at the floor's size of set, their errors, and what these span."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from solarsynth import stages
 from solarsynth.dataset.images import ImageSet
 from solarsynth.errors import SolarsynthError
 from solarsynth.evaluation.values import Value
@@ -15,6 +16,7 @@ from solarsynth.metrics.defects import defects
 
 if TYPE_CHECKING:
     from solarsynth.evaluation.reference import Reference
+    from solarsynth.stages import Lab
 
 #: Names of the rows, and the feature space in which each looks for copies; pixels need none.
 COPIES = {"Copies, pixels": "", "Copies, VGG16 space": "vgg"}
@@ -41,11 +43,14 @@ def copies(reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:
     values = []
     for name, space in COPIES.items():
         try:
-            found = _copies(reference, drawn, space)
+            found, held_out = _copies(reference, drawn, space)
         except SolarsynthError as error:
             values.append(Value(name, 0, note=str(error)))
             continue
-        note = f"nearer than {found.threshold:.3g}; held-out images have {TAIL:.0%} by definition"
+        note = (
+            f"nearer than {found.threshold:.3g}, as {TAIL:.0%} of held-out images are; 2 % of the samples nearer than "
+            f"{found.certain:.3g} would reject"
+        )
         values.append(
             Value(
                 name,
@@ -56,7 +61,7 @@ def copies(reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:
                 held_out=TAIL,
                 p=found.p,
                 images=len(drawn),
-                floor_images=int(data.test.sum()),
+                floor_images=held_out,
                 reference_images=int(data.train.sum()),
                 note=note,
             )
@@ -64,22 +69,30 @@ def copies(reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:
     return values
 
 
-def _copies(reference: Reference, drawn: ImageSet, space: str) -> Copies:
-    """Compare the distances to the training images with those of the held-out images."""
-    data = reference.data
-    if space:
-        real = reference.real_features(space)
-        train, held_out, images = real[data.train], real[data.test], reference.features(drawn, space)
-        measure = nearest_distances
-    else:
-        train, held_out, images = data.image[data.train], data.image[data.test], drawn.image
-        measure = nearest_images
-    held = reference.floor(
-        space or "vgg",  # pixels need no space; any that is always there names the folder
-        {"metric": f"copies of held-out, {space or 'pixels'}"},
-        lambda: measure(held_out, train),
-    )
-    return copy_share(measure(images, train), held, data.group[data.test])
+def _copies(reference: Reference, drawn: ImageSet, space: str) -> tuple[Copies, int]:
+    """Compare the distances to the training images with those of the held-out images, and return the count of these.
+
+    Held-out images of every fold are compared with the training images of their fold, so that all blocks have a say.
+    """
+    labs = reference.folds or [reference.lab]
+    held, unit = [], []
+    for fold, there in enumerate(labs):
+        data = stages.labelled_set(there)
+        params = {"metric": f"copies of held-out, {space or 'pixels'}", "fold": fold}
+        # Pixels need no space; one that is always there names the folder.
+        held.append(reference.floor(space or "vgg", params, lambda there=there: _distances(there, None, space)))
+        unit.append(data.group[data.test])
+    found = copy_share(_distances(reference.lab, drawn, space), np.concatenate(held), np.concatenate(unit))
+    return found, sum(map(len, held))
+
+
+def _distances(lab: Lab, drawn: ImageSet | None, space: str) -> np.ndarray:
+    """Return the distances of images to the nearest training image of a lab; by default of its held-out images."""
+    data = stages.labelled_set(lab)
+    if not space:
+        return nearest_images(data.image[data.test] if drawn is None else drawn.image, data.image[data.train])
+    real = stages.features(lab, space, stages.all_images(lab))
+    return nearest_distances(real[data.test] if drawn is None else stages.features(lab, space, drawn), real[data.train])
 
 
 def faults(reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:

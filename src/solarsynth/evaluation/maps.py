@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.evaluation.values import JACKKNIFE_PARTS, Value, jackknife
+from solarsynth.evaluation.values import JACKKNIFE_PARTS, Value, jackknife, widened
 from solarsynth.flares import CLASSES
 from solarsynth.metrics.floors import floor_range, largest_rest
 from solarsynth.metrics.intervals import unit_interval
@@ -69,7 +69,9 @@ def _agreement(data: LabelledSet, index: int, image: np.ndarray, radius: float, 
     parts = np.array_split(_some(image, size), min(PARTS, size // 2))
     note, low, high = "", np.nan, np.nan
     try:
-        low, high = floor_range(agreement_floor(real, unit, radius, size, draws))
+        floor = agreement_floor(real, unit, radius, size, draws, most=len(train))
+        # The draws take about this share of the same units.
+        low, high = floor_range(widened(floor[:, None], size / len(real)))[:, 0]
     except SolarsynthError as error:
         note = str(error)
     held_out = map_agreement(std_map(_some(test, size)), target, radius) if len(test) > 1 else np.nan

@@ -10,7 +10,7 @@ import numpy as np
 
 from solarsynth.errors import SolarsynthError, did_you_mean
 from solarsynth.evaluation.classifiers import CrossValidated, cross_validated
-from solarsynth.evaluation.pool import Comparisons, Pool
+from solarsynth.evaluation.pool import LARGEST_SHARE, Comparisons, Pool
 
 if TYPE_CHECKING:
     from solarsynth.dataset.images import ImageSet
@@ -114,7 +114,7 @@ class Reference:
         """Return a floor from the store, or compute it; `params` names it and all that it depends on."""
         from solarsynth import stages
 
-        params = params | {"draws": self.pool.draws, "folds": len(self.folds)}
+        params = params | {"draws": self.pool.draws, "folds": len(self.folds), "largest": LARGEST_SHARE}
         return stages.floor(self.lab, space or self.space, params, compute)
 
     # --- classifiers

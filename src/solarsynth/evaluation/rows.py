@@ -7,6 +7,7 @@ the row is ``on_features("distance", {"Distance": 0}, lambda real, drawn: [dista
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from solarsynth.evaluation.values import (
 from solarsynth.metrics.clusters import Clusters
 from solarsynth.metrics.coverage import coverage
 from solarsynth.metrics.frechet import Gaussian, frechet_distance
-from solarsynth.metrics.kernel import kernel_distance, kernel_interval
+from solarsynth.metrics.kernel import kernel_distance, kernel_interval, mixed_kernel_distance
 from solarsynth.progress import bar
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ KERNEL = {
 }
 #: Spaces whose kernel distance is defined for the features as they are: KID.
 AS_PUBLISHED = ("inception",)
-NEIGHBOURS = {"kNN precision": 1, "kNN recall": 1, "Density": 1, "Coverage": 1}
+#: Names with the lowest and the highest value that is possible; in the reference's own space and in VGG16's.
+NEIGHBOURS = {"kNN precision": (0, 1), "kNN recall": (0, 1), "Density": (0, math.inf), "Coverage": (0, 1)}
+NEIGHBOURS_BY_SPACE = {"": NEIGHBOURS, "vgg": {f"{name}, VGG16 space": limits for name, limits in NEIGHBOURS.items()}}
 
 
 @dataclass(frozen=True)
@@ -213,7 +216,28 @@ def _kernel(space: str, name: str) -> Row:
         lambda standard, drawn: [kernel_distance(standard.real, standard(drawn))],
         prepare=lambda reference, real: Standardised(real, space not in AS_PUBLISHED),
         space=space,
-        interval=lambda standard, drawn, unit: kernel_interval(standard(drawn), standard.real, unit),
+        remark=lambda standard, drawn, unit: _over_blocks(standard(drawn), standard.real, unit),
+    )
+    return Row(comparison.targets, comparison.values)
+
+
+def _over_blocks(drawn: np.ndarray, real: np.ndarray, unit: np.ndarray) -> str:
+    """Return the kernel distance's interval over blocks, and its value against a perfect mix of weeks, as text."""
+    low, high = kernel_interval(drawn, real, unit)
+    value, least, most = mixed_kernel_distance(drawn, real, unit)
+    mixed = f"without pairs of one block {value:.3g} ({least:.3g} to {most:.3g}), 0 for a perfect mix of weeks"
+    return f"95 % over blocks: {low:.3g} to {high:.3g}; {mixed}"
+
+
+def _neighbours(space: str, names: Mapping[str, tuple[float, float]]) -> Row:
+    comparison = Comparison(
+        "coverage",
+        dict.fromkeys(names, 1),
+        lambda real, drawn: astuple(coverage(real, drawn)),
+        prepare=lambda reference, real: real,
+        faulty=dict.fromkeys(names, "below"),
+        space=space,
+        limits=names,
     )
     return Row(comparison.targets, comparison.values)
 
@@ -223,12 +247,7 @@ ROWS = (
     Row(CLUSTERS, _CLUSTERS.values),
     *(_frechet(space, name) for space, name in FRECHET.items()),
     *(_kernel(space, name) for space, name in KERNEL.items()),
-    on_features(
-        "coverage",
-        NEIGHBOURS,
-        lambda real, drawn: astuple(coverage(real, drawn)),
-        faulty=dict.fromkeys(NEIGHBOURS, "below"),
-    ),
+    *(_neighbours(space, names) for space, names in NEIGHBOURS_BY_SPACE.items()),
     Row(dict.fromkeys(COPIES, 0), copies),
     Row(FAULTS, faults),
     Row(dict.fromkeys(SCORES.values(), 1), lambda reference, sets: scores(reference, sets[0]), scored=True),

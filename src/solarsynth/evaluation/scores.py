@@ -53,25 +53,33 @@ def scores(reference: Reference, images: ImageSet) -> list[Value]:
     occurs = np.isin(np.arange(len(CLASSES)), label) & (real.counts > 0)
     _at_least_two("both the samples and the held-out images", np.flatnonzero(occurs))
     y_pred = reference.predictions(images)[:, known]
-    values = _ratios(real, label, y_pred, occurs, reference.lab.settings.floor_draws)
+    own = reference.lab.settings.fold if len(np.unique(real.fold)) > 1 else int(real.fold[0])
+    values = _ratios(real, own, label, y_pred, occurs, reference.lab.settings.floor_draws)
     few = [i for i in real.few if occurs[i]]
     if few and occurs.sum() - len(few) >= 2:
         without = occurs.copy()
         without[few] = False
         names = " and ".join(CLASSES[i] for i in few)
-        values += _ratios(real, label, y_pred, without, reference.lab.settings.floor_draws, f" without {names}")
+        values += _ratios(real, own, label, y_pred, without, reference.lab.settings.floor_draws, f" without {names}")
     return values
 
 
 def _ratios(
-    real: CrossValidated, label: np.ndarray, y_pred: np.ndarray, occurs: np.ndarray, draws: int, suffix: str = ""
+    real: CrossValidated,
+    own: int,
+    label: np.ndarray,
+    y_pred: np.ndarray,
+    occurs: np.ndarray,
+    draws: int,
+    suffix: str = "",
 ) -> list[Value]:
-    """Return the ratios over some classes, (n_classes,) bool."""
+    """Return the ratios over some classes, (n_classes,) bool; `own` is the fold whose classifiers judge the samples."""
     here = occurs[label]
     label, y_pred = label[here], y_pred[:, here]
     mix = np.bincount(label, minlength=len(CLASSES))
     drawn = class_scores(np.stack([confusion(label, one, len(CLASSES)) for one in y_pred])).macro()
     below = class_scores(at_mix(real.confusions(), mix)).macro()
+    held_out = _own_fold(real, own, mix, below)
     floor = ratio_draws(real, mix, max(DRAWS, draws))
     low, high = bounds(floor)
     why_not = real.why_not()
@@ -90,7 +98,7 @@ def _ratios(
                 value,
                 sample_std(ratio),
                 STD_OVER_CLASSIFIERS,
-                held_out=1.0,
+                held_out=held_out[i],
                 low=float(low[i]),
                 high=float(high[i]),
                 p=np.nan if why_not else tail(value, floor[:, i], len(np.unique(real.unit)), "below"),
@@ -101,6 +109,17 @@ def _ratios(
             )
         )
     return values
+
+
+def _own_fold(real: CrossValidated, own: int, mix: np.ndarray, below: dict[str, np.ndarray]) -> list[float]:
+    """Return the ratios of the own fold's held-out images, as if they were samples; NaN without a class of them."""
+    here = real.fold == own
+    if (np.bincount(real.y_true[here], minlength=len(mix))[mix > 0] == 0).any():
+        return [float("nan")] * len(SCORES)
+    counts = np.stack([confusion(real.y_true[here], one, len(CLASSES)) for one in real.y_pred[:, here]])
+    found = class_scores(at_mix(counts, mix)).macro()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return [float(np.mean(np.where(below[key] > 0, found[key] / below[key], np.nan))) for key in SCORES]
 
 
 def _classes(images: ImageSet) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ CANDIDATES = 12  # pairs compared at full resolution, for each image
 SHIFT = 2  # largest shift in px, in both axes
 TAIL = 0.01  # share of held-out images below the threshold
 SUSPECT = 0.02  # share of drawn images that are judged: the nearest ones
+LEVEL = 0.025  # of the distance that rejects for certain: 5 % in two spaces
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Copies:
         The 1st percentile of the held-out images' distances to training.
     p : float
         Bound on the probability that a fiftieth of honest images lie as near to training as they do here.
+    certain : float
+        Distance to training below which the judged images would reject the set: `p` is then below 0.025.
     below : ndarray of bool, shape (m,)
         Which drawn images are below the threshold.
     """
@@ -43,6 +46,7 @@ class Copies:
     share: float
     threshold: float
     p: float
+    certain: float
     below: np.ndarray
 
 
@@ -83,7 +87,9 @@ def copy_share(drawn: np.ndarray, held_out: np.ndarray, held_out_unit: np.ndarra
     near = np.log(max(np.partition(drawn, judged - 1)[judged - 1], tiny))
     error = minima.std(ddof=1) * np.sqrt(1 + 1 / len(minima))
     chance = t.cdf((near - minima.mean()) / error, len(minima) - 1) if error > 0 else float(near >= minima.mean())
-    return Copies(float(below.mean()), threshold, float(min(1, chance * len(drawn) / judged)), below)
+    least = t.ppf(LEVEL * judged / len(drawn), len(minima) - 1) if len(minima) > 1 else -np.inf
+    certain = float(np.exp(minima.mean() + error * least))
+    return Copies(float(below.mean()), threshold, float(min(1, chance * len(drawn) / judged)), certain, below)
 
 
 def nearest_distances(

@@ -91,6 +91,48 @@ def kernel_interval(
     return float(estimate - (high - centre)), float(estimate + (centre - low))
 
 
+def mixed_kernel_distance(a: np.ndarray, b: np.ndarray, unit_b: np.ndarray) -> tuple[float, float, float]:
+    """Return the kernel distance without pairs of real images of one unit, and its 95 % interval over units.
+
+    Images of one unit resemble each other, so `kernel_distance` is large even for a generator that draws from the same
+    distribution as the units themselves. Without these pairs its mean is 0 for images that are independent draws from
+    all weeks of the Sun, whatever the units have in common. It is not 0 for real images of a few weeks.
+
+    Parameters
+    ----------
+    a, b : ndarray of float, shapes (n, d) and (m, d)
+        Features of the generated and of the real images.
+    unit_b : ndarray of int, shape (m,)
+        Unit of each real image; at least three units.
+
+    Returns
+    -------
+    value, low, high : float
+        The interval is the delete-one-unit jackknife with Student's t.
+    """
+    from scipy.stats import t
+
+    a, b = _checked(a, b)
+    u = _numbered(unit_b, len(b))
+    units = u.max() + 1
+    if units < 3:
+        raise SolarsynthError(f"a distance without pairs of one unit needs at least 3 units, got {units}")
+    counts, inside = np.bincount(u), (_sums(a, a, *2 * [np.zeros(len(a), int)])[0, 0] - _diagonal(a).sum())
+    inside /= len(a) * (len(a) - 1)
+    within, between = _sums(b, b, u, u), _sums(a, b, np.zeros(len(a), int), u)[0]
+
+    def value(kept: np.ndarray) -> float:
+        pairs = counts[kept].sum() ** 2 - (counts[kept] ** 2).sum()
+        real = within[np.ix_(kept, kept)].sum() - np.diag(within)[kept].sum()
+        return float(inside + real / pairs - 2 * between[kept].sum() / (len(a) * counts[kept].sum()))
+
+    found = value(np.arange(units))
+    without = np.array([value(np.delete(np.arange(units), i)) for i in range(units)])
+    error = np.sqrt((units - 1) / units * ((without - without.mean()) ** 2).sum())
+    half = t.ppf((1 + CONFIDENCE) / 2, units - 1) * error
+    return found, found - half, found + half
+
+
 def _inside(x: np.ndarray, unit: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Return the mean kernel of pairs of different images, (draws,), if unit u is drawn ``times[:, u]`` times."""
     counts = np.bincount(unit)

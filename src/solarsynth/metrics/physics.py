@@ -123,7 +123,7 @@ def map_agreement(a: np.ndarray, b: np.ndarray, radius: float) -> float:
 
 
 def agreement_floor(
-    image: np.ndarray, unit: np.ndarray, radius: float, size: int, draws: int, seed: int = 0
+    image: np.ndarray, unit: np.ndarray, radius: float, size: int, draws: int, seed: int = 0, most: int | None = None
 ) -> np.ndarray:
     """Return how well maps of real images agree: that of `size` images of whole left-out units with that of others.
 
@@ -140,6 +140,8 @@ def agreement_floor(
     draws : int
         Number of random draws.
     seed : int
+    most : int, optional
+        Images in the map of the others, at most: as many as the generated map is compared with.
 
     Returns
     -------
@@ -158,7 +160,8 @@ def agreement_floor(
         return [map_agreement(std_map(held), std_map(rest), radius)]
 
     # A larger map is less noisy, so the other map is as large as it can be in every draw.
-    return block_floor(image, unit, agreement, size, largest_rest(unit, size), draws, seed)[:, 0]
+    rest = largest_rest(unit, size) if most is None else min(most, largest_rest(unit, size))
+    return block_floor(image, unit, agreement, size, rest, draws, seed)[:, 0]
 
 
 def polar_share(deviation: np.ndarray, radius: float, latitude: float = 60.0) -> float:

@@ -17,17 +17,19 @@ from solarsynth.errors import SolarsynthError
 FEWEST = 5
 
 
-def enough(label: np.ndarray, unit: np.ndarray, fewest: int = FEWEST) -> np.ndarray:
-    """Return which images (n,) bool are of a class with enough images, in more than one unit, to have an interval.
+def enough(label: np.ndarray, unit: np.ndarray, fewest: int = FEWEST, fewest_units: int = 2) -> np.ndarray:
+    """Return which images (n,) bool are of a class with enough images, in enough units, to have an interval.
 
     Parameters
     ----------
     label, unit : ndarray of int, shape (n,)
         Class and independent unit of each image.
-    fewest : int
+    fewest, fewest_units : int
+        Images and units that a class needs.
     """
     label, unit = np.asarray(label), np.asarray(unit)
-    kept = [c for c in np.unique(label) if (label == c).sum() >= fewest and len(np.unique(unit[label == c])) > 1]
+    images = {c: label == c for c in np.unique(label)}
+    kept = [c for c, here in images.items() if here.sum() >= fewest and len(np.unique(unit[here])) >= fewest_units]
     return np.isin(label, kept)
 
 

@@ -140,6 +140,7 @@ FLOOR = Stage(
     needs=lambda lab, ask: {"dataset": Need(DATASET), "network": _network(lab, ask)},
     ask={"space": "cevae", "metric": None, "compute": None},
     identity=lambda lab, ask: {"space": ask["space"]} | ask["metric"],
+    version=3,
 )
 
 

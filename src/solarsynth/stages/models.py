@@ -36,6 +36,9 @@ OPTIMISER = (
 PRIOR_TRAINING = {"batch_size": 64, "learning_rate": 1e-3, "cooldown": 0.5, "ema_decay": 0.99, "ema_start": 20}
 PRIOR_DEPTH = 4
 
+#: What a model learns from: the training images, only those from which classifiers learn too, or one frame a day.
+ON = ("frames", "fit", "days")
+
 
 def _fine_tuned(settings: Any, model: str) -> bool:
     """Return whether a model starts from the weights of the first model."""
@@ -58,6 +61,8 @@ def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
     from solarsynth.kinds import MODELS, kind
 
     row = kind(ask["model"])
+    if ask["on"] not in ON:
+        raise SolarsynthError(f"unknown images {ask['on']!r}{did_you_mean(ask['on'], ON)}")
     if ask["on"] == "days":
         if row.takes_flux or row.trained_with:
             raise SolarsynthError(f"a model of the daily set must be asked for a class alone, got {ask['model']!r}")
@@ -88,16 +93,16 @@ def _train_model(job: Job) -> None:
         training_conditions(job.lab, model, label, flux, image),
         about,
         seed=s.seed,
-        description=model if job.ask["on"] == "frames" else f"{model} on days",
+        description=model if job.ask["on"] == "frames" else f"{model} on {job.ask['on']}",
         start=start,
     )
 
 
 def _frames_examples(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
     data = job.need("images")
-    part = data.train
+    part = data.fit if job.ask["on"] == "fit" else data.train
     about = {
-        "classes_seen": data.counts(test=False),
+        "classes_seen": dict(zip(CLASSES, np.bincount(data.label[part], minlength=len(CLASSES)).tolist(), strict=True)),
         "unit": data.unit,
         "source": data.about["source"],
         "training_flux": {n: data.flux[part & (data.label == i)].tolist() for i, n in enumerate(CLASSES)},
@@ -107,7 +112,8 @@ def _frames_examples(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict
 
 def _days_examples(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
     task = job.need("images")
-    used = task.train & (task.flare >= 0)  # a day without a flare has no class to learn
+    # No more than the classifiers of Section 8 learn from.
+    used = task.fit & (task.flare >= 0)  # a day without a flare has no class to learn
     flare = task.flare[used]
     counts = np.bincount(flare, minlength=len(CLASSES)).tolist()
     about = {"classes_seen": dict(zip(CLASSES, counts, strict=True))} | describe_days(job.entry("images"))
@@ -144,14 +150,17 @@ def _start_from(trained: Any) -> Any:
 
 MODEL = Stage(
     "model",
-    "a denoiser: a model of Sect. 4, or that of Sect. 8.2 on one frame a day",
+    "a denoiser: a model of Sect. 4, or one of Sect. 8, which learns from no more images than the classifiers there",
     make=_train_model,
     load=read_network_of,
     reads=_reads,
     above=("dataset", "days", "cevae", "prior", "model"),
     needs=_needs,
     ask={"model": "discrete", "on": "frames", "mode": "paper"},
-    identity=lambda lab, ask: {k: v for k, v in ask.items() if k != "mode" or ask["on"] == "days"},
+    identity=lambda lab, ask: (
+        {k: v for k, v in ask.items() if k != "mode" or ask["on"] == "days"}
+        | ({"part": "fit"} if ask["on"] == "days" else {})
+    ),
     version=4,
     on_device=True,
     together=True,
@@ -222,7 +231,7 @@ def generator(lab: Lab, model: str = "discrete", sampling: Sampling | None = Non
     sampling : Sampling, optional
         Used where a call does not choose its own; by default the lab's settings.
     **ask
-        ``on="days"`` for the model of Sect. 8.2, and its ``mode``.
+        ``on="fit"`` and ``on="days"`` for the models of Sects. 8.1 and 8.2, and the ``mode`` of the latter.
     """
     from solarsynth.diffusion.sampling import Sampling
     from solarsynth.generator import Generator

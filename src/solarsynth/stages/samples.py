@@ -123,7 +123,7 @@ def sample_set(
     sampling : Sampling, optional
         By default the lab's settings.
     **ask
-        ``on="days"`` for the model of Sect. 8.2, and its ``mode``.
+        ``on="fit"`` and ``on="days"`` for the models of Sects. 8.1 and 8.2, and the ``mode`` of the latter.
 
     Returns
     -------

@@ -109,12 +109,12 @@ def task_of(lab: Lab, ask: Ask) -> Task:
 
 def _synthetic_ask(lab: Lab, task: Task, number: int) -> dict[str, Any]:
     """Return the request for a set of synthetic images, of each rare class as many as the largest amount."""
-    on = {"on": "days", "mode": task.mode} if task.name == "days" else {"on": "frames"}
+    on = {"on": "days", "mode": task.mode} if task.name == "days" else {"on": "fit"}
     return {"counts": dict.fromkeys(task.rare, max(amounts(lab, task))), "seed": FIRST_SEED + number} | on
 
 
 def synthetic_images(lab: Lab, task: Task, number: int) -> ImageSet:
-    """Return a set of synthetic images, drawn by a model that saw the task's training images and no others."""
+    """Return a set of synthetic images, drawn by a model that learnt from `Task.fit`, as the classifiers do."""
     return sample_set(lab, **_synthetic_ask(lab, task, number))
 
 
