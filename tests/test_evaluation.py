@@ -10,28 +10,46 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from conftest import make_tables
 from tiny import TINY, as_options
 
 from solarsynth import stages
 from solarsynth.cli import main
 from solarsynth.dataset.images import ImageSet
 from solarsynth.evaluation import ROWS, Reference, evaluate, evaluate_trainings, rows, verdict
+from solarsynth.evaluation.values import widened
 from solarsynth.metrics.clusters import Clusters
 from solarsynth.metrics.embedding import energy_distance
 from solarsynth.metrics.floors import floor_range
 from solarsynth.metrics.frechet import frechet_distance
+from solarsynth.observations.writing import write_archive
+from solarsynth.times import HOUR
 
-# Blocks of five hours, so that two days have ten of them.
-BLOCKS = {"block_days": 0.2, "purge_days": 0.0}
+# Blocks of half a day, held out one by one, so that ten days have twenty of them.
+BLOCKS = {"block_days": 0.5, "fold_blocks": 1, "purge_days": 0.0}
+
+
+@pytest.fixture(scope="session")
+def long_archive(tmp_path_factory):
+    """An archive of 240 frames of 16 px, most of which are labelled."""
+    image, time, xrs, _ = make_tables(240)
+    rng = np.random.default_rng(1)
+    peak = np.sort(rng.integers(time[0], time[-1] - HOUR, 260))
+    classes = rng.choice(["B2.0", "C3.3", "M1.0", "X2.1"], 260)
+    events = pd.DataFrame({"peak": peak, "start": peak, "end": peak, "goes_class": classes, "method": "SWPC"})
+    about = {"source": "archive", "frame_tolerance_minutes": 60.0, "flux_tolerance_seconds": 60.0}
+    path = tmp_path_factory.mktemp("archives") / "long"
+    write_archive(path, image=image, time=time, unit="display", xrs=xrs, events=events, attributes=about)
+    return path
 
 
 @pytest.fixture
-def lab(shared_archive, store_folder, monkeypatch, tmp_path):
+def lab(long_archive, store_folder, monkeypatch, tmp_path):
     # Weights that happen to be on this machine must not decide what is tested.
     monkeypatch.setenv("SOLARSYNTH_INCEPTION", str(tmp_path / "no-weights"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    return stages.Lab("smoke", "archive", str(shared_archive), overrides=TINY | BLOCKS)
+    return stages.Lab("smoke", "archive", str(long_archive), overrides=TINY | BLOCKS)
 
 
 def by_name(values):
@@ -118,19 +136,21 @@ def test_several_sets_by_hand(lab):
 
 def test_every_reference_and_every_set_of_the_floor_has_the_same_size(lab):
     reference = Reference(lab)
-    data = reference.data
-    found = reference.comparisons(6)
-    assert len(found.floor) >= 5
-    for held, rest in found.floor:
-        assert len(held) == found.size and len(rest) == len(found.reference)
-        assert not set(data.block[held]) & set(data.block[rest])
-    assert data.train[found.reference].all() and all(data.test[index].all() for index in found.held_out)
+    found = reference.comparisons(10)
+    assert found.size == 10 and len(found.floor) == TINY["floor_draws"]
+    for draw in found.floor:
+        data = stages.labelled_set(reference.folds[draw.fold])
+        assert len(draw.held) == 10 and len(draw.reference) == len(found.reference)
+        assert data.test[draw.held].all() and data.train[draw.reference].all()
+        assert not set(data.block[draw.held]) & set(data.block[draw.reference])
+    own = reference.data
+    assert own.train[found.reference].all() and all(own.test[index].all() for index in found.held_out)
 
 
 def test_held_out_images_have_their_own_value_in_every_row(lab):
-    found = by_name(evaluate(Reference(lab), [first_of(lab, 6)]))
+    found = by_name(evaluate(Reference(lab), [first_of(lab, 10)]))
     reference = Reference(lab)
-    where, real = reference.comparisons(6), reference.real_features("cevae")
+    where, real = reference.comparisons(10), reference.real_features("cevae")
     expected = np.mean([frechet_distance(real[index], real[where.reference]) for index in where.held_out])
     assert found["Fréchet, ceVAE space"].held_out == pytest.approx(expected)
     for name in (*rows.CLUSTERS, *rows.NEIGHBOURS, rows.KERNEL["vgg"]):
@@ -174,16 +194,20 @@ def test_a_new_metric_is_one_row(lab, monkeypatch):
     drawn = stages.features(lab, "cevae", images)
     assert where.size == 6
     assert found.value == pytest.approx(energy_distance(real[where.reference], drawn))
-    floor = [energy_distance(real[rest], real[held]) for held, rest in where.floor]
-    low, high = floor_range(np.array(floor))
+    floor = []
+    for draw in where.floor:
+        real = reference.real_features("cevae", draw.fold)
+        floor.append([energy_distance(real[draw.reference], real[draw.held])])
+    (low,), (high,) = floor_range(widened(np.array(floor), where.taken))
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
     assert found.target == 0 and found.images == found.floor_images == 6
 
 
 def test_an_archive_of_one_block_has_values_without_floors(lab):
-    whole = lab.variant(block_days=27.0)
+    whole = lab.variant(block_days=81.0)
     found = by_name(evaluate(Reference(whole), [first_of(lab, 6)]))["Cluster error"]
-    assert math.isfinite(found.value) and math.isnan(found.low) and "got 1 blocks" in found.note and found.place == ""
+    assert math.isfinite(found.value) and math.isnan(found.low) and found.place == ""
+    assert "a floor needs 4 blocks" in found.note
 
 
 def test_the_command(lab, tmp_path):

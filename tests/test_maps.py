@@ -81,12 +81,12 @@ def test_copies_of_the_training_images_are_not_below(real):
 
 
 def test_agreement_by_hand(real):
-    """All 40 samples; the map of the training images has as many as the smallest rest of the floor: 120 - 39 - 6."""
-    found = agreement(real, suns(40, 1), draws=5)
-    assert found.reference_images == 75
+    """All 30 samples; the map of the training images has as many as the smallest rest of the floor: 120 - 29 - 6."""
+    found = agreement(real, suns(30, 1), draws=5)
+    assert found.reference_images == 85
     train = real.image[real.train]
-    some = train[np.random.default_rng(0).permutation(len(train))[:75]]
-    assert found.value == pytest.approx(correlation(suns(40, 1), some))
+    some = train[np.random.default_rng(0).permutation(len(train))[:85]]
+    assert found.value == pytest.approx(correlation(suns(30, 1), some))
 
 
 def test_held_out_images_of_another_belt_do_not_agree(real):
@@ -97,11 +97,12 @@ def test_held_out_images_of_another_belt_do_not_agree(real):
 
 @pytest.mark.parametrize("images", [40, 200])
 def test_the_error_is_the_scatter_between_sets(real, images):
-    """Sets of 40 are measured whole; of 200 only as many as the floor's maps have, 40."""
+    """However many are drawn, only as many are measured as the floor's maps have, 30."""
     found = [agreement(real, suns(images, seed), draws=1) for seed in range(10, 50)]
     scatter = np.std([v.value for v in found], ddof=1)
-    assert np.sqrt(np.mean([v.error**2 for v in found])) == pytest.approx(scatter, rel=0.3)
-    assert {v.images for v in found} == {v.floor_images for v in found} == {40}
+    # The correlation is not linear in the images: of few images the jackknife overestimates the scatter.
+    assert 0.9 * scatter < np.sqrt(np.mean([v.error**2 for v in found])) < 1.5 * scatter
+    assert {v.images for v in found} == {v.floor_images for v in found} == {30}
 
 
 @pytest.mark.parametrize("blocks", [1, 2])

@@ -25,8 +25,9 @@ LARGEST_SHARE = 1 / 4
 #: Endings of the columns of an interval, and its attributes.
 ENDS = {"": "mean", ", low": "low", ", high": "high"}
 
-#: Parts that are left out in turn for the errors of samples.
-PARTS = 10
+#: Parts that are left out in turn for the errors of samples. Correlations are not linear in the images, so that few large
+#: parts would overestimate them.
+PARTS = 60
 
 
 def agreements(data: LabelledSet, drawn: Mapping[str, np.ndarray], radius: float, draws: int) -> dict[str, Value]:
@@ -66,7 +67,7 @@ def _agreement(data: LabelledSet, index: int, image: np.ndarray, radius: float, 
         return np.array([map_agreement(std_map(np.concatenate(parts)), target, radius)])
 
     found = np.array([map_agreement(std_map(_some(image, size)), target, radius)])
-    parts = np.array_split(_some(image, size), min(PARTS, size // 2))
+    parts = np.array_split(_some(image, size), min(PARTS, size))
     note, low, high = "", np.nan, np.nan
     try:
         floor = agreement_floor(real, unit, radius, size, draws, most=len(train))
@@ -120,7 +121,7 @@ def variation(data: LabelledSet, drawn: Mapping[str, np.ndarray], radius: float)
         here = (data.label == CLASSES.index(name)) & data.train
         real, unit = data.image[here], data.group[here]
         row: dict[str, float] = {"real": len(real), "drawn": len(image)}
-        parts = np.array_split(np.random.default_rng(0).permutation(image), min(PARTS, len(image) // 2))
+        parts = np.array_split(np.random.default_rng(0).permutation(image), min(PARTS, len(image)))
         for title, score in scores.items():
             interval = unit_interval(lambda index, score=score, real=real: _or_nan(score, real[index]), unit)
             found = np.array([score(image)])
