@@ -25,7 +25,7 @@ LARGEST_SHARE = 1 / 4
 #: Endings of the columns of an interval, and its attributes.
 ENDS = {"": "mean", ", low": "low", ", high": "high"}
 
-#: Parts that are left out in turn for the errors of samples. Correlations are not linear in the images, so that few large
+XX
 #: parts would overestimate them.
 PARTS = 60
 
