@@ -25,8 +25,8 @@ LARGEST_SHARE = 1 / 4
 #: Endings of the columns of an interval, and its attributes.
 ENDS = {"": "mean", ", low": "low", ", high": "high"}
 
-XX
-#: parts would overestimate them.
+#: Parts that are left out in turn for the errors of samples. Correlations are not linear in the images, so that few
+#: large parts would overestimate them.
 PARTS = 60
 
 
