@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.evaluation.values import STD_OVER_SETS, Value, as_table, bounds, jackknife, judged, tail, verdict
+from solarsynth.evaluation.values import (
+    STD_OVER_SETS,
+    Value,
+    as_table,
+    bounds,
+    jackknife,
+    judged,
+    over_trainings,
+    tail,
+    verdict,
+)
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error():
@@ -74,6 +84,13 @@ def test_a_set_is_rejected_by_rows_that_survive_the_correction():
     values = judged([Value(name, 0, 1.0, p=0.02) for name in "abcd"])
     assert verdict(values)[0]
     assert verdict([Value("c", 0, note="no value")])[1].startswith("not judged")
+
+
+def test_trainings_are_averaged_and_a_missing_p_value_stays_missing():
+    found = over_trainings([[Value("a", 0, 1.0, p=0.01), Value("b", 0)], [Value("a", 0, 2.0, p=0.3), Value("b", 0)]])
+    assert found[0].value == 1.5 and found[0].error == pytest.approx(np.std([1, 2], ddof=1))
+    assert found[0].p == pytest.approx(0.02) and found[0].trainings == 2
+    assert math.isnan(found[1].p) and math.isnan(judged(found)[1].adjusted)
 
 
 def test_a_table_has_a_row_per_metric():

@@ -146,8 +146,8 @@ def over_trainings(values: Sequence[Sequence[Value]]) -> list[Value]:
                 error=sample_std(numbers),
                 error_kind=STD_OVER_TRAININGS,
                 trainings=len(same),
-                # The least of several p-values, corrected for their number.
-                p=float(min(1.0, len(p) * p.min())),
+                # The least of several p-values, corrected for their number; NaN if one is.
+                p=float(np.minimum(1.0, len(p) * p.min())),
             )
         )
     return found
