@@ -351,6 +351,9 @@ pd.DataFrame(columns, index=["error", "distance", "std"])
 # rows the test is one-sided: a distance can only be too large, a coverage only too small. Cluster distance and std are tested on
 # both sides.
 #
+# If the range of other weeks does not hold the target, the space knows the training images too well: not even a real Sun that it
+# has not seen reaches the target there. Then only the range says what is good.
+#
 # Real sets come from a few blocks. Samples mix all weeks and may come closer to the training images than real sets do. A
 # distance below the range is therefore no fault, and a row can reject only what differs more than weeks of the Sun do.
 
