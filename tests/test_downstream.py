@@ -124,8 +124,8 @@ def test_the_model_of_the_days_has_not_seen_the_others(sun, fresh_store, monkeyp
     monkeypatch.setattr("solarsynth.stages.models.train_network", remember)
     lab.entry(stages.MODEL, on="days", mode="paper")
     image, condition = seen[0]
-    assert len(image) == task.train.sum() and np.array_equal(condition[:, 0], task.flare[task.train])
-    held_out = {frame.tobytes() for frame in task.image[~task.train]}
+    assert len(image) == task.fit.sum() and np.array_equal(condition[:, 0], task.flare[task.fit])
+    held_out = {frame.tobytes() for frame in task.image[~task.fit]}
     assert not held_out & {frame.tobytes() for frame in image}
     # The images that a trial adds are drawn by this model.
     monkeypatch.setattr("solarsynth.stages.trials.sample_set", lambda lab, **request: requests.append(request))
@@ -608,7 +608,7 @@ def test_withheld_images_judge_only_their_classes():
     arms |= {Trial("withheld", 3, k): classifier(0.3) for k in range(2)}
     table, _ = classification.differences(pooled, arms, pair, ["A", "M"])
     rows = table[table["against"] == "withheld"]
-    assert rows["score"].tolist() == ["accuracy of A", "macro recall"] and set(rows["amount"]) == {3}
+    assert rows["score"].tolist() == ["accuracy of A", "AUC of A", "macro recall"] and set(rows["amount"]) == {3}
 
 
 def test_the_difference_of_two_estimates_covers_the_truth():
@@ -653,7 +653,7 @@ def test_a_planted_leak_is_found(lab, monkeypatch, leak_synthetic):
     assert set(verdicts["persistence"]) <= {ALIKE, TOO_FEW}
     assert ({s for _, s in ran} == {"none", "classical", "synthetic"}) == bool(leak_synthetic)
     assert {split for split, _ in ran} == {"blocked", "random"}
-    assert "leakage, not skill" in leak.answer(worth)[0]
+    assert "it is not skill" in leak.answer(worth)[0]
 
 
 def test_a_split_that_cannot_be_has_a_note(lab, monkeypatch):

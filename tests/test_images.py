@@ -5,7 +5,6 @@ import pytest
 
 from solarsynth.dataset.images import NO_CLASS, ImageSet
 from solarsynth.dataset.labelled import LabelledSet
-from solarsynth.dataset.tasks import Task
 from solarsynth.errors import SolarsynthError
 
 
@@ -70,7 +69,11 @@ def labelled(n=6):
         frame_time=time,
         delay=np.full(n, 61_250, np.int64),
         block=np.arange(n) // 2,
+        region=np.arange(n) - 1,
         test=np.arange(n) % 3 == 0,
+        train=np.arange(n) % 3 == 1,
+        validation=np.arange(n) == 1,
+        fit=np.arange(n) == 4,
         unit="DN/s",
         funnel={"events": 10},
         about={"source": "archive", "frame_tolerance": 420_000},
@@ -93,11 +96,5 @@ def test_counts_of_a_labelled_set():
     data = labelled()
     assert data.counts() == {"A": 1, "B": 2, "C": 1, "M": 1, "X": 1} and len(data) == 6
     assert data.counts(test=True) == {"A": 1, "B": 0, "C": 1, "M": 0, "X": 0}
-    assert data.counts(test=False) == {"A": 0, "B": 2, "C": 0, "M": 1, "X": 1}
-
-
-def test_the_training_part_of_a_task_is_what_is_not_held_out():
-    test, validation = np.arange(6) == 0, np.arange(6) == 3
-    label = np.array([0, 1, 1, 2, 3, 4])
-    task = Task("classes", images(), label, label, test, validation, ("A",), key="k")
-    assert np.flatnonzero(task.train).tolist() == [1, 2, 4, 5] and task.day is None
+    assert data.counts(test=False) == {"A": 0, "B": 1, "C": 0, "M": 1, "X": 0}
+    assert np.flatnonzero(data.purged).tolist() == [2, 5]

@@ -234,18 +234,25 @@ def test_claims_carry_the_errors_of_the_ledger():
         "ours": {"F1": {"discrete": 0.7123, "continuous": None}, "Cluster error": {"discrete": 0.5}},
         "error": {"F1": {"discrete": 0.0456}},
     }
-    entries["figure-3"] |= {"ours": {"purity": {"ceVAE": 0.38, "classifier": 0.4}}}
+    entries["figure-3"] |= {"ours": {"purity, held out": {"ceVAE": 0.38, "classifier": 0.4}}}
     entries["skill-8.2"] |= {
-        "ours": {"TSS": 0.41, "HSS": 0.22, "TSS, 100 against none": "+0.02 (-0.1 to +0.2)"},
+        "ours": {
+            "TSS": 0.41,
+            "HSS": 0.22,
+            "TSS, synthetic against none": "+0.02 (-0.1 to +0.2)",
+            "TSS, synthetic against weights": "+0.01 (-0.1 to +0.2)",
+        },
         "error": {"TSS": 0.05, "HSS": None},
         "floor": {"TSS, persistence": 0.5},
     }
     found = claims(entries)["this run"].tolist()
     assert found[:2] == ["discrete 0.712 ± 0.046", "discrete 0.5"]
     assert found[2] == "in the ceVAE's space: not computed"
-    assert found[3] == "purity ceVAE: 0.38; classifier: 0.4"
+    assert found[3] == "purity of held-out images ceVAE: 0.38; classifier: 0.4"
     assert found[5] == entries["accuracy-8.1"]["why"]
-    assert found[6] == "TSS 0.41 ± 0.05; HSS 0.22; TSS, 100 against none +0.02 (-0.1 to +0.2); TSS, persistence 0.5"
+    assert (
+        found[6] == "TSS 0.41 ± 0.05; HSS 0.22; TSS, synthetic against none +0.02 (-0.1 to +0.2); TSS, persistence 0.5"
+    )
 
 
 def test_claims_of_a_run_that_computed_nothing_say_why():

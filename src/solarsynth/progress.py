@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -15,7 +16,8 @@ class _Lines:
     """Turn the bar's carriage returns into lines, for a stream that is not a terminal."""
 
     def write(self, text: str) -> None:
-        line = text.strip("\r\n ").split(", ?")[0]  # at the beginning neither rate nor time left is known
+        # At the beginning neither rate nor time left is known; what follows them is kept.
+        line = re.sub(r",\s*\?[^,]*", "", text.strip("\r\n "))
         if line:
             sys.stderr.write(line + "\n")
 

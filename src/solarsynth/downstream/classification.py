@@ -134,8 +134,8 @@ def differences(
     macro, names = macro_recall(pooled), list(names)
     amount = max((trial.amount for trial in predictions if trial.scenario == "withheld"), default=0)
     kept = [name for name in names if name not in withheld_everywhere(folds, amount)]
-    skip = {"withheld": [recall_of(pooled, name).name for name in kept]}
-    skill = skill_without(pooled, predictions, macro)
     aucs = [auc_of(pooled, CLASSES.index(name), f"AUC of {name}") for name in names]
+    skip = {"withheld": [recall_of(pooled, name).name for name in kept] + [f"AUC of {name}" for name in kept]}
+    skill = skill_without(pooled, predictions, macro)
     compared = [*(recall_of(pooled, name) for name in names), *aucs, macro]
     return compare(pooled, predictions, compared, skill, skip), skill

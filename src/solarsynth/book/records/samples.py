@@ -95,14 +95,15 @@ def figure_5(this: Page, images: int, drawable: Sequence[str]) -> None:
 def sample_counts(this: Page) -> None:
     """Record how many sets and images are drawn per model."""
     s = this.lab.settings
+    sets = 2 * s.sets * s.generator_seeds
     ours = {
         "models": len(MODELS),
-        "sets per model": 2 * s.sets,
+        "sets per model": sets,
         "images per set": s.set_size,
-        "images": 2 * len(MODELS) * s.sets * s.set_size,
+        "images": len(MODELS) * sets * s.set_size,
     }
-    why = "all three models, half of the sets in the data's proportions, half with all classes alike, "
-    why += "at the profile's size"
+    why = "all three models, half of the sets in the data's proportions, half with all classes alike, at the profile's "
+    why += f"size; trainings of each model: {s.generator_seeds}"
     write(this, "sample-counts", why, ours, published=paper.SAMPLE_COUNTS, exact=True)
 
 
