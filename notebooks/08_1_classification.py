@@ -57,7 +57,8 @@ print(this.source_note)
 # A trial trains one classifier. The scenarios differ in what they do with the rare classes A, M and X:
 
 # %% tags=["hide-input"]
-pd.Series(SCENARIOS, name="what is done").to_frame()
+with pd.option_context("display.max_colwidth", None):
+    display(pd.Series(SCENARIOS, name="what is done").to_frame())
 
 # %% [markdown]
 # The last three are controls. *Duplicates* and *weights* raise the share of the rare classes without a new image. *Withheld*
