@@ -347,9 +347,9 @@ pd.DataFrame(columns, index=["error", "distance", "std"])
 # %% [markdown]
 # From here on, *real sets* are sets of other weeks. A value has a *place*: below, within or above the range that holds nine in ten
 # real sets. A row of the later tables *rejects* a set of samples if Student's t for one more real set, on as many degrees of
-# freedom as there are blocks less one, has a probability below 5 % after Holm's correction for all rows of the table. For most
-# rows the test is one-sided: a distance can only be too large, a coverage only too small. Cluster distance and std are tested on
-# both sides.
+# freedom as there are blocks less one, has a probability below 5 % after Holm's correction for all rows of the table; the rows
+# that look for copies are corrected by themselves. For most rows the test is one-sided: a distance can only be too large, a
+# coverage only too small. Cluster distance and std are tested on both sides.
 #
 # If the range of other weeks does not hold the target, the space knows the training images too well: not even a real Sun that it
 # has not seen reaches the target there. Then only the range says what is good.

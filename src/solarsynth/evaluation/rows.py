@@ -18,11 +18,7 @@ from solarsynth.errors import SolarsynthError
 from solarsynth.evaluation.comparison import Comparison, Standardised
 from solarsynth.evaluation.faults import COPIES, FAULTS, copies, faults
 from solarsynth.evaluation.scores import SCORES, scores
-from solarsynth.evaluation.values import (
-    Value,
-    judged,
-    over_trainings,
-)
+from solarsynth.evaluation.values import Value, judged, over_trainings
 from solarsynth.metrics.clusters import Clusters
 from solarsynth.metrics.coverage import coverage
 from solarsynth.metrics.frechet import Gaussian, frechet_distance
@@ -94,8 +90,8 @@ def evaluate(
     Returns
     -------
     list of Value
-        A metric that cannot be computed has no value, and a note with the reason. The p-values are corrected for all
-        rows together.
+        A metric that cannot be computed has no value, and a note with the reason. The p-values are corrected as
+        by `judged`.
     """
     values: list[Value] = []
     with bar(description, len(ROWS), "rows") if description else contextlib.nullcontext() as progress:

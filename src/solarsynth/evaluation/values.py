@@ -52,7 +52,7 @@ class Value:
     p : float
         Probability that real images of blocks left out are at least as far on the faulty side; NaN if unknown.
     adjusted : float
-        `p` after Holm's correction for all rows that were judged together.
+        `p` after Holm's correction for the rows of its family, as by `judged`.
     images : int
         Number of images that were measured.
     floor_images, reference_images : int
@@ -92,7 +92,7 @@ class Value:
 
     @property
     def rejects(self) -> bool:
-        """Whether the metric tells the set from real images of other weeks, after the correction for all rows."""
+        """Whether the metric tells the set from real images of other weeks, after Holm's correction."""
         return self.adjusted < LEVEL
 
 
