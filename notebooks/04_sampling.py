@@ -188,4 +188,4 @@ assert len(table) == len(plan) * quality_seeds
 #   for one model and one number of images.
 # - Sampling without noise remembers where it started. It must start at the mean image, or the brightness is shifted.
 #
-# **Next:** {doc}`05_metrics`, how to tell whether the samples are good.
+# **Next:** {doc}`04_choices` measures guidance, steps and ways of training on one scale.

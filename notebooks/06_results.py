@@ -295,4 +295,4 @@ records.sample_counts(this)
 # - To measure your own samples: `solarsynth evaluate samples.npz --reference ARCHIVE` prints this table for any file with
 #   `image` and `label`.
 #
-# **Next:** {doc}`07_image_analysis` shows where on the Sun the samples vary.
+# **Next:** {doc}`06_memorisation` asks whether the samples are new.

@@ -91,6 +91,9 @@ class Kind:
         Maps `Examples` to the conditions (n, d) that the model is trained with.
     ask : callable
         Maps a `Request` to the conditions (n, d) that the model is sampled with.
+    unlabelled : callable
+        Maps the fluxes (n,) of frames without a flare, at their time, to conditions (n, k) that are broadcast; NaN, the
+        default, is unconditional.
     takes_flux : bool
         Whether a request may give a flux, not only a class.
     settings : tuple of str
@@ -103,6 +106,7 @@ class Kind:
     condition: Callable[[Sizes], Condition]
     training: Callable[[Examples], np.ndarray]
     ask: Callable[[Request], np.ndarray]
+    unlabelled: Callable[[np.ndarray], np.ndarray] = lambda flux: np.full((len(flux), 1), np.nan)
     takes_flux: bool = False
     settings: tuple[str, ...] = ()
     trained_with: tuple[str, ...] = ()
@@ -137,6 +141,7 @@ KINDS = {
             condition=lambda sizes: XRayFlux(sizes.width),
             training=lambda examples: examples.flux[:, None],
             ask=lambda request: requested_flux(request)[:, None],
+            unlabelled=lambda flux: flux[:, None],
             takes_flux=True,
         ),
         Kind(

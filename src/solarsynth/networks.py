@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from solarsynth.devices import device, in_batches
-from solarsynth.diffusion.conditioning import DiscreteLabel
+from solarsynth.diffusion.conditioning import DiscreteLabel, Mirrored
 from solarsynth.diffusion.parameterisations import PARAMETERISATIONS, X0, Denoiser
 from solarsynth.diffusion.samplers import NoiseStreams, image_seeds
 from solarsynth.diffusion.schedule import Schedule
@@ -77,8 +77,11 @@ def _denoiser(a: dict[str, Any]) -> Denoiser:
         patch=a["patch"],
         attention=a["attention"],
         dropout=a["dropout"],
+        coordinates=bool(a.get("coordinates")),
     )
     condition = kind(a["kind"]).condition(Sizes(a["n_classes"], a.get("latent", 0), config.time_width))
+    if a.get("mirror"):
+        condition = Mirrored(condition, config.time_width)
     network = UNet(config, condition).to(memory_format=torch.channels_last)
     shape = (1, a["image_size"], a["image_size"])
     return PARAMETERISATIONS[a["parameterisation"]](network, _schedule(a), shape, a["min_snr"])

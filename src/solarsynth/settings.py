@@ -48,6 +48,11 @@ class Settings:
     """Every size and choice that a run has; see ``Settings.describe()`` for what each one means."""
 
     simulated_images: int = number(20_420, "labelled images that the simulated archive should yield")
+    simulated_contrast: float = number(
+        1.0,
+        "factor on the brightness of flares in the frames of the simulated Sun; a larger one makes labels readable",
+        0,
+    )
     image_size: int = number(64, "side of the images in pixels")
     quicklook_cadence: float = number(60.0, "minutes between two browse images of source quicklook", 1, 1440)
     downsampling: str = word(
@@ -107,12 +112,36 @@ class Settings:
     ema_start: int = number(2000, "step at which averaging begins; until then the average is a copy", 0)
     condition_dropout: float = number(0.1, "probability, per sample, of training without the condition", 0, 1)
     gradient_clip: float = number(0.0, "largest norm of the gradient; 0, as in the paper, does not clip", 0)
+    unlabelled: str = word(
+        "none",
+        "use of the frames that no listed flare precedes: none, as in the paper; pretrain on all frames without a "
+        "condition first; or mixed with the labelled ones, half of a batch each",
+        "none",
+        "pretrain",
+        "mixed",
+    )
+    pretrain_images: int = number(1_000_000, "length of the training that unlabelled: pretrain puts first, in images")
+    mirror: float = number(
+        0.0,
+        "probability of mirroring a training image north-south, which the network is told; the paper has none",
+        0,
+        1,
+    )
+    coordinates: int = number(
+        0, "1: the U-Net sees two more channels, the position in x and y; the paper has none", 0, 1
+    )
     min_snr: float = number(0.0, "gamma of the Min-SNR weighting of the loss; 0, as in the paper, does not weight", 0)
     finetune_images: int = number(
         0,
         "training images of the continuous and the embedding model when they start from the discrete model's weights; "
         "0, as in the paper, trains each from scratch",
         0,
+    )
+    twin_images: int = number(
+        10_210_000, "length of the trainings of two models on disjoint weeks, which show what is memorised, in images"
+    )
+    choices_images: int = number(
+        10_210_000, "length of each training of the page that compares ways of training, in images"
     )
     large_images: int = number(10_210_000, "length of the training of Appendix C's model of 128 px, in images")
     generator_seeds: int = number(1, "trainings of each model, each with its own seed, that Table 1 averages over")

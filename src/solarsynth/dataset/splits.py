@@ -167,6 +167,45 @@ def purged(
     return ~test & (near | shared)
 
 
+def twins(
+    time: np.ndarray, block: np.ndarray, train: np.ndarray, count: int, purge_days: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split training images into two disjoint parts of whole blocks, far apart.
+
+    Parameters
+    ----------
+    time, block : ndarray of int64, shape (n,)
+    train : ndarray of bool, shape (n,)
+    count : int
+        Blocks of each part: the first and the last of the training blocks.
+    purge_days : float
+        Least days between the parts, where their blocks are adjacent; images closer than half of it to the other part
+        are left out of theirs.
+
+    Returns
+    -------
+    tuple of ndarray of bool, shape (n,)
+
+    Raises
+    ------
+    SolarsynthError
+        If there are fewer than twice as many blocks, or no image is left in a part.
+    """
+    blocks = np.unique(block[train])
+    if count < 1 or len(blocks) < 2 * count:
+        raise SolarsynthError(
+            f"two disjoint parts of {count} blocks need {2 * count} training blocks, got {len(blocks)}"
+        )
+    first, second = (train & np.isin(block, part) for part in (blocks[:count], blocks[-count:]))
+    gap = int(purge_days * DAY) // 2
+    if first.any() and second.any():
+        middle = (time[first].max() + time[second].min()) // 2
+        first, second = first & (time <= middle - gap), second & (time >= middle + gap)
+    if not (first.any() and second.any()):
+        raise SolarsynthError("two disjoint parts of the training images need a gap between them; none is left")
+    return first, second
+
+
 def _validation(block: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Return the images of every fourth block of the training part; none of a single block."""
     blocks = np.unique(block[train])

@@ -29,6 +29,40 @@ class Condition(nn.Module):
         return torch.where(conditional, self.embed(condition.nan_to_num()), 0.0)
 
 
+class Mirrored(Condition):
+    """A condition with one more number: whether the image is mirrored north-south (Karras et al. 2020, 2022).
+
+    A mirrored Sun obeys Joy's law and has its belts in place, so it is a second Sun for training. Because the network
+    is told, it does not draw mirrored Suns unless asked (non-leaky augmentation, doi:10.48550/arXiv.2006.06676,
+    doi:10.48550/arXiv.2206.00364, App. F.2). The training loop adds the number as the last column, to unconditional
+    rows too. Sampling leaves the column out, which means not mirrored.
+
+    Parameters
+    ----------
+    condition : Condition
+        What the image is conditioned on besides.
+    width : int
+        Width of the time embedding.
+    """
+
+    def __init__(self, condition: Condition, width: int) -> None:
+        super().__init__()
+        self.condition = condition
+        self.mirrored = nn.Parameter(torch.zeros(width))
+        self.columns: int | None = None  # of the inner condition, once a training has begun
+
+    def fit(self, condition: Tensor) -> None:
+        """Take the inner condition's scales and its number of columns from the training conditions (n, d)."""
+        self.columns = condition.shape[1]
+        self.condition.fit(condition)
+
+    def forward(self, condition: Tensor) -> Tensor:
+        """Map conditions (B, d), or (B, d + 1) with 1 where an image is mirrored, to embeddings (B, width)."""
+        if self.columns is None or condition.shape[1] == self.columns:
+            return self.condition(condition)
+        return self.condition(condition[:, :-1]) + condition[:, -1:] * self.mirrored
+
+
 class DiscreteLabel(Condition):
     """The paper's first model: an embedding per GOES class (Sect. 4). Conditions: class (B, 1).
 

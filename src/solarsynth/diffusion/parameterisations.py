@@ -55,8 +55,11 @@ class Denoiser(nn.Module):
         self.min_snr = min_snr
 
     def fit(self, x_0: Tensor, condition: Tensor) -> None:
-        """Take the scales of the condition from the training set: x_0 (n, ...), condition (n, d)."""
-        self.network.condition.fit(condition)
+        """Take the scales of the condition from the training set: x_0 (n, ...), condition (n, d).
+
+        Unconditional rows have no scale.
+        """
+        self.network.condition.fit(condition[~condition[:, 0].isnan()])
 
     def describe(self) -> dict[str, Any]:
         """Return what defines the denoiser, as JSON types."""

@@ -79,6 +79,9 @@ class TrainingConfig:
         Probability, per sample, of dropping the condition.
     gradient_clip : float
         Largest norm of the gradient; 0, as in the paper: not clipped.
+    mirror : float
+        Probability, per sample, of mirroring an image along its second last axis. The model's condition must then be
+        `solarsynth.diffusion.conditioning.Mirrored`, which is told.
     seed : int
     log_every : int
         Images between two lines of the log.
@@ -96,6 +99,7 @@ class TrainingConfig:
     ema_start: int = 2000
     condition_dropout: float = 0.1
     gradient_clip: float = 0.0
+    mirror: float = 0.0
     seed: int = 0
     log_every: int = 1000
     checkpoint_every: float = 60.0
@@ -227,6 +231,10 @@ class _Training:
         drawn = [_to(values[self.mine], self.device) for values in drawn]
         dropped = torch.rand(batch, generator=generator)[self.mine] < config.condition_dropout
         condition = drop(self.conditions[index], _to(dropped, self.device))
+        if config.mirror:
+            mirrored = _to(torch.rand(batch, generator=generator)[self.mine] < config.mirror, self.device)
+            x_0 = torch.where(mirrored[:, None, None, None], x_0.flip(-2), x_0)
+            condition = torch.cat([condition, mirrored[:, None]], dim=1)
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * _decay(step / self.steps, config)
 

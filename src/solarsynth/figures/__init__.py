@@ -1,10 +1,11 @@
 """The figures: ``figure_1()``, ``figure_5()`` and so on are the paper's, the others are ours.
 
 Each function takes arrays and returns a `matplotlib.figure.Figure`. Frames are shown with north up, in sunpy's 171 Å
-colours. The modules follow the chapters of the book: ``data``, ``networks``, ``training``, ``metrics``, ``samples`` and
-``downstream``; ``style`` and ``suns`` hold what they share.
+colours. The modules follow the chapters of the book: ``data``, ``networks``, ``training``, ``choices``, ``metrics``,
+``samples``, ``memorisation`` and ``downstream``; ``style`` and ``suns`` hold what they share.
 """
 
+from solarsynth.figures.choices import guidance_frontier, training_effects
 from solarsynth.figures.data import (
     butterfly,
     figure_1,
@@ -17,6 +18,7 @@ from solarsynth.figures.data import (
     x_ray_and_frames,
 )
 from solarsynth.figures.downstream import figure_6, figure_8, figure_10, reliability
+from solarsynth.figures.memorisation import nearest_distances, suspicious_pairs, twin_images, twin_similarities
 from solarsynth.figures.metrics import cluster_floor, confusion_matrices, embedding_distances
 from solarsynth.figures.networks import figure_2, figure_b_1
 from solarsynth.figures.samples import (
@@ -55,6 +57,8 @@ __all__ = [
     "figure_c_1",
     "flare_sizes",
     "forward_process",
+    "guidance_frontier",
+    "nearest_distances",
     "not_computed",
     "real_frames",
     "reconstructions",
@@ -67,6 +71,10 @@ __all__ = [
     "stage_graph",
     "steps_against_quality",
     "suns_side_by_side",
+    "suspicious_pairs",
     "training_curves",
+    "training_effects",
+    "twin_images",
+    "twin_similarities",
     "x_ray_and_frames",
 ]

@@ -127,7 +127,17 @@ def nearest_images(
     unit: np.ndarray | None = None,
     reference_unit: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return the distance of each image to its nearest reference image, whatever its brightness, mirror and shift.
+    """Return the distance of each image to its nearest reference image; see `nearest_pairs`."""
+    return nearest_pairs(x, reference, unit, reference_unit)[0]
+
+
+def nearest_pairs(
+    x: np.ndarray,
+    reference: np.ndarray,
+    unit: np.ndarray | None = None,
+    reference_unit: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far each image is from its nearest reference image, whatever its brightness, mirror and shift.
 
     Block means find candidates for the image and its three mirror images (left-right, up-down, both). The best few are
     compared at full resolution, over all shifts of up to 2 px in both axes. An offset of the mean never counts.
@@ -140,8 +150,10 @@ def nearest_images(
 
     Returns
     -------
-    ndarray of float64, shape (m,)
+    distance : ndarray of float64, shape (m,)
         Root mean square difference in grey levels. Infinite where every reference image is of the same unit.
+    index : ndarray of int, shape (m,)
+        Which reference image it is; -1 where there is none.
     """
     if x.ndim != 3 or reference.ndim != 3 or x.shape[1:] != reference.shape[1:] or x.shape[1] <= 4 * SHIFT:
         raise SolarsynthError(
@@ -152,12 +164,29 @@ def nearest_images(
     found = [_candidates(views[:, view], coarse, unit, reference_unit) for view in range(4)]
     squared, partner = (np.concatenate(part, 1) for part in zip(*found, strict=True))
     view = np.repeat(np.arange(4), squared.shape[1] // 4)
-    nearest = np.full(len(x), np.inf)
+    nearest, index = np.full(len(x), np.inf), np.full(len(x), -1)
     for i, order in enumerate(np.argsort(squared, axis=1)[:, :CANDIDATES]):
         order = order[np.isfinite(squared[i, order])]
         if len(order):
-            nearest[i] = _aligned(views[i, view[order]], reference[partner[i, order]]).min()
-    return nearest
+            found = _aligned(views[i, view[order]], reference[partner[i, order]])
+            nearest[i], index[i] = found.min(), partner[i, order[found.argmin()]]
+    return nearest, index
+
+
+def authenticity(distance: np.ndarray, index: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return which images are authentic (m,) bool: farther from their nearest training image than its own neighbours.
+
+    The share of them is AuthPct (Alaa et al. 2022, doi:10.48550/arXiv.2102.08921, Eq. 9). A perfect generator has about
+    one half; a copy is never authentic.
+
+    Parameters
+    ----------
+    distance, index : ndarray, shape (m,)
+        Distance of each image to its nearest training image, and which it is; see `nearest_pairs`.
+    own : ndarray, shape (n,)
+        Distance of each training image to the nearest other one, of another unit.
+    """
+    return np.asarray(distance) > np.asarray(own)[index]
 
 
 def _coarse(image: np.ndarray) -> np.ndarray:

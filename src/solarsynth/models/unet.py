@@ -43,6 +43,9 @@ class UNetConfig:
         up, which see most pixels and cost most (the paper's 128 px network has two layers fewer).
     dropout : float
         Inside every pair of convolutions; the paper has none.
+    coordinates : bool
+        Whether the first convolution sees two more channels, the position in x and y. A convolution cannot tell where
+        it is, and the Sun is in the middle. The paper has none.
     """
 
     image_size: int = 64
@@ -52,6 +55,7 @@ class UNetConfig:
     multipliers: tuple[int, ...] = (1, 2, 4, 4)
     attention: str = "all"
     dropout: float = 0.0
+    coordinates: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "multipliers", tuple(self.multipliers))  # JSON makes lists of them
@@ -192,6 +196,12 @@ class SelfAttention(nn.Module):
         return tokens.transpose(1, 2).reshape(batch, width, height, -1)
 
 
+def _position(size: int) -> Tensor:
+    """Return the position of every pixel, (1, 2, size, size): x towards the west and y towards the north, -1 to 1."""
+    axis = (torch.arange(size) + 0.5) * 2 / size - 1
+    return torch.stack(torch.meshgrid(axis, axis, indexing="xy"))[None]
+
+
 class UNet(nn.Module):
     """Predict from a noisy image, its time step and a condition.
 
@@ -214,7 +224,9 @@ class UNet(nn.Module):
             there = config.attention == "all" or (config.attention == "inner" and not outermost)
             return SelfAttention(width, config.heads) if there else nn.Identity()
 
-        self.enter = DoubleConv(channels, w, dropout=dropout)
+        self.enter = DoubleConv(channels + 2 * config.coordinates, w, dropout=dropout)
+        if config.coordinates:
+            self.register_buffer("position", _position(config.image_size // config.patch), persistent=False)
         self.down = nn.ModuleList([Down(widths[i], widths[i + 1], time, dropout=dropout) for i in range(depth)])
         self.down_attention = nn.ModuleList([attention(widths[i + 1], i == 0) for i in range(depth)])
         self.bottleneck = nn.Sequential(
@@ -249,6 +261,8 @@ class UNet(nn.Module):
         """
         embedding = time_embedding(t, self.config.time_width) + self.condition(condition)
         x = F.pixel_unshuffle(x, self.config.patch) if self.config.patch > 1 else x
+        if self.config.coordinates:
+            x = torch.cat([x, self.position.expand(len(x), -1, -1, -1).to(x.dtype)], dim=1)
         x = x.contiguous(memory_format=torch.channels_last)  # fastest layout on CPU and GPU alike
         x = self.enter(x)
         skips = []

@@ -52,3 +52,4 @@ from solarsynth.stages.trials import (
     probabilities,
     synthetic_images,
 )
+from solarsynth.stages.unlabelled import UNLABELLED, unlabelled_set

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def _archive_reads(lab: Lab, ask: Ask) -> tuple[str, ...]:
     by_source = {
-        "simulated": ("simulated_images", "image_size"),
+        "simulated": ("simulated_images", "image_size", "simulated_contrast"),
         "sdoml": ("image_size", "downsampling"),
         "quicklook": ("image_size", "quicklook_cadence"),
     }
@@ -49,6 +49,7 @@ def _simulated_sun(settings: Any) -> Any:
         image_size=settings.image_size,
         xrs_cadence=(1 if large else 5) * MINUTE,
         regular_days=1 if large else 2,
+        flare_contrast=settings.simulated_contrast,
     )
 
 

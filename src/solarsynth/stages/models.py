@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from solarsynth.dataset.splits import twins
 from solarsynth.errors import SolarsynthError, did_you_mean
 from solarsynth.flares import CLASSES
 from solarsynth.stages.days import DAYS, describe_days
@@ -16,13 +17,25 @@ from solarsynth.stages.features import space
 from solarsynth.stages.graph import Ask, Job, Lab, Need, Stage
 from solarsynth.stages.labelled import DATASET, training_images
 from solarsynth.stages.training import train_network
+from solarsynth.stages.unlabelled import UNLABELLED
 
 if TYPE_CHECKING:
+    from solarsynth.dataset.labelled import LabelledSet
     from solarsynth.diffusion.sampling import Sampling
     from solarsynth.generator import Generator
 
 SCHEDULE = ("n_steps", "beta_start", "beta_end")
-U_NET = ("image_size", "base_width", "patch", "attention", "dropout", "parameterisation", "min_snr")
+U_NET = (
+    "image_size",
+    "base_width",
+    "patch",
+    "attention",
+    "dropout",
+    "coordinates",
+    "mirror",
+    "parameterisation",
+    "min_snr",
+)
 OPTIMISER = (
     "batch_size",
     "learning_rate",
@@ -32,12 +45,17 @@ OPTIMISER = (
     "ema_start",
     "condition_dropout",
     "gradient_clip",
+    "mirror",
 )
 PRIOR_TRAINING = {"batch_size": 64, "learning_rate": 1e-3, "cooldown": 0.5, "ema_decay": 0.99, "ema_start": 20}
 PRIOR_DEPTH = 4
 
-#: What a model learns from: the training images, only those from which classifiers learn too, or one frame a day.
-ON = ("frames", "fit", "days")
+#: What a model learns from: the training images, only those from which classifiers learn too, or one frame a day; and
+#: what the first two may start from, every frame of the same weeks, without conditions.
+ALL = {"frames": "all", "fit": "all-fit"}
+#: Two disjoint parts of the training images, `mode` blocks each; see `solarsynth.dataset.splits`.
+TWINS = ("twin-a", "twin-b")
+ON = (*ALL, "days", *ALL.values(), *TWINS)
 
 
 def _fine_tuned(settings: Any, model: str) -> bool:
@@ -50,11 +68,15 @@ def _fine_tuned(settings: Any, model: str) -> bool:
 def _reads(lab: Lab, ask: Ask) -> tuple[str, ...]:
     from solarsynth.kinds import MODELS, kind
 
-    common = ("seed", *U_NET, *SCHEDULE, *OPTIMISER, *kind(ask["model"]).settings)
+    common = tuple(dict.fromkeys(("seed", *U_NET, *SCHEDULE, *OPTIMISER, *kind(ask["model"]).settings)))
     if ask["on"] == "days":
         return (*common, "daily_images")
+    if ask["on"] in ALL.values():
+        return (*common, "pretrain_images")
+    if ask["on"] in TWINS:
+        return (*common, "twin_images", "purge_days")
     # A model that starts from scratch reads `train_images`, a fine-tuned one `finetune_images`; 0 decides which.
-    return (*common, "train_images") + (() if ask["model"] == MODELS[0] else ("finetune_images",))
+    return (*common, "train_images", "unlabelled") + (() if ask["model"] == MODELS[0] else ("finetune_images",))
 
 
 def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
@@ -68,9 +90,29 @@ def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
             raise SolarsynthError(f"a model of the daily set must be asked for a class alone, got {ask['model']!r}")
         return {"images": Need(DAYS, {"mode": ask["mode"]})}
     needs: dict[str, Need | str] = {"images": Need(DATASET)}
+    if ask["on"] in TWINS:
+        return needs | {name: Need(NETWORKS[name]) for name in row.trained_with}
+    if ask["on"] in ALL.values():
+        return needs | {"unlabelled": Need(UNLABELLED)}
+    if lab.settings.unlabelled == "mixed":
+        needs["unlabelled"] = Need(UNLABELLED)
     if _fine_tuned(lab.settings, ask["model"]):
         needs["start"] = Need(MODEL, {"model": MODELS[0]})
+    elif lab.settings.unlabelled == "pretrain":
+        needs["start"] = Need(MODEL, {"model": MODELS[0], "on": ALL[ask["on"]]})
     return needs | {name: Need(NETWORKS[name]) for name in row.trained_with}
+
+
+def _length(job: Job) -> int:
+    """Return the length of a training in images."""
+    s, on = job.settings, job.ask["on"]
+    if on in ALL.values():
+        return s.pretrain_images
+    if on == "days":
+        return s.daily_images
+    if on in TWINS:
+        return s.twin_images
+    return s.finetune_images if _fine_tuned(job.lab.settings, job.ask["model"]) else s.train_images
 
 
 def _train_model(job: Job) -> None:
@@ -79,18 +121,21 @@ def _train_model(job: Job) -> None:
     s, model = job.settings, job.ask["model"]
     row = kind(model)
     image, label, flux, about = _days_examples(job) if job.ask["on"] == "days" else _frames_examples(job)
-    length = s.daily_images if job.ask["on"] == "days" else s.train_images
-    start = None
-    if "start" in job.stage.needs(job.lab, job.ask):
-        length, start = s.finetune_images, _start_from(job.need("start"))
+    condition = training_conditions(job.lab, model, label, flux, image)
+    needs = job.stage.needs(job.lab, job.ask)
+    if job.ask["on"] in ALL.values():
+        condition = np.full_like(condition, np.nan)
+    if "unlabelled" in needs:
+        image, condition = _with_unlabelled(job, image, condition)
+    start = _start_from(job.need("start")) if "start" in needs else None
     architecture = {"kind": model, "n_classes": len(CLASSES)}
     architecture |= {name: getattr(s, name) for name in (*U_NET, *SCHEDULE, *row.settings)}
     train_network(
         job,
         architecture,
-        {"train_images": length} | {name: getattr(s, name) for name in OPTIMISER},
+        {"train_images": _length(job)} | {name: getattr(s, name) for name in OPTIMISER},
         image,
-        training_conditions(job.lab, model, label, flux, image),
+        condition,
         about,
         seed=s.seed,
         description=model if job.ask["on"] == "frames" else f"{model} on {job.ask['on']}",
@@ -98,9 +143,32 @@ def _train_model(job: Job) -> None:
     )
 
 
+def _with_unlabelled(job: Job, image: np.ndarray, condition: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return images and conditions with the frames that have no label, as many of the one as of the other.
+
+    Labelled images are repeated until about half of a batch has a label; a training on all frames repeats none, because
+    there a label is not used.
+    """
+    from solarsynth.kinds import kind
+
+    frames = job.need("unlabelled")
+    part = frames.fit if job.ask["on"] in ("fit", ALL["fit"]) else frames.train
+    without = kind(job.ask["model"]).unlabelled(frames.flux[part]).astype(np.float32)
+    if job.ask["on"] in ALL.values():
+        without = np.full_like(without, np.nan)
+    else:
+        often = max(1, round(int(part.sum()) / len(image)))
+        image, condition = np.concatenate([image] * often), np.concatenate([condition] * often)
+    without = np.broadcast_to(without, (len(without), condition.shape[1]))
+    return np.concatenate([image, frames.image[part]]), np.concatenate([condition, without])
+
+
 def _frames_examples(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
     data = job.need("images")
-    part = data.fit if job.ask["on"] == "fit" else data.train
+    if job.ask["on"] in TWINS:
+        part = twin_parts(data, job.ask["mode"], job.settings.purge_days)[TWINS.index(job.ask["on"])]
+    else:
+        part = data.fit if job.ask["on"] in ("fit", ALL["fit"]) else data.train
     about = {
         "classes_seen": dict(zip(CLASSES, np.bincount(data.label[part], minlength=len(CLASSES)).tolist(), strict=True)),
         "unit": data.unit,
@@ -108,6 +176,11 @@ def _frames_examples(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict
         "training_flux": {n: data.flux[part & (data.label == i)].tolist() for i, n in enumerate(CLASSES)},
     }
     return data.image[part], data.label[part], data.flux[part], about
+
+
+def twin_parts(data: LabelledSet, blocks: str, purge_days: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images (n,) bool that each of two twins learns from, `blocks` blocks of time each."""
+    return twins(data.frame_time, data.block, data.train, int(blocks), purge_days)
 
 
 def _days_examples(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
@@ -139,10 +212,14 @@ def training_conditions(lab: Lab, model: str, label: np.ndarray, flux: np.ndarra
 
 
 def _start_from(trained: Any) -> Any:
-    """Return a function that gives a fresh network the weights of a trained one, except those of its condition."""
+    """Return a function that gives a fresh network the weights of a trained one, except those of its condition.
+
+    Whether an image is mirrored means the same to every model.
+    """
 
     def start(network: Any) -> None:
-        shared = {k: v for k, v in trained.state_dict().items() if not k.startswith("network.condition.")}
+        own, told = "network.condition.", "network.condition.mirrored"
+        shared = {k: v for k, v in trained.state_dict().items() if k == told or not k.startswith(own)}
         network.load_state_dict(shared, strict=False)
 
     return start
@@ -154,14 +231,14 @@ MODEL = Stage(
     make=_train_model,
     load=read_network_of,
     reads=_reads,
-    above=("dataset", "days", "cevae", "prior", "model"),
+    above=("dataset", "unlabelled", "days", "cevae", "prior", "model"),
     needs=_needs,
     ask={"model": "discrete", "on": "frames", "mode": "paper"},
     identity=lambda lab, ask: (
-        {k: v for k, v in ask.items() if k != "mode" or ask["on"] == "days"}
+        {k: v for k, v in ask.items() if k != "mode" or ask["on"] in ("days", *TWINS)}
         | ({"part": "fit"} if ask["on"] == "days" else {})
     ),
-    version=4,
+    version=5,
     on_device=True,
     together=True,
 )
@@ -231,7 +308,8 @@ def generator(lab: Lab, model: str = "discrete", sampling: Sampling | None = Non
     sampling : Sampling, optional
         Used where a call does not choose its own; by default the lab's settings.
     **ask
-        ``on="fit"`` and ``on="days"`` for the models of Sects. 8.1 and 8.2, and the ``mode`` of the latter.
+        ``on="fit"`` and ``on="days"`` for the models of Sects. 8.1 and 8.2, and the ``mode`` of the latter;
+        ``on="twin-a"`` and ``on="twin-b"`` for two models on disjoint weeks, with their number of blocks as ``mode``.
     """
     from solarsynth.diffusion.sampling import Sampling
     from solarsynth.generator import Generator

@@ -20,12 +20,14 @@ from solarsynth.stages.labelled import DATASET
 from solarsynth.stages.models import MODEL, PRIOR
 from solarsynth.stages.samples import SAMPLES
 from solarsynth.stages.trials import TRIAL
+from solarsynth.stages.unlabelled import UNLABELLED
 from solarsynth.store import MANIFEST
 
 #: All stages; each needs only stages before it, and `model` also itself, to start from trained weights.
 STAGES: tuple[Stage, ...] = (
     ARCHIVE,
     DATASET,
+    UNLABELLED,
     DAYS,
     CEVAE,
     CLASSIFIER,

@@ -47,6 +47,10 @@ class SimulatedSun:
         Milliseconds between two samples of the X-ray flux.
     regular_days : int
         Days between two frames before 00:00 UT that are taken whether or not there is a flare; 1 fills the daily set.
+    flare_contrast : float
+        Factor on the brightness of flares in the frames; 1 is the physical estimate. A larger one makes the class of a
+        flare easier to read from a frame, 0 makes it unreadable but for the region that flares. The X-ray flux and the
+        classes do not change.
     faults : bool
         Whether the archive has the faults of real ones: days out of order, repeated frames, frames of NaN.
     seed : int
@@ -59,12 +63,15 @@ class SimulatedSun:
     end: str = "2020-01-01"
     xrs_cadence: int = MINUTE
     regular_days: int = 10
+    flare_contrast: float = 1.0
     faults: bool = True
     seed: int = 5
 
     def __post_init__(self) -> None:
         if self.xrs_cadence < SECOND:
             raise SolarsynthError(f"xrs_cadence must be at least {SECOND} (milliseconds), got {self.xrs_cadence:g}")
+        if not 0 <= self.flare_contrast < float("inf"):
+            raise SolarsynthError(f"flare_contrast must be a finite number of at least 0, got {self.flare_contrast:g}")
 
 
 def simulate(path: Path, sun: SimulatedSun) -> dict[str, int]:
@@ -88,7 +95,8 @@ def simulate(path: Path, sun: SimulatedSun) -> dict[str, int]:
     xrs = x_ray_flux(rng, regions, flares, start, end, sun.xrs_cadence)
     events = observe_events(rng, flares, xrs, sun.images)
     times = frame_times(rng, events, start, end, sun.regular_days)
-    image = render(regions, flares, times, sun.image_size, np.random.default_rng([sun.seed, 1]))
+    rendering = np.random.default_rng([sun.seed, 1])
+    image = render(regions, flares, times, sun.image_size, rendering, flare_contrast=sun.flare_contrast)
     if sun.faults:
         image, times = add_faults(rng, image, times)
     described = asdict(sun) | {"xrs_cadence": sun.xrs_cadence / SECOND, "version": VERSION}  # seconds, like all of xrs

@@ -12,7 +12,13 @@ from solarsynth.times import DAY, MINUTE
 
 
 def render(
-    regions: pd.DataFrame, flares: pd.DataFrame, times: np.ndarray, size: int, rng: np.random.Generator
+    regions: pd.DataFrame,
+    flares: pd.DataFrame,
+    times: np.ndarray,
+    size: int,
+    rng: np.random.Generator,
+    *,
+    flare_contrast: float = 1.0,
 ) -> np.ndarray:
     """Draw frames in 171 Å.
 
@@ -24,6 +30,8 @@ def render(
     size : int
         Side in pixels.
     rng : Generator
+    flare_contrast : float
+        Factor on the brightness of flares.
 
     Returns
     -------
@@ -38,7 +46,7 @@ def render(
     for i, time in enumerate(times):
         lit = slice(*np.searchsorted(peak, [time - 60 * MINUTE, time + 8 * MINUTE]))
         image[i] = canvas.quiet_sun(time) + loops.quiet(canvas, time)
-        image[i] += loops.flaring(canvas, time, peak[lit], flux[lit], host[lit], decay[lit])
+        image[i] += flare_contrast * loops.flaring(canvas, time, peak[lit], flux[lit], host[lit], decay[lit])
     # Photon noise (about 1 photon per DN at this resolution, after the block mean) and read-out offset.
     image += np.sqrt(np.maximum(image, 1)) * 0.25 * rng.normal(size=image.shape).astype(np.float32)
     return np.maximum(image, 0)

@@ -1,0 +1,157 @@
+"""What choices are worth: ways of training at equal images seen, and guidance against sampling steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from solarsynth import stages
+from solarsynth.diffusion.sampling import Sampling
+from solarsynth.evaluation.quality import QualityReference
+from solarsynth.metrics.intervals import seed_interval
+from solarsynth.stages import Lab
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: What is shown of `solarsynth.evaluation.quality.Quality`.
+MEASURES = ("train", "held_out", "kernel", "power", "copies", "brightness")
+
+#: Ways of training: what each changes. The first is the profile as it is, with none of them.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "as the profile, plain": {},
+    "frames without a flare, mixed": {"unlabelled": "mixed"},
+    "frames without a flare, first": {"unlabelled": "pretrain"},
+    "mirrored north-south": {"mirror": 0.5},
+    "coordinate channels": {"coordinates": 1},
+    "dropout 0.1": {"dropout": 0.1},
+    "no self-attention": {"attention": "none"},
+    "the paper's parameterisation (ε)": {"parameterisation": "eps"},
+}
+
+PLAIN = {"unlabelled": "none", "mirror": 0.0, "coordinates": 0}
+
+
+def compare_trainings(
+    lab: Lab, reference: QualityReference, variants: Mapping[str, Mapping[str, Any]], seeds: Sequence[int], images: int
+) -> pd.DataFrame:
+    """Train every variant with every seed on equally many images, and judge its samples.
+
+    Parameters
+    ----------
+    lab : Lab
+        Its setting ``choices_images`` is the length of a training. One with ``unlabelled: pretrain`` spends half of it
+        on all frames.
+    reference : QualityReference
+    variants : mapping of str to mapping
+        Settings that each changes from the plain training.
+    seeds : sequence of int
+        Of the trainings.
+    images : int
+        Samples per training, in the proportions of the classes.
+
+    Returns
+    -------
+    DataFrame
+        A row per variant and seed: ``variant``, ``seed``, `MEASURES`, ``copies_p`` and ``seconds`` of training.
+    """
+    import pandas as pd
+
+    length = lab.settings.choices_images
+    rows = []
+    for name, changes in variants.items():
+        first = length // 2 if changes.get("unlabelled") == "pretrain" else 0
+        for seed in seeds:
+            there = lab.variant(
+                seed=seed, **PLAIN | {"train_images": length - first, "pretrain_images": max(first, 1)} | changes
+            )
+            entry = there.entry(stages.MODEL, model="discrete")
+            drawn = stages.sample_set(there, stages.proportional_counts(there, images), seed=6000)
+            found = asdict(reference.judge(drawn.image))
+            rows.append({"variant": name, "seed": seed, **found, "seconds": entry.manifest["seconds"]})
+    return pd.DataFrame(rows)
+
+
+def effects(table: pd.DataFrame) -> pd.DataFrame:
+    """Return, per variant, the mean of every measure and its difference from the first variant, paired by seed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `compare_trainings`.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by variant; per measure its mean, and ``<measure> Δ``, ``<measure> Δ ±``: the difference with half of
+        its 95 % interval over the seeds (Student's t).
+    """
+    import pandas as pd
+
+    names = list(dict.fromkeys(table["variant"]))
+    wide = {measure: table.pivot(index="seed", columns="variant", values=measure) for measure in MEASURES}
+    rows = {}
+    for name in names:
+        row = {}
+        for measure, values in wide.items():
+            row[measure] = values[name].mean()
+            found = seed_interval((values[name] - values[names[0]]).to_numpy())
+            row |= {f"{measure} Δ": found.mean, f"{measure} Δ ±": (found.high - found.low) / 2}
+        rows[name] = row | {"seconds": table.loc[table["variant"] == name, "seconds"].mean()}
+    return pd.DataFrame(rows).T.rename_axis("variant")
+
+
+def guidance_study(
+    lab: Lab,
+    reference: QualityReference,
+    weights: Sequence[float],
+    steps: Sequence[int],
+    intervals: Sequence[tuple[float, float]],
+    images: int,
+    seeds: Sequence[int],
+) -> pd.DataFrame:
+    """Judge samples of one model for every weight of guidance, number of steps and interval of guidance.
+
+    Parameters
+    ----------
+    lab : Lab
+    reference : QualityReference
+    weights : sequence of float
+        w of Eq. 6.
+    steps : sequence of int
+    intervals : sequence of tuple of float
+        Noise levels between which guidance acts; only tried with guidance.
+    images : int
+        Samples per run, in the proportions of the classes.
+    seeds : sequence of int
+        Of sampling; every run uses the same, so that differences are paired.
+
+    Returns
+    -------
+    DataFrame
+        A row per run: ``guidance``, ``steps``, ``interval`` and `MEASURES`, the mean over the seeds of each, and
+        ``<measure> ±``, half of its 95 % interval over the seeds.
+    """
+    import pandas as pd
+
+    base, counts, rows = Sampling.of(lab.settings), stages.proportional_counts(lab, images), []
+    for w in weights:
+        for count in steps:
+            for interval in intervals if w else [(0.0, np.inf)]:
+                sampling = base.replace(guidance=w, steps=count, interval=interval, sampler="dpm-solver++")
+                sets = [stages.sample_set(lab, counts, seed=seed, sampling=sampling) for seed in seeds]
+                found = [asdict(reference.judge(one.image)) for one in sets]
+                row = {"guidance": w, "steps": count, "interval": _interval_text(interval)}
+                for measure in MEASURES:
+                    value = seed_interval(np.array([one[measure] for one in found]))
+                    row |= {measure: value.mean, f"{measure} ±": (value.high - value.low) / 2}
+                rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _interval_text(interval: tuple[float, float]) -> str:
+    low, high = interval
+    return "everywhere" if (low, high) == (0.0, np.inf) else f"{low:g} < σ < {high:g}"

@@ -1,0 +1,68 @@
+"""Figures of choices: guidance against quality, and what ways of training are worth."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from solarsynth.figures.style import colours_of, legend, panels, styled
+
+LABELS = {
+    "train": "Fréchet distance,\ntraining blocks",
+    "power": "relative power,\n20 to 32 cycles",
+    "brightness": "brightness / real std",
+    "copies": "share below the 1 % distance",
+}
+
+
+@styled
+def guidance_frontier(table: pd.DataFrame, real: float, paper_guidance: float = 2.0) -> Figure:
+    """Four measures against the weight of guidance, a line per number of steps.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `solarsynth.evaluation.choices.guidance_study`.
+    real : float
+        Fréchet distance of real sets of the same size.
+    paper_guidance : float
+        w of the paper; a vertical line.
+    """
+    figure, axes = panels(2, 2, 3.7, 2.7, margin=(1.2, 0))
+    runs = list(table.groupby(["steps", "interval"], sort=False))
+    colours = colours_of(f"{steps}, {interval}" for (steps, interval), _ in runs)
+    for ax, (name, label) in zip(axes.ravel(), LABELS.items(), strict=True):
+        ax.axvline(paper_guidance, color="0.6", lw=0.8, ls=":")
+        for (steps, interval), rows in runs:
+            title = f"{steps} steps" + ("" if interval == "everywhere" else f",\n{interval}")
+            line = {"fmt": "o-", "ms": 4, "capsize": 3, "color": colours[f"{steps}, {interval}"]}
+            ax.errorbar(rows["guidance"], rows[name], rows[f"{name} ±"], label=title, **line)
+        ax.set(xlabel="guidance w", ylabel=label)
+    axes[0, 0].axhline(real, color="0.3", lw=0.8, ls="--")
+    axes[0, 0].text(table["guidance"].max(), real, "real sets", fontsize=8, ha="right", va="bottom", color="0.3")
+    axes[0, 1].axhline(1, color="0.3", lw=0.8, ls="--")
+    axes[1, 0].axhline(0, color="0.3", lw=0.8, ls="--")
+    axes[1, 1].axhline(0.01, color="0.3", lw=0.8, ls="--")
+    legend(axes[0, 1], outside=True)
+    return figure
+
+
+@styled
+def training_effects(table: pd.DataFrame) -> Figure:
+    """What each way of training changes, with 95 % intervals over the seeds.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `solarsynth.evaluation.choices.effects`.
+    """
+    rows = table.iloc[1:][::-1]
+    figure, axes = panels(1, 3, 2.3, 0.42 * len(rows) + 0.9, margin=(2.2, 0), sharey=True)
+    for ax, name in zip(axes[0], ("train", "power", "copies"), strict=True):
+        ax.axvline(0, color="0.6", lw=0.8)
+        ax.errorbar(
+            rows[f"{name} Δ"], range(len(rows)), xerr=rows[f"{name} Δ ±"], fmt="o", color="0.15", ms=4, capsize=3
+        )
+        ax.set(xlabel=f"change of\n{LABELS[name]}")
+    axes[0, 0].set(yticks=range(len(rows)), yticklabels=rows.index)
+    return figure

@@ -1,0 +1,118 @@
+"""Figures of what is new: distances to training images, suspicious pairs, and twins from the same noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from solarsynth.figures.style import colours_of, legend, panels, styled
+from solarsynth.figures.suns import no_frame_lines, show_row
+
+if TYPE_CHECKING:
+    from solarsynth.evaluation.memorisation import Twins
+
+#: Largest difference in grey levels that the colours of a difference show.
+DIFFERENCE = 60
+
+
+@styled
+def nearest_distances(distances: Mapping[str, np.ndarray], threshold: float) -> Figure:
+    """Share of images nearer to a training image than a distance.
+
+    Parameters
+    ----------
+    distances : mapping of str to ndarray
+        For each title the distances (n,) in grey levels.
+    threshold : float
+        The 1st percentile of held-out images; a vertical line.
+    """
+    figure, axes = panels(1, 1, 6.2, 3.4)
+    ax, colours = axes[0, 0], colours_of(distances)
+    for title, values in distances.items():
+        values = np.sort(values[np.isfinite(values)])
+        dashes = "-" if title.startswith("gen") else "--"
+        ax.step(
+            values,
+            np.arange(1, len(values) + 1) / len(values),
+            where="post",
+            label=title,
+            color=colours[title],
+            ls=dashes,
+        )
+    ax.axvline(threshold, color="0.3", lw=0.8, ls=":")
+    ax.text(threshold, 1.01, " 1 % of held-out", fontsize=8, color="0.3", va="bottom")
+    ax.set(xlabel="distance to the nearest training image / grey levels", ylabel="share of images nearer", ylim=(0, 1))
+    legend(ax, loc="lower right")
+    return figure
+
+
+@styled
+def suspicious_pairs(image: np.ndarray, nearest: np.ndarray, titles: Sequence[str]) -> Figure:
+    """The generated images that lie nearest to a training image, these, and the differences.
+
+    Parameters
+    ----------
+    image, nearest : ndarray of uint8, shape (n, H, W)
+    titles : sequence of str
+        Above each column.
+    """
+    figure, axes = panels(3, len(image), 1.4, 1.45, margin=(0.8, 0.3))
+    show_row(axes[0], image, "generated")
+    show_row(axes[1], nearest, "nearest real")
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set_title(title, fontsize=9)
+    for ax, a, b in zip(axes[2], image, nearest, strict=True):
+        difference = a.astype(float) - b
+        shown = ax.imshow(difference, origin="lower", cmap="RdBu_r", vmin=-DIFFERENCE, vmax=DIFFERENCE)
+        no_frame_lines(ax)
+    axes[2, 0].set_ylabel("difference", fontsize=9)
+    bar = figure.colorbar(shown, ax=axes[2].tolist(), shrink=0.9, extend="both")
+    bar.set_label("grey levels", fontsize=8)
+    return figure
+
+
+@styled
+def twin_images(rows: Mapping[str, np.ndarray]) -> Figure:
+    """What two models draw from the same noise: for each row's title frames (n, H, W) of uint8."""
+    count = len(next(iter(rows.values())))
+    figure, axes = panels(len(rows), count, 1.3, 1.35, margin=(0.4, 0))
+    for (title, frames), line in zip(rows.items(), axes, strict=True):
+        show_row(line, frames, title)
+    return figure
+
+
+@styled
+def twin_similarities(found: Sequence[Twins]) -> Figure:
+    """Similarities of twins, of strangers, and of images and training images, against the number of regions.
+
+    Parameters
+    ----------
+    found : sequence of Twins
+        By their number of blocks.
+    """
+    kinds = {"same noise, other weeks": "alike", "nearest of its own training set": "copied"}
+    kinds |= {"nearest of the other's": "foreign", "other noise, other weeks": "strangers"}
+    rows = [
+        (
+            f"{one.blocks} block{'s' if one.blocks > 1 else ''} each\n{min(one.regions)} to {max(one.regions)} regions",
+            title,
+            v,
+        )
+        for one in found
+        for title, name in kinds.items()
+        for v in getattr(one, name)
+    ]
+    import seaborn as sns
+
+    table = pd.DataFrame(rows, columns=["trained on", "images", "similarity"])
+    figure, axes = panels(1, 1, 2.8 + 1.8 * len(found), 3.6, margin=(1.6, 0))
+    ax = axes[0, 0]
+    palette = colours_of(kinds)
+    sns.boxplot(table, x="trained on", y="similarity", hue="images", palette=palette, ax=ax, fliersize=2, linewidth=0.8)
+    ax.set(xlabel="", ylabel="similarity (cosine about the mean image)")
+    legend(ax, outside=True)
+    return figure
