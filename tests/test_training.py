@@ -319,3 +319,48 @@ def test_several_processes_do_not_halve_alone(tmp_path, monkeypatch):
 def test_no_images(tmp_path):
     with pytest.raises(SolarsynthError, match="training needs at least one image, got none"):
         train(build(ARCHITECTURE, 0), np.empty((0, 16, 16), np.uint8), np.empty((0, 1)), settings(), tmp_path)
+
+
+def test_mirrored_images_are_told_and_only_they(tmp_path):
+    """A network that must draw what it is told to draws a Sun upside down, and without the word upright."""
+    from solarsynth.diffusion.conditioning import Mirrored
+
+    image = np.repeat(np.linspace(0, 255, 16)[None, :, None], 16, axis=2).repeat(20, axis=0).astype(np.uint8)
+    shown = []
+
+    class Watched(Mirrored):
+        def forward(self, condition):
+            shown.append(condition.clone())
+            return super().forward(condition)
+
+    denoiser = build(ARCHITECTURE | {"mirror": 0.5}, seed=0)
+    denoiser.network.condition.__class__ = Watched
+    train(denoiser, image, np.zeros((20, 1)), settings(mirror=0.5, train_images=960, learning_rate=3e-3), tmp_path)
+    told = torch.cat(shown)
+    assert told.shape[1] == 2 and 0.4 < told[:, 1].mean() < 0.6
+    assert not told[:, 1].isnan().any(), "unconditional images are told too"
+    assert denoiser.network.condition.mirrored.abs().max() > 0
+    x_0 = torch.linspace(-1, 1, 16)[None, None, :, None].expand(1, 1, 16, 16)
+    t = torch.tensor([60])
+    noisy = denoiser.schedule.add_noise(
+        x_0 * 0, t, torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    )
+
+    @torch.no_grad()
+    def slope(condition):
+        drawn = denoiser.eval().x_0(noisy, t, condition)[0, 0]
+        return float(drawn[8:].mean() - drawn[:8].mean())
+
+    upright, turned = slope(torch.tensor([[0.0, 0.0]])), slope(torch.tensor([[0.0, 1.0]]))
+    assert upright > turned
+    assert slope(torch.tensor([[0.0]])) == upright, "sampling leaves the column out, which means upright"
+
+
+def test_coordinates_break_the_shift_symmetry():
+    """A convolution alone gives a shifted image a shifted result; with coordinates it does not."""
+    plain = build(ARCHITECTURE | {"attention": "none"}, seed=0).network
+    placed = build(ARCHITECTURE | {"attention": "none", "coordinates": 1}, seed=0).network
+    assert placed.enter.body[0].in_channels == plain.enter.body[0].in_channels + 2
+    x, y = placed.position[0]
+    assert x[0, 0] < x[0, -1] and y[0, 0] < y[-1, 0] and float(x.sum()) == pytest.approx(0, abs=1e-5)
+    assert "position" not in placed.state_dict()

@@ -27,6 +27,10 @@ TINY = {
     "floor_draws": 10,
 }
 
+#: The same with blocks of six hours, so that the two days of the small archive have eight.
+SHORT = TINY | {"split": "blocked", "block_days": 0.25, "fold_blocks": 1, "purge_days": 0.05}
+SHORT |= {"twin_images": 32, "choices_images": 32, "pretrain_images": 16}
+
 
 def as_options(settings: dict) -> list[str]:
     """Return settings as options of the command line."""

@@ -50,7 +50,7 @@ class Settings:
     simulated_images: int = number(20_420, "labelled images that the simulated archive should yield")
     simulated_contrast: float = number(
         1.0,
-        "factor on the brightness of flares in the frames of the simulated Sun; a larger one makes labels readable",
+        "factor on the light of flares in the frames of the simulated Sun; a larger one makes labels readable",
         0,
     )
     image_size: int = number(64, "side of the images in pixels")

@@ -176,8 +176,8 @@ def nearest_pairs(
 def authenticity(distance: np.ndarray, index: np.ndarray, own: np.ndarray) -> np.ndarray:
     """Return which images are authentic (m,) bool: farther from their nearest training image than its own neighbours.
 
-    The share of them is AuthPct (Alaa et al. 2022, doi:10.48550/arXiv.2102.08921, Eq. 9). A perfect generator has about
-    one half; a copy is never authentic.
+    The share of them is AuthPct (Alaa et al. 2022, doi:10.48550/arXiv.2102.08921, Eq. 9). A perfect generator has one
+    third in one dimension, and nearly one half in many; a copy is never authentic.
 
     Parameters
     ----------

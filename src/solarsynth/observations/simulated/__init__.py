@@ -48,9 +48,9 @@ class SimulatedSun:
     regular_days : int
         Days between two frames before 00:00 UT that are taken whether or not there is a flare; 1 fills the daily set.
     flare_contrast : float
-        Factor on the brightness of flares in the frames; 1 is the physical estimate. A larger one makes the class of a
-        flare easier to read from a frame, 0 makes it unreadable but for the region that flares. The X-ray flux and the
-        classes do not change.
+        Factor on the light of flares in the frames; 1 is the physical estimate. Their area grows with it, not their
+        surface brightness, which would saturate. A larger one makes the class of a flare easier to read from a frame.
+        With 0 no flare is seen, only the region that flares. The X-ray flux and the classes do not change.
     faults : bool
         Whether the archive has the faults of real ones: days out of order, repeated frames, frames of NaN.
     seed : int

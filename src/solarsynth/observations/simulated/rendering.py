@@ -31,7 +31,7 @@ def render(
         Side in pixels.
     rng : Generator
     flare_contrast : float
-        Factor on the brightness of flares.
+        Factor on the light of flares; their area grows with it, not their surface brightness.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def render(
     for i, time in enumerate(times):
         lit = slice(*np.searchsorted(peak, [time - 60 * MINUTE, time + 8 * MINUTE]))
         image[i] = canvas.quiet_sun(time) + loops.quiet(canvas, time)
-        image[i] += flare_contrast * loops.flaring(canvas, time, peak[lit], flux[lit], host[lit], decay[lit])
+        image[i] += loops.flaring(canvas, time, peak[lit], flux[lit], host[lit], decay[lit], flare_contrast)
     # Photon noise (about 1 photon per DN at this resolution, after the block mean) and read-out offset.
     image += np.sqrt(np.maximum(image, 1)) * 0.25 * rng.normal(size=image.shape).astype(np.float32)
     return np.maximum(image, 0)
@@ -166,6 +166,7 @@ class _Loops:
         flux: np.ndarray,
         host: np.ndarray,
         decay: np.ndarray,
+        contrast: float,
     ) -> np.ndarray:
         """Return the light of flares (DN/s): each brightens one loop of its region, which fades over tens of minutes.
 
@@ -176,6 +177,8 @@ class _Loops:
             Milliseconds since 1970.
         peak, flux, host, decay : ndarray, shape (k,)
             Time of the peak (ms), peak flux (W/m²), number of the region, and time of the decay (minutes).
+        contrast : float
+            Factor on the area.
         """
         after = (time - peak) / MINUTE
         fade = np.where(after < 0, np.exp(after / 3), np.exp(-after / (1.5 * decay)))
@@ -183,7 +186,9 @@ class _Loops:
         px, py, visible = self._points(host, time)
         one = (np.arange(len(host)), self.flare_loop[host])
         px, py, visible = px[one], py[one], visible[one]
-        width = (0.010 + 0.006 * (flux / 1e-5) ** 0.25)[:, None] + 0 * px
+        if not contrast:
+            return np.zeros((canvas.size, canvas.size), np.float32)
+        width = contrast**0.5 * (0.010 + 0.006 * (flux / 1e-5) ** 0.25)[:, None] + 0 * px
         return canvas.splat(px.ravel(), py.ravel(), width.ravel(), (amplitude[:, None] * visible).ravel())
 
     def _points(self, number: np.ndarray, time: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,0 +1,98 @@
+"""The scale that choices are judged on: what it must see, and what it must not mind."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.ndimage import gaussian_filter
+from scipy.stats import t
+from tiny import SHORT
+
+from solarsynth import stages
+from solarsynth.errors import SolarsynthError
+from solarsynth.evaluation.choices import MEASURES, compare_trainings, effects, guidance_study
+from solarsynth.evaluation.quality import QualityReference
+from solarsynth.stages import Lab
+
+
+@pytest.fixture
+def small_lab(shared_archive, store_folder):
+    return Lab("smoke", "archive", str(shared_archive), overrides=SHORT)
+
+
+@pytest.fixture(scope="module")
+def sun(tmp_path_factory):
+    """A year of the simulated Sun."""
+    from solarsynth.observations.simulated import SimulatedSun, simulate
+
+    path = tmp_path_factory.mktemp("sun") / "archive"
+    simulate(path, SimulatedSun(120, 32, "2012-01-01", "2013-07-01", xrs_cadence=300_000, regular_days=3))
+    return path
+
+
+def test_faults_move_the_numbers_that_must_see_them(sun, store_folder):
+    lab = Lab("smoke", "archive", str(sun), overrides={"image_size": 32, "fold_blocks": 2})
+    reference = QualityReference(lab)
+    assert len(reference.components) == min(64, len(reference.train) + len(reference.held_out) + 10_000)
+    rng = np.random.default_rng(0)
+    real = reference.labelled[rng.permutation(len(reference.labelled))[:60]]
+    honest = reference.judge(real)
+    assert honest.power == pytest.approx(1, abs=0.1) and abs(honest.brightness) < 0.4
+    assert honest.train == pytest.approx(reference.real(60, 3), rel=0.5)
+    assert honest.copies == 1, "images of the training set are copies"
+    assert reference.judge(reference.held_out[:60]).copies < 0.1
+    blurred = reference.judge(gaussian_filter(real, (0, 1, 1)))
+    assert blurred.power < 0.7 * honest.power and blurred.train > honest.train
+    bright = reference.judge(np.clip(real.astype(int) + 20, 0, 255).astype(np.uint8))
+    assert bright.brightness > honest.brightness + 1 and bright.train > honest.train
+    assert bright.kernel_low > honest.kernel
+    assert reference.between > 0
+
+
+def test_the_components_are_those_of_a_singular_value_decomposition(sun, store_folder):
+    lab = Lab("smoke", "archive", str(sun), overrides={"image_size": 32, "fold_blocks": 2})
+    reference = QualityReference(lab)
+    data, frames = stages.labelled_set(lab), stages.unlabelled_set(lab)
+    every = np.concatenate([data.image, frames.image]).reshape(-1, 32 * 32) / 255.0
+    _, _, directions = np.linalg.svd(every - every.mean(0), full_matrices=False)
+    np.testing.assert_allclose(np.abs(np.sum(reference.components[:8] * directions[:8], axis=1)), 1, atol=1e-6)
+    scores = reference.embed(data.image)
+    assert scores.shape == (len(data), 64)
+
+
+def test_no_held_out_frames(small_lab):
+    with pytest.raises(SolarsynthError, match="test_fraction"):
+        QualityReference(small_lab.variant(test_fraction=0.0))
+
+
+def test_effects_are_paired_differences_with_students_t():
+    table = pd.DataFrame(
+        [
+            {"variant": v, "seed": seed, "seconds": 1.0} | dict.fromkeys(MEASURES, value)
+            for v, values in {"plain": (1.0, 2.0, 4.0), "other": (2.0, 4.0, 5.0)}.items()
+            for seed, value in enumerate(values)
+        ]
+    )
+    row = effects(table).loc["other"]
+    difference = np.array([1.0, 2.0, 1.0])
+    half = t.ppf(0.975, 2) * difference.std(ddof=1) / np.sqrt(3)
+    assert row["train"] == pytest.approx(11 / 3) and row["train Δ"] == pytest.approx(4 / 3)
+    assert row["train Δ ±"] == pytest.approx(half)
+
+
+def test_every_variant_sees_as_many_images(small_lab):
+    reference = QualityReference(small_lab)
+    variants = {"plain": {}, "first": {"unlabelled": "pretrain"}, "mixed": {"unlabelled": "mixed"}}
+    table = compare_trainings(small_lab, reference, variants, range(2), 6)
+    assert len(table) == 6 and np.isfinite(table[list(MEASURES)].to_numpy()).all()
+    plain = small_lab.variant(unlabelled="none", mirror=0.0, coordinates=0, train_images=32, pretrain_images=1)
+    assert plain.store.folder.joinpath("model", plain.key(stages.MODEL, model="discrete")).is_dir()
+    first = small_lab.variant(unlabelled="pretrain", train_images=16, pretrain_images=16)
+    assert first.store.folder.joinpath("model", first.key(stages.MODEL, model="discrete")).is_dir()
+
+
+def test_guidance_is_studied_on_paired_noise(small_lab):
+    reference = QualityReference(small_lab)
+    table = guidance_study(small_lab, reference, [0.0, 2.0], [2, 4], [(0.0, np.inf), (0.1, 1.0)], 6, range(2))
+    assert len(table) == 2 + 2 * 2
+    assert set(table["interval"]) == {"everywhere", "0.1 < σ < 1"}
+    assert np.isfinite(table[list(MEASURES)].to_numpy()).all()
