@@ -79,7 +79,8 @@ this.figure(figures.nearest_distances(curves, memory.threshold))
 
 # %%
 def interval(value):
-    return f"{value.mean:.2f}" + (f" ({value.low:.2f} to {value.high:.2f})" if np.isfinite(value.low) else "")
+    low, high = max(value.low, 0), min(value.high, 1)  # of a share
+    return f"{value.mean:.2f}" + (f" ({low:.2f} to {high:.2f})" if np.isfinite(value.low) else "")
 
 
 rows = pd.DataFrame(memory.rows(near)).set_index("class")

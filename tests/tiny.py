@@ -27,8 +27,8 @@ TINY = {
     "floor_draws": 10,
 }
 
-#: The same with blocks of six hours, so that the two days of the small archive have eight.
-SHORT = TINY | {"split": "blocked", "block_days": 0.25, "fold_blocks": 1, "purge_days": 0.05}
+#: The same with blocks of three hours, so that the two days of the small archive have sixteen.
+SHORT = TINY | {"split": "blocked", "block_days": 0.125, "fold_blocks": 1, "purge_days": 0.02}
 SHORT |= {"twin_images": 32, "choices_images": 32, "pretrain_images": 16}
 
 

@@ -11,7 +11,15 @@ from solarsynth import stages
 from solarsynth.dataset.images import ImageSet
 from solarsynth.errors import SolarsynthError
 from solarsynth.evaluation.values import Value
-from solarsynth.metrics.copies import TAIL, Copies, copy_share, nearest_distances, nearest_images
+from solarsynth.metrics.copies import (
+    TAIL,
+    Copies,
+    authenticity,
+    copy_share,
+    nearest_distances,
+    nearest_images,
+    nearest_pairs,
+)
 from solarsynth.metrics.defects import defects
 
 if TYPE_CHECKING:
@@ -20,6 +28,9 @@ if TYPE_CHECKING:
 
 #: Names of the rows, and the feature space in which each looks for copies; pixels need none.
 COPIES = {"Copies, pixels": "", "Copies, VGG16 space": "vgg"}
+
+#: Name of the share of authentic images, and what a perfect generator has if all images are independent.
+AUTHENTIC = {"AuthPct": 0.5}
 
 #: Names of the rows of `solarsynth.metrics.defects`, and what a set without the fault has.
 FAULTS = {"Collapse": 1, "Repeated images": 0, "Another scale": 0, "Inverted": 1, "Constant images": 0}
@@ -95,6 +106,45 @@ def _distances(lab: Lab, drawn: ImageSet | None, space: str) -> np.ndarray:
         return nearest_images(data.image[data.test] if drawn is None else drawn.image, data.image[data.train])
     real = stages.features(lab, space, stages.all_images(lab))
     return nearest_distances(real[data.test] if drawn is None else stages.features(lab, space, drawn), real[data.train])
+
+
+def authentic(reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:
+    """Return AuthPct: the share of images farther from their nearest training image than its own neighbours are.
+
+    Neighbours of a training image are those of other weeks and regions. The value describes; the rows of copies test.
+    """
+    data = reference.data
+    if not data.test.any():
+        raise SolarsynthError("AuthPct needs held-out real images to compare with; set test_fraction above 0")
+    drawn = np.concatenate([images.image for images in sets])
+    train, unit = data.image[data.train], data.group[data.train]
+
+    def share(image: np.ndarray) -> float:
+        distance, index = nearest_pairs(image, train)
+        partners, place = np.unique(index, return_inverse=True)
+        own = nearest_images(train[partners], train, unit[partners], unit)
+        return float(authenticity(distance, place, own).mean())
+
+    ((name, target),) = AUTHENTIC.items()
+    value = share(drawn)
+    held_out = reference.floor(
+        "vgg", {"metric": "AuthPct of held-out"}, lambda: np.array([share(data.image[data.test])])
+    )
+    return [
+        Value(
+            name,
+            target,
+            value,
+            float(np.sqrt(value * (1 - value) / len(drawn))),
+            "binomial standard error",
+            held_out=float(held_out[0]),
+            images=len(drawn),
+            floor_images=int(data.test.sum()),
+            reference_images=int(data.train.sum()),
+            note="farther from the nearest training image than that one is from its neighbours of other weeks and "
+            "regions; real weeks differ, so held-out images do not have 0.5 either",
+        )
+    ]
 
 
 def faults(reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:

@@ -119,6 +119,8 @@ class Memorisation:
 
 
 def _share(values: np.ndarray, unit: np.ndarray) -> Interval:
+    if not len(values):
+        return Interval(np.nan, np.nan, np.nan, np.nan, 0, 1)
     return unit_interval(lambda index: float(values[index].mean()), unit)
 
 

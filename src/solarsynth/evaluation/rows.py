@@ -16,7 +16,7 @@ import numpy as np
 
 from solarsynth.errors import SolarsynthError
 from solarsynth.evaluation.comparison import Comparison, Standardised
-from solarsynth.evaluation.faults import COPIES, FAULTS, copies, faults
+from solarsynth.evaluation.faults import AUTHENTIC, COPIES, FAULTS, authentic, copies, faults
 from solarsynth.evaluation.scores import SCORES, scores
 from solarsynth.evaluation.values import Value, judged, over_trainings
 from solarsynth.metrics.clusters import Clusters
@@ -245,6 +245,7 @@ ROWS = (
     *(_kernel(space, name) for space, name in KERNEL.items()),
     *(_neighbours(space, names) for space, names in NEIGHBOURS_BY_SPACE.items()),
     Row(dict.fromkeys(COPIES, 0), copies),
+    Row(AUTHENTIC, authentic),
     Row(FAULTS, faults),
     Row(dict.fromkeys(SCORES.values(), 1), lambda reference, sets: scores(reference, sets[0]), scored=True),
 )
