@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from solarsynth.devices import device, in_batches
+from solarsynth.diffusion import consistency  # registers its parameterisation  # noqa: F401
 from solarsynth.diffusion.conditioning import DiscreteLabel, Mirrored
 from solarsynth.diffusion.parameterisations import PARAMETERISATIONS, X0, Denoiser
 from solarsynth.diffusion.samplers import NoiseStreams, image_seeds
@@ -84,7 +85,10 @@ def _denoiser(a: dict[str, Any]) -> Denoiser:
         condition = Mirrored(condition, config.time_width)
     network = UNet(config, condition).to(memory_format=torch.channels_last)
     shape = (1, a["image_size"], a["image_size"])
-    return PARAMETERISATIONS[a["parameterisation"]](network, _schedule(a), shape, a["min_snr"])
+    denoiser = PARAMETERISATIONS[a["parameterisation"]](network, _schedule(a), shape, a["min_snr"])
+    if "tuning_images" in a:
+        denoiser.length = a["tuning_images"]
+    return denoiser
 
 
 def write_network(folder: Path, network: nn.Module, about: dict[str, Any]) -> None:

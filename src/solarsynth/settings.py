@@ -184,7 +184,17 @@ class Settings:
         1, "1: the random split of Section 8 gets generators of its own, for synthetic trials without a leak", 0, 1
     )
     daily_images: int = number(1_141_000, "length of the training of Section 8.2's diffusion model, in images")
-    sampler: str = word("ancestral", "the paper's sampler, or a fast one", "ancestral", "ddim", "dpm-solver++")
+    consistency_images: int = number(
+        2_000_000, "length of the tuning after which one or two evaluations draw an image, in images"
+    )
+    sampler: str = word(
+        "ancestral",
+        "the paper's sampler, or a fast one; consistency takes one or two steps and tunes the model for it first",
+        "ancestral",
+        "ddim",
+        "dpm-solver++",
+        "consistency",
+    )
     eta: float = number(0.0, "of ddim: 0 is deterministic, 1 as noisy as the ancestral sampler", 0, 1)
     sampling_steps: int = number(999, "network evaluations per image, twice as many with guidance")
     guidance: float = number(2.0, "w of Eq. 6; the code lineage's cfg_scale = 3 is w = 2", -1)

@@ -60,7 +60,7 @@ def train_command(
 @click.option("--model", default="discrete", show_default=True, help="discrete, continuous or embedding.")
 @click.option("--guidance", type=float, help="w of Eq. 6 [default: the profile's].")
 @click.option("--steps", type=click.IntRange(1), help="Sampling steps [default: the profile's].")
-@click.option("--sampler", help="ancestral, ddim or dpm-solver++ [default: the profile's].")
+@click.option("--sampler", help="ancestral, ddim, dpm-solver++ or consistency (1 or 2 steps).")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("samples.npz"), show_default=True)
 @profile_option
 @source_option

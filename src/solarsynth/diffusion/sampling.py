@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from solarsynth.diffusion import consistency  # registers its sampler  # noqa: F401
 from solarsynth.diffusion.guidance import Guidance
 from solarsynth.diffusion.parameterisations import Denoiser
 from solarsynth.diffusion.samplers import SAMPLERS, NoiseStreams
@@ -22,9 +23,10 @@ class Sampling:
 
     Attributes
     ----------
-    sampler : {"ancestral", "ddim", "dpm-solver++"}
+    sampler : {"ancestral", "ddim", "dpm-solver++", "consistency"}
     steps : int
-        Network evaluations per image, twice as many with guidance. ``ancestral`` always takes all T - 1 steps.
+        Network evaluations per image, twice as many with guidance. ``ancestral`` always takes all T - 1 steps,
+        ``consistency`` one or two, of a tuned model.
     eta : float
         Of ``ddim``: 0 is deterministic, 1 as noisy as ``ancestral``.
     guidance : float
@@ -80,7 +82,9 @@ class Sampling:
 
     def steps_of(self, n_steps: int) -> int:
         """Return the number of steps on a schedule of T = `n_steps`."""
-        return n_steps - 1 if self.sampler == "ancestral" else self.steps
+        if self.sampler == "ancestral":
+            return n_steps - 1
+        return min(self.steps, 2) if self.sampler == "consistency" else self.steps
 
     @property
     def guide(self) -> Guidance:

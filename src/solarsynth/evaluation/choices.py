@@ -152,6 +152,46 @@ def guidance_study(
     return pd.DataFrame(rows)
 
 
+def compare_samplers(
+    lab: Lab, reference: QualityReference, runs: Mapping[str, Sampling], images: int, seeds: Sequence[int]
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Judge samples of several ways to sample the same model from the same noise.
+
+    Parameters
+    ----------
+    lab : Lab
+    reference : QualityReference
+    runs : mapping of str to Sampling
+        The first is what the others are compared with.
+    images : int
+        Samples per run and seed, in the proportions of the classes.
+    seeds : sequence of int
+        Of sampling.
+
+    Returns
+    -------
+    table : DataFrame
+        A row per run: `MEASURES`, means over the seeds; ``train Δ`` and ``train Δ ±``, the difference from the first
+        run, paired by seed, with half of its 95 % interval; and ``ms``, the time per image.
+    drawn : dict of str to ndarray of uint8, shape (images, H, W)
+        Of the first seed.
+    """
+    import pandas as pd
+
+    counts, rows, drawn, first = stages.proportional_counts(lab, images), {}, {}, None
+    for name, sampling in runs.items():
+        sets = [stages.sample_set(lab, counts, seed=seed, sampling=sampling) for seed in seeds]
+        about = [stages.describe_samples(lab, counts, seed=seed, sampling=sampling) for seed in seeds]
+        found = pd.DataFrame([asdict(reference.judge(one.image)) for one in sets])
+        first = found if first is None else first
+        change = seed_interval((found["train"] - first["train"]).to_numpy())
+        rows[name] = {measure: found[measure].mean() for measure in MEASURES}
+        rows[name] |= {"train Δ": change.mean, "train Δ ±": (change.high - change.low) / 2}
+        rows[name]["ms"] = 1e3 * sum(one["seconds"] for one in about) / (images * len(sets))
+        drawn[name] = sets[0].image
+    return pd.DataFrame(rows).T.rename_axis("sampler"), drawn
+
+
 def _interval_text(interval: tuple[float, float]) -> str:
     low, high = interval
     return "everywhere" if (low, high) == (0.0, np.inf) else f"{low:g} < σ < {high:g}"

@@ -55,7 +55,9 @@ PRIOR_DEPTH = 4
 ALL = {"frames": "all", "fit": "all-fit"}
 #: Two disjoint parts of the training images, `mode` blocks each; see `solarsynth.dataset.splits`.
 TWINS = ("twin-a", "twin-b")
-ON = (*ALL, "days", *ALL.values(), *TWINS)
+#: The model that the sampler ``consistency`` draws with, tuned from that of the training images.
+TUNED = "consistency"
+ON = (*ALL, "days", *ALL.values(), *TWINS, TUNED)
 
 
 def _fine_tuned(settings: Any, model: str) -> bool:
@@ -75,6 +77,8 @@ def _reads(lab: Lab, ask: Ask) -> tuple[str, ...]:
         return (*common, "pretrain_images")
     if ask["on"] in TWINS:
         return (*common, "twin_images", "purge_days")
+    if ask["on"] == TUNED:
+        return (*common, "consistency_images", "unlabelled")
     # A model that starts from scratch reads `train_images`, a fine-tuned one `finetune_images`; 0 decides which.
     return (*common, "train_images", "unlabelled") + (() if ask["model"] == MODELS[0] else ("finetune_images",))
 
@@ -94,8 +98,12 @@ def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
         return needs | {name: Need(NETWORKS[name]) for name in row.trained_with}
     if ask["on"] in ALL.values():
         return needs | {"unlabelled": Need(UNLABELLED)}
+    if ask["on"] == TUNED:
+        needs["start"] = Need(MODEL, {"model": ask["model"]})
     if lab.settings.unlabelled == "mixed":
         needs["unlabelled"] = Need(UNLABELLED)
+    if ask["on"] == TUNED:
+        return needs | {name: Need(NETWORKS[name]) for name in row.trained_with}
     if _fine_tuned(lab.settings, ask["model"]):
         needs["start"] = Need(MODEL, {"model": MODELS[0]})
     elif lab.settings.unlabelled == "pretrain":
@@ -112,6 +120,8 @@ def _length(job: Job) -> int:
         return s.daily_images
     if on in TWINS:
         return s.twin_images
+    if on == TUNED:
+        return s.consistency_images
     return s.finetune_images if _fine_tuned(job.lab.settings, job.ask["model"]) else s.train_images
 
 
@@ -127,9 +137,13 @@ def _train_model(job: Job) -> None:
         condition = np.full_like(condition, np.nan)
     if "unlabelled" in needs:
         image, condition = _with_unlabelled(job, image, condition)
-    start = _start_from(job.need("start")) if "start" in needs else None
+    start = _start_from(job.need("start"), whole=job.ask["on"] == TUNED) if "start" in needs else None
     architecture = {"kind": model, "n_classes": len(CLASSES)}
     architecture |= {name: getattr(s, name) for name in (*U_NET, *SCHEDULE, *row.settings)}
+    if job.ask["on"] == TUNED:
+        if s.parameterisation != "preconditioned":
+            raise SolarsynthError(f"consistency tuning needs parameterisation preconditioned, got {s.parameterisation}")
+        architecture |= {"parameterisation": "consistency", "tuning_images": s.consistency_images}
     train_network(
         job,
         architecture,
@@ -211,15 +225,15 @@ def training_conditions(lab: Lab, model: str, label: np.ndarray, flux: np.ndarra
     return kind(model).training(examples).astype(np.float32)
 
 
-def _start_from(trained: Any) -> Any:
+def _start_from(trained: Any, whole: bool = False) -> Any:
     """Return a function that gives a fresh network the weights of a trained one, except those of its condition.
 
-    Whether an image is mirrored means the same to every model.
+    Whether an image is mirrored means the same to every model. With `whole` the condition is taken over, too.
     """
 
     def start(network: Any) -> None:
         own, told = "network.condition.", "network.condition.mirrored"
-        shared = {k: v for k, v in trained.state_dict().items() if k == told or not k.startswith(own)}
+        shared = {k: v for k, v in trained.state_dict().items() if whole or k == told or not k.startswith(own)}
         network.load_state_dict(shared, strict=False)
 
     return start
@@ -315,9 +329,25 @@ def generator(lab: Lab, model: str = "discrete", sampling: Sampling | None = Non
     from solarsynth.generator import Generator
     from solarsynth.kinds import kind
 
+    sampling = sampling or Sampling.of(lab.settings)
     prior = lab.entry(PRIOR).path if "prior" in kind(model).sampled_with else None
-    entry = lab.entry(MODEL, model=model, **ask)
-    return Generator.read(entry.path, sampling or Sampling.of(lab.settings), prior)
+    entry = lab.entry(MODEL, model=model, **ask | {"on": drawn_from(sampling, ask.get("on", "frames"))})
+    return Generator.read(entry.path, sampling, prior)
+
+
+def drawn_from(sampling: Sampling, on: str) -> str:
+    """Return which model a sampler draws with: ``consistency`` needs the one that is tuned for it.
+
+    Raises
+    ------
+    SolarsynthError
+        If there is no tuned model of these images.
+    """
+    if sampling.sampler != TUNED:
+        return on
+    if on not in ("frames", TUNED):
+        raise SolarsynthError(f"sampler consistency is for models of all training images, got those on {on!r}")
+    return TUNED
 
 
 def trainings(lab: Lab) -> list[Lab]:

@@ -18,7 +18,7 @@ from solarsynth.flares import CLASSES
 from solarsynth.stages.encoders import CEVAE
 from solarsynth.stages.graph import Ask, Job, Lab, Need, Stage
 from solarsynth.stages.labelled import labelled_set
-from solarsynth.stages.models import MODEL, PRIOR, generator
+from solarsynth.stages.models import MODEL, PRIOR, drawn_from, generator
 from solarsynth.store import Entry
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
 
     if ask["model"] == BASELINE:
         return {"cevae": Need(CEVAE)}
-    model = Need(MODEL, {name: ask[name] for name in ("model", "on", "mode")})
+    on = drawn_from(_sampling(lab, ask), ask["on"])
+    model = Need(MODEL, {"model": ask["model"], "on": on, "mode": ask["mode"]})
     return {"model": model} | ({"prior": Need(PRIOR)} if "prior" in kind(ask["model"]).sampled_with else {})
 
 
