@@ -133,7 +133,7 @@ print(f"{blocks} training blocks; {why}")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "figure-twins", "caption": "What two models draw from the same noise (first and second row), trained on disjoint halves of the training weeks. Below, the training image of the first model that is most similar to its drawing."}, "image": {"alt": "Three rows of full-disk Suns"}}
 from solarsynth.evaluation.memorisation import similarity
-from solarsynth.stages.models import twin_parts
+from solarsynth.stages.examples import twin_parts
 
 if found:
     last = found[-1]

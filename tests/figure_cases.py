@@ -9,6 +9,7 @@ from solarsynth.dataset.labelled import LabelledSet
 from solarsynth.diffusion.conditioning import DiscreteLabel
 from solarsynth.diffusion.parameterisations import Eps
 from solarsynth.diffusion.schedule import Schedule
+from solarsynth.evaluation.memorisation import Twins
 from solarsynth.flares import CLASSES, UNIT_FLUX
 from solarsynth.metrics.intervals import Interval
 from solarsynth.models.unet import UNet, UNetConfig
@@ -226,6 +227,36 @@ def small_graph():
     ]
 
 
+def guided():
+    """Rows of a study of guidance: a parabola per number of steps."""
+    rows = []
+    for steps, interval in ((10, "everywhere"), (20, "everywhere"), (20, "0.05 < σ < 5")):
+        for w in (0.0, 1.0, 2.0, 5.0):
+            values = {"train": 2 + (w - 1) ** 2 / steps, "power": 1 - w / 20, "brightness": -w / 5, "copies": w / 100}
+            errors = {f"{name} ±": 0.1 for name in values} | {"copies ±": 0.005}
+            rows.append({"guidance": w, "steps": steps, "interval": interval, **values, **errors})
+    return pd.DataFrame(rows)
+
+
+def trained():
+    """What three ways of training change against a plain one."""
+    names = ("plain", "mixed", "mirrored north-south", "no self-attention")
+    columns = {}
+    for i, measure in enumerate(("train", "power", "copies")):
+        columns |= {f"{measure} Δ": np.linspace(0, 1, 4) - i / 3, f"{measure} Δ ±": [np.nan, 0.1, 0.3, 0.2]}
+    return pd.DataFrame(columns, index=pd.Index(names, name="variant"))
+
+
+def twins():
+    """Twins that agree more, the more blocks they have seen."""
+    rng = np.random.default_rng(0)
+    made = []
+    for blocks, alike in ((1, 0.2), (4, 0.7)):
+        around = [np.tanh(rng.normal(center, 0.2, 20)) for center in (alike, 0.0, 1.1 - alike, 0.3)]
+        made.append(Twins(blocks, (4 * blocks, 5 * blocks), (20, 30), (suns(2), suns(2)), *around))
+    return made
+
+
 CASES = {
     "butterfly": lambda: figures.butterfly({"simulated": wings(0), "archive": wings(1)}),
     "cluster_floor": lambda: figures.cluster_floor(*cluster_sets()),
@@ -252,6 +283,11 @@ CASES = {
         *FIT,
     ),
     "forward_process": lambda: figures.forward_process(Schedule(), suns(1)[0], (0, 99, 399, 999)),
+    "guidance_frontier": lambda: figures.guidance_frontier(guided(), 1.8),
+    "nearest_distances": lambda: figures.nearest_distances(
+        {"generated": np.linspace(8, 20, 50), "held-out real": np.linspace(7, 22, 80), "training": np.full(3, np.inf)},
+        7.5,
+    ),
     "not_computed": lambda: figures.not_computed("no rare class has both training and held-out images"),
     "real_frames": lambda: figures.real_frames(labelled_set()),
     "reconstructions": lambda: figures.reconstructions({"image": suns(4), "reconstruction": suns(4, seed=1)}),
@@ -268,6 +304,10 @@ CASES = {
         sampler_table(), {"distance": (0.8, 1.2), "brightness": (-0.1, 0.1)}
     ),
     "suns_side_by_side": lambda: figures.suns_side_by_side({"simulated": suns(7), "archive": suns(4, seed=1)}),
+    "suspicious_pairs": lambda: figures.suspicious_pairs(suns(3), suns(3, seed=4), ["B, 7.1", "M, 7.4", "X, 7.9"]),
+    "training_effects": lambda: figures.training_effects(trained()),
+    "twin_images": lambda: figures.twin_images({"model A": suns(4), "model B,\nsame noise": suns(4, seed=2)}),
+    "twin_similarities": lambda: figures.twin_similarities(twins()),
     "training_curves": lambda: figures.training_curves(logs()),
     "x_ray_and_frames": lambda: figures.x_ray_and_frames(*daily_maxima(), labelled_set()),
 }

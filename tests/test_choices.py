@@ -96,3 +96,15 @@ def test_guidance_is_studied_on_paired_noise(small_lab):
     assert len(table) == 2 + 2 * 2
     assert set(table["interval"]) == {"everywhere", "0.1 < σ < 1"}
     assert np.isfinite(table[list(MEASURES)].to_numpy()).all()
+
+
+def test_samplers_are_compared_on_the_same_noise(small_lab):
+    from solarsynth.diffusion.sampling import Sampling
+    from solarsynth.evaluation.choices import compare_samplers
+
+    reference = QualityReference(small_lab)
+    same = {"four": Sampling("dpm-solver++", 4), "again": Sampling("dpm-solver++", 4), "two": Sampling("ddim", 2)}
+    table, drawn = compare_samplers(small_lab, reference, same, 6, range(2))
+    assert table.loc["four", "train Δ"] == table.loc["again", "train Δ"] == 0
+    np.testing.assert_array_equal(drawn["four"], drawn["again"])
+    assert table.loc["two", "train"] != table.loc["four", "train"] and drawn["two"].shape == (6, 16, 16)

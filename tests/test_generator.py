@@ -14,7 +14,7 @@ from solarsynth.diffusion.guidance import Guidance
 from solarsynth.diffusion.samplers import NoiseStreams, image_seeds
 from solarsynth.diffusion.sampling import Sampling
 from solarsynth.errors import SolarsynthError
-from solarsynth.generator import Generator
+from solarsynth.generator import Generator, walk
 from solarsynth.kinds import MODELS
 from solarsynth.pixels import to_uint8
 from solarsynth.stages import Lab
@@ -39,6 +39,35 @@ def test_samples_are_frames_of_the_requested_class(lab, discrete):
     assert image.shape == (3, 16, 16) and image.dtype == np.uint8
     assert np.array_equal(image[:2], discrete.sample(name, 2, guidance=1.0, seed=5))
     assert not np.array_equal(image, discrete.sample(name, 3, guidance=1.0, seed=6))
+
+
+def test_a_walk_goes_from_one_seed_to_another(lab, discrete):
+    name = stages.drawable_classes(lab())[-1]
+    way = walk(discrete, name, (5, 6), 5, guidance=1.0)
+    assert way.shape == (5, 16, 16)
+    for image, seed in ((way[0], 5), (way[-1], 6)):
+        np.testing.assert_array_equal(image, discrete.sample(name, 1, guidance=1.0, seed=seed)[0])
+    steps = np.abs(np.diff(way.astype(float), axis=0)).mean((1, 2))
+    assert steps.max() < np.abs(way[-1].astype(float) - way[0]).mean() + 1e-9, "no step is as long as the whole walk"
+    still = walk(discrete, name, (5, 5), 3)
+    assert (still == still[0]).all()
+    for wrong, match in ((dict(n=1), "at least 2"), (dict(sampler="ancestral"), "adds no noise")):
+        with pytest.raises(SolarsynthError, match=match):
+            walk(discrete, name, **wrong)
+
+
+def test_a_film_is_a_picture_that_moves():
+    import io
+
+    from PIL import Image
+
+    from solarsynth.figures.animation import film, webp
+
+    frames = np.arange(3 * 16, dtype=np.uint8).reshape(3, 4, 4) * 5
+    picture = Image.open(io.BytesIO(webp(frames, scale=8)))
+    assert picture.n_frames == 3 and picture.size == (32, 32)
+    page = film(frames, "Play <it>", 'A "Sun"')
+    assert page.startswith("<details><summary>Play &lt;it&gt;</summary>") and "&quot;Sun&quot;" in page
 
 
 def test_a_class_the_model_never_saw(discrete):

@@ -89,11 +89,11 @@ def test_compared_twins(lab, monkeypatch):
     found = compare_twins(lab, 2, 6, Sampling("dpm-solver++", 4))
     assert len(found.alike) == 6 and found.copied.shape == found.foreign.shape == (12,)
     data = stages.labelled_set(lab)
-    parts = stages.models.twin_parts(data, "2", lab.settings.purge_days)
+    parts = stages.examples.twin_parts(data, "2", lab.settings.purge_days)
     assert found.images == tuple(int(part.sum()) for part in parts)
 
     def of_their_own(lab, counts, *, on, **ask):
-        part = parts[stages.models.TWINS.index(on)]
+        part = parts[stages.examples.TWINS.index(on)]
         return type("Drawn", (), {"image": np.resize(data.image[part], (6, 16, 16))})
 
     monkeypatch.setattr(memorisation.stages, "sample_set", of_their_own)

@@ -229,6 +229,53 @@ class Generator:
         return _draw_embeddings(self.prior, self.sampling, label, seeds)
 
 
+def walk(
+    generator: Generator,
+    request: Any,
+    seeds: tuple[int, int] = (0, 1),
+    n: int = 9,
+    *,
+    sampling: Sampling | None = None,
+    **changes: Any,
+) -> np.ndarray:
+    """Walk from the image of one seed to that of another, through the noise that sampling starts from.
+
+    Parameters
+    ----------
+    generator : Generator
+    request : str or astropy.units.Quantity
+        As for `Generator.sample`.
+    seeds : tuple of int
+        Where the walk begins and ends: the first images of these seeds.
+    n : int
+        Images on the way, both ends among them; at least 2.
+    sampling, **changes
+        As for `Generator.sample`. The sampler must add no noise.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, H, W)
+        The noise between the ends is interpolated on the sphere, so that each is normal noise of the same norm.
+    """
+    label, flux = generator.parse(request)
+    if n < 2:
+        raise SolarsynthError(f"a walk needs at least 2 images, got {n}")
+    sampling = _choose(sampling or generator.sampling, changes, generator.denoiser.schedule.n_steps)
+    if sampling.sampler in ("ancestral", "consistency") or sampling.eta > 0:
+        raise SolarsynthError(f"a walk needs a sampler that adds no noise, got {sampling.sampler}")
+    of_image = [int(image_seeds(seed, 1)[0]) for seed in seeds]
+    a, b = NoiseStreams(of_image, generator.denoiser.shape).draw()
+    share = torch.linspace(0, 1, n).view(-1, *[1] * a.ndim)
+    angle = torch.arccos((a.flatten() @ b.flatten() / (a.norm() * b.norm())).clamp(-1, 1))
+    mixed = (a * torch.sin((1 - share) * angle) + b * torch.sin(share * angle)) / torch.sin(angle)
+    x_T = mixed if angle > 0 else a.expand(n, *a.shape)
+    # One condition for all: only the noise changes.
+    condition = generator.conditions(
+        np.full(n, label), np.full(n, of_image[0]), None if flux is None else np.full(n, flux)
+    )
+    return to_uint8(sampling.run(generator.denoiser, generator.denoiser.start(x_T.to(device())), condition)[:, 0])
+
+
 def _draw_embeddings(prior: Denoiser, sampling: Sampling, label: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     seeds = [int(np.random.SeedSequence([int(seed), 2]).generate_state(1, np.uint64)[0] >> 1) for seed in seeds]
     noise = NoiseStreams(seeds, prior.shape)

@@ -19,7 +19,7 @@ from solarsynth.flares import CLASSES
 from solarsynth.metrics.copies import TAIL, authenticity, copy_share, nearest_pairs
 from solarsynth.metrics.intervals import Interval, unit_interval
 from solarsynth.stages import Lab
-from solarsynth.stages.models import TWINS, twin_parts
+from solarsynth.stages.examples import TWINS, twin_parts
 
 
 @dataclass(frozen=True)

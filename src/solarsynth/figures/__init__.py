@@ -5,6 +5,7 @@ colours. The modules follow the chapters of the book: ``data``, ``networks``, ``
 ``samples``, ``memorisation`` and ``downstream``; ``style`` and ``suns`` hold what they share.
 """
 
+from solarsynth.figures.animation import film
 from solarsynth.figures.choices import guidance_frontier, training_effects
 from solarsynth.figures.data import (
     butterfly,
@@ -55,6 +56,7 @@ __all__ = [
     "figure_a_1",
     "figure_b_1",
     "figure_c_1",
+    "film",
     "flare_sizes",
     "forward_process",
     "guidance_frontier",

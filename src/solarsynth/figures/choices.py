@@ -64,5 +64,5 @@ def training_effects(table: pd.DataFrame) -> Figure:
             rows[f"{name} Δ"], range(len(rows)), xerr=rows[f"{name} Δ ±"], fmt="o", color="0.15", ms=4, capsize=3
         )
         ax.set(xlabel=f"change of\n{LABELS[name]}")
-    axes[0, 0].set(yticks=range(len(rows)), yticklabels=rows.index)
+    axes[0, 0].set(yticks=range(len(rows)), yticklabels=rows.index, ylabel="what is changed")
     return figure

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from solarsynth.figures.style import colours_of, legend, panels, styled
@@ -96,23 +95,23 @@ def twin_similarities(found: Sequence[Twins]) -> Figure:
     """
     kinds = {"same noise, other weeks": "alike", "nearest of its own training set": "copied"}
     kinds |= {"nearest of the other's": "foreign", "other noise, other weeks": "strangers"}
-    rows = [
-        (
-            f"{one.blocks} block{'s' if one.blocks > 1 else ''} each\n{min(one.regions)} to {max(one.regions)} regions",
-            title,
-            v,
-        )
-        for one in found
-        for title, name in kinds.items()
-        for v in getattr(one, name)
-    ]
-    import seaborn as sns
-
-    table = pd.DataFrame(rows, columns=["trained on", "images", "similarity"])
     figure, axes = panels(1, 1, 2.8 + 1.8 * len(found), 3.6, margin=(1.6, 0))
-    ax = axes[0, 0]
-    palette = colours_of(kinds)
-    sns.boxplot(table, x="trained on", y="similarity", hue="images", palette=palette, ax=ax, fliersize=2, linewidth=0.8)
-    ax.set(xlabel="", ylabel="similarity (cosine about the mean image)")
+    ax, colours, width = axes[0, 0], colours_of(kinds), 0.8 / len(kinds)
+    for k, (title, name) in enumerate(kinds.items()):
+        boxes = ax.boxplot(
+            [getattr(one, name) for one in found],
+            positions=np.arange(len(found)) + (k - (len(kinds) - 1) / 2) * width,
+            widths=0.9 * width,
+            patch_artist=True,
+            boxprops={"facecolor": colours[title], "lw": 0.8},
+            medianprops={"color": "black"},
+            flierprops={"ms": 2},
+        )
+        boxes["boxes"][0].set_label(title)
+    titles = [
+        f"{one.blocks} block{'s' * (one.blocks > 1)}\n{min(one.regions)} to {max(one.regions)} regions" for one in found
+    ]
+    ax.set_xticks(np.arange(len(found)), titles)
+    ax.set(xlabel="each model was trained on", ylabel="similarity (cosine about the mean)")
     legend(ax, outside=True)
     return figure

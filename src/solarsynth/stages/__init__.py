@@ -9,6 +9,7 @@ Every function here takes a lab. What it needs is found in the store or made.
 from solarsynth.stages.archive import ARCHIVE, archive
 from solarsynth.stages.days import DAYS, RARE, classes_task, daily_table, days_task
 from solarsynth.stages.encoders import CEVAE, CLASSIFIER, PREDICTIONS, cevae, predictions
+from solarsynth.stages.examples import training_conditions
 from solarsynth.stages.features import (
     FEATURES,
     FLOOR,
@@ -32,7 +33,7 @@ from solarsynth.stages.labelled import (
     training_images,
     validation_images,
 )
-from solarsynth.stages.models import MODEL, PRIOR, generator, network_stage, training_conditions, trainings
+from solarsynth.stages.models import MODEL, PRIOR, generator, network_stage, trainings
 from solarsynth.stages.overview import STAGES, overview
 from solarsynth.stages.samples import (
     SAMPLES,
