@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.evaluation import physics
 from solarsynth.evaluation.comparison import Comparison, Standardised
 from solarsynth.evaluation.faults import COPIES, FAULTS, copies, faults
 from solarsynth.evaluation.scores import SCORES, scores
@@ -246,5 +247,6 @@ ROWS = (
     *(_neighbours(space, names) for space, names in NEIGHBOURS_BY_SPACE.items()),
     Row(dict.fromkeys(COPIES, 0), copies),
     Row(FAULTS, faults),
+    Row(physics.TARGETS, physics.rows),
     Row(dict.fromkeys(SCORES.values(), 1), lambda reference, sets: scores(reference, sets[0]), scored=True),
 )

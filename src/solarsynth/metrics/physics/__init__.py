@@ -1,11 +1,12 @@
 """Physics that an image of the Sun must show: disk, limb, corona and active regions; and the sizes of flares.
 
 `disk` has coordinates and profiles, `limb` the limb and the corona beyond it, `spectrum` the power spectrum, `regions`
-the active regions, `table` all of them as one table, a row per image, `maps` maps of the variation, and `slopes` power
-laws.
+the active regions, `table` all of them as one table with a row per image, `distances` how far two tables are apart,
+`maps` maps of the variation, and `slopes` power laws.
 """
 
 from solarsynth.metrics.physics.disk import disk_coordinates, latitude_activity, radial_profile, tilted_latitude
+from solarsynth.metrics.physics.distances import quantity_distance
 from solarsynth.metrics.physics.limb import fit_disk, limb_peak, off_limb_scale, ring_means
 from solarsynth.metrics.physics.maps import agreement_floor, map_agreement, polar_share, std_map
 from solarsynth.metrics.physics.regions import Regions, active_regions
@@ -33,6 +34,7 @@ __all__ = [
     "polar_share",
     "power_law_slope",
     "quantities",
+    "quantity_distance",
     "radial_profile",
     "ring_means",
     "std_map",

@@ -16,8 +16,8 @@ from solarsynth.pixels import to_dn
 #: Edges of the rings of the radial profile, in radii.
 RINGS = (0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15)
 
-#: Percentiles of the brightness of the disk's pixels.
-PERCENTILES = (5, 25, 50, 75, 95, 99)
+#: Percentiles of the brightness of the disk's pixels. Beyond 95 % browse images are saturated.
+PERCENTILES = (5, 25, 50, 75, 90, 95)
 
 #: What counts as the disk for its brightness, and what as its poles: radii and degrees of latitude.
 DISK, POLES, NEAR_LIMB = 0.95, 60.0, 0.97
@@ -39,12 +39,15 @@ class Quantity:
         The numbers that it consists of: one, or the points of a curve.
     without : str
         What an image lacks that does not have it.
+    log : bool
+        Whether its distances are those of logarithms: the points of a curve of intensities count by their ratios.
     """
 
     name: str
     unit: str
     columns: tuple[str, ...]
     without: str = "a disk"
+    log: bool = False
 
 
 def _one(name: str, unit: str = "", without: str = "a disk") -> Quantity:
@@ -55,8 +58,8 @@ _NO_REGION = "an active region"
 
 QUANTITIES = (
     _one("Brightness", "DN/s"),
-    Quantity("Brightness distribution", "DN/s", tuple(f"{p} %" for p in PERCENTILES)),
-    Quantity("Radial profile", "DN/s", tuple(f"to {r:g} radii" for r in RINGS[1:]), "pixels in a ring"),
+    Quantity("Brightness distribution", "DN/s", tuple(f"{p} %" for p in PERCENTILES), log=True),
+    Quantity("Radial profile", "DN/s", tuple(f"to {r:g} radii" for r in RINGS[1:]), "pixels in a ring", True),
     _one("Limb position", "radii", "a bright limb"),
     _one("Limb brightening", "", "a bright disk"),
     _one("Off-limb scale", "radii", "a corona that falls off"),
