@@ -68,6 +68,11 @@ class TestLimb:
         dn = np.stack([sun(scale=scale, quiet=900.0, limb=1500.0)])
         assert physics.off_limb_scale(dn, RADIUS)[0] == pytest.approx(scale, rel=0.03)
 
+    def test_a_corona_that_does_not_fall_has_no_scale(self):
+        r = np.hypot(X, Y) / RADIUS
+        dn = np.stack([np.full((SIZE, SIZE), 90.0), np.exp(r), np.exp(-r / 3)])
+        np.testing.assert_allclose(physics.off_limb_scale(dn, RADIUS), [np.nan, np.nan, 3], rtol=1e-3)
+
     @pytest.mark.parametrize("place", [0.94, 0.97, 1.0])
     def test_the_peak_is_where_it_was_put(self, place):
         r = np.hypot(X, Y) / RADIUS

@@ -7,6 +7,7 @@ images of every class with real images of that class.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -195,19 +196,15 @@ def class_physics(
 
 def _of_class(real: np.ndarray, train: np.ndarray, unit: np.ndarray, drawn: np.ndarray, draws: int) -> ClassPhysics:
     size = max(FEWEST, min(len(drawn), int(LARGEST_SHARE * len(real))))
+    reference = np.flatnonzero(train)
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     why = ""
-    rest = min(int(train.sum()), largest_rest(unit, size)) if len(real) else 0
     try:
-        if rest < FEWEST:
-            raise SolarsynthError(f"physics of a class needs {FEWEST} training images or more, got {rest}")
-        parts = list(block_parts(unit, size, rest, draws))
+        if len(reference) < FEWEST:
+            raise SolarsynthError(f"physics of a class needs {FEWEST} training images or more, got {len(reference)}")
+        parts = _parts(unit, size, len(np.unique(unit[train])), len(reference), draws)
     except SolarsynthError as error:
         why = str(error)
-    reference = np.flatnonzero(train)
-    if parts:
-        # Both sides have as many images as those of the floor.
-        reference = some(reference, rest, np.random.default_rng(0))
     sets = subsets(np.arange(len(drawn)), size)
     setting = _Setting(real, reference, unit, drawn, sets, parts, size, why)
     with np.errstate(invalid="ignore"):
@@ -218,6 +215,20 @@ def _of_class(real: np.ndarray, train: np.ndarray, unit: np.ndarray, drawn: np.n
         np.array(floor).reshape(len(parts), real.shape[1]),
         [_difference(quantity, setting) for quantity in QUANTITIES],
     )
+
+
+def _parts(unit: np.ndarray, size: int, units: int, most: int, draws: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return sets of whole left-out units, and references of about as many units and images as the training part.
+
+    A reference of more units would be nearer to the Sun's mean than the training part is, and the floor too narrow.
+    """
+    rng, parts = np.random.default_rng(0), []
+    for held, _ in block_parts(unit, size, largest_rest(unit, size), draws):
+        others = np.flatnonzero(~np.isin(unit, unit[held]))
+        chosen = rng.permutation(np.unique(unit[others]))[:units]
+        other = others[np.isin(unit[others], chosen)]
+        parts.append((held, some(other, min(most, len(other)), rng)))
+    return parts
 
 
 @dataclass(frozen=True)
@@ -240,22 +251,27 @@ def _difference(quantity: Quantity, on: _Setting) -> Difference:
     values = [quantity_distance(real, on.drawn[index], quantity) for index in on.sets]
     value = float(np.mean(values))
     draws = np.array([quantity_distance(on.real[rest], on.real[held], quantity) for held, rest in on.parts])
+    # The draws share units. There are no more independent ones than disjoint sets, and with the degrees of freedom of
+    # all units a distance, whose tail is heavier than a mean's, would be rejected three times too often.
+    disjoint = math.ceil(len(np.unique(on.unit)) / np.mean([len(np.unique(on.unit[h])) for h, _ in on.parts] or [1]))
     root = np.maximum(widened(np.sqrt(draws)[:, None], on.size / max(1, len(on.real))), 0)
     low, high = (float(edge[0]) ** 2 for edge in bounds(root))
-    found = distance_interval(real, on.drawn[on.sets[0]], units, quantity) if on.sets else None
+    found = Interval(*[np.nan] * 4, 0, 0)
+    if len(real):
+        found = distance_interval(real, on.drawn[on.sets[0]], units, quantity)
     notes = (on.why, missing(on.drawn, quantity), missing(real, quantity, "real images"))
     return Difference(
         quantity,
         _means(real, columns_of(quantity.name)),
         _means(on.drawn, columns_of(quantity.name)),
-        replace(found or Interval(*[np.nan] * 4, 0, 0), mean=value),
+        replace(found, mean=value),
         Value(
             row_name(quantity),
             0,
             value,
             low=low,
             high=high,
-            p=tail(float(np.sqrt(value)), root[:, 0], len(np.unique(on.unit)), "above") if len(root) else np.nan,
+            p=tail(float(np.sqrt(value)), root[:, 0], disjoint, "above") if len(root) else np.nan,
             images=len(on.drawn),
             floor_images=on.size if on.parts else 0,
             reference_images=len(real),
@@ -308,7 +324,7 @@ def tilt_effect(data: LabelledSet) -> TiltEffect:
     dn, tilt = to_dn(data.image, data.unit), solar_tilt(data.frame_time)
     true, neglected = active_regions(dn, radius, tilt).latitude, active_regions(dn, radius).latitude
     if not len(true):
-        raise SolarsynthError(f"no active region in {len(data):,} images, so no latitude to compare")
+        raise SolarsynthError(f"no active region in {len(data.image):,} images, so no latitude to compare")
     error = neglected - true
     return TiltEffect(
         (float(tilt.min()), float(tilt.max())),

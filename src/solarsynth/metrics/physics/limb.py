@@ -15,6 +15,9 @@ LIMB, RING = (0.88, 1.1), 0.04
 #: Radii between which the corona's exponential is fitted. The edge of a browse image lies at 1.18.
 CORONA = (1.06, 1.18)
 
+#: A larger scale, in radii, is no fall-off: the intensity changes by 2 % over the fitted range.
+LARGEST_SCALE = 5.0
+
 #: Radii along which the disk's edge is looked for, their step, both in radii, and the number of directions.
 EDGE, STEP, DIRECTIONS = (0.75, 1.25), 0.02, 90
 
@@ -115,7 +118,7 @@ def off_limb_scale(image: np.ndarray, radius: float) -> np.ndarray:
         return np.full(len(image), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         slope = (np.log(np.where(found > 0, found, np.nan)) @ place) / (place**2).sum()
-        return np.where(slope < 0, -1 / slope, np.nan)
+        return np.where(slope < -1 / LARGEST_SCALE, -1 / slope, np.nan)
 
 
 @functools.lru_cache(maxsize=8)
