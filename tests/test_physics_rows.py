@@ -255,6 +255,13 @@ class TestClasses:
             real().quantities[:20], np.ones(20, int), np.ones(20, bool), np.arange(20) // 10, *drawn_of_class_b()
         )
         assert "needs at least 3 units, got 2" in lone["B"].differences[0].value.note
+        six = judge.class_physics(
+            real().quantities[:6], np.ones(6, int), np.ones(6, bool), np.arange(6), *drawn_of_class_b()
+        )
+        assert (
+            "too few real images in different units for a floor of this quantity: 6"
+            in six["B"].differences[0].value.note
+        )
 
     def test_fresh_images_of_a_class_are_rejected_no_oftener_than_the_level_says(self):
         """Thirty sets of fresh blocks, as many in a set as in those of the floor; 5 of 30 has p = 0.02."""

@@ -259,7 +259,10 @@ def _difference(quantity: Quantity, on: _Setting) -> Difference:
     found = Interval(*[np.nan] * 4, 0, 0)
     if len(real):
         found = distance_interval(real, on.drawn[on.sets[0]], units, quantity)
-    notes = (on.why, missing(on.drawn, quantity), missing(real, quantity, "real images"))
+    why = on.why
+    if on.parts and not np.isfinite(draws).any():
+        why = f"too few real images in different units for a floor of this quantity: {len(on.real)}"
+    notes = (why, missing(on.drawn, quantity), missing(real, quantity, "real images"))
     return Difference(
         quantity,
         _means(real, columns_of(quantity.name)),
