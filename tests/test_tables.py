@@ -261,3 +261,35 @@ def test_claims_of_a_run_that_computed_nothing_say_why():
         entry["why"] = "the reason"
     found = claims(entries)["this run"]
     assert len(found) == 7 and found.str.contains("not computed|the reason").all()
+
+
+def test_the_table_of_physics():
+    """A row per quantity with unit and verdict; curves show their ends, and what has no verdict says why."""
+    from solarsynth.evaluation.physics import Difference
+    from solarsynth.metrics.intervals import Interval
+    from solarsynth.metrics.physics import QUANTITIES
+    from solarsynth.tables.physics import physics_table
+
+    by_name = {quantity.name: quantity for quantity in QUANTITIES}
+    interval = Interval(1.2, 0.4, 2.0, math.nan, 9, 1)
+    nothing = Interval(*[math.nan] * 4, 0, 0)
+
+    def difference(name, real, drawn, interval, **about):
+        return Difference(by_name[name], np.array(real), np.array(drawn), interval, Value(name, 0, **about))
+
+    table = physics_table(
+        [
+            difference("Brightness", [151.26], [170.0], interval, value=1.2, low=0.1, high=0.9, p=1e-4, adjusted=0.01),
+            difference("Region size", [35128.0], [34000.0], interval, value=0.3, low=0.1, high=0.9, adjusted=1.0),
+            difference(
+                "Power spectrum", [0.8, 0.17, np.nan], [0.7, 0.2, np.nan], interval, value=0.3, low=0.1, high=1.0
+            ),
+            difference("Disk radius", [1.04], [np.nan], nothing, note="3 of 3 images without a disk"),
+        ]
+    )
+    assert table.index.tolist() == ["Brightness / DN/s", "Region size / µhem", "Power spectrum", "Disk radius / radii"]
+    assert table.columns.tolist() == ["real", "generated", "floor", "distance", "95 %", "verdict"]
+    assert table.iloc[0].tolist() == ["151", "170", "0.1 to 0.9", "1.2", "0.4 to 2", "above, rejects"]
+    assert table.iloc[1]["real"] == "35,128" and table.iloc[1]["verdict"] == "within"
+    assert table.iloc[2]["real"] == "0.8 … 0.17"
+    assert table.iloc[3].tolist() == ["1.04", "–", "–", "–", "–", "3 of 3 images without a disk"]

@@ -24,6 +24,9 @@ DN_LOW, DN_HIGH = 5.0, 3500.0
 #: 2012, of which a border is cut, the limb lies at 0.425.
 DISK_RADIUS = {"DN/s": 203.3 / 512, "display": 0.425}
 
+#: Browse images of 2012 follow v = 8.4 √(DN/s) up to about v = 200: an approximation from one region on one day.
+DISPLAY_SCALE, DISPLAY_TRUSTED = 8.4, 200.0
+
 #: Half of the 8-bit range, which stands for 1 in the normalised range.
 HALF_RANGE = 127.5
 
@@ -57,6 +60,32 @@ def denormalise(x: np.ndarray, unit: str) -> np.ndarray:
         return (x + 1) * np.float32(HALF_RANGE)
     low, high = np.log10(DN_LOW), np.log10(DN_HIGH)
     return (10 ** ((x + 1) / 2 * (high - low) + low)).astype(np.float32)
+
+
+def to_dn(image: np.ndarray, unit: str) -> np.ndarray:
+    """Return the intensity of images that are stored on the 8-bit scale.
+
+    Parameters
+    ----------
+    image : ndarray, shape (...)
+        uint8, or float from 0 to 255: 0 stands for -1 and 255 for 1 in the normalised range.
+    unit : {"DN/s", "display"}
+        Unit of the archive.
+
+    Returns
+    -------
+    ndarray of float32, same shape
+        In DN/s. For ``DN/s`` exact within the bounds of `normalise`. For ``display`` it is (v / 8.4)², which holds for
+        browse images of 2012 to 12 % up to v = 200; brighter pixels count as 200, since nothing is known about them.
+    """
+    if unit == "display":
+        found = (np.minimum(np.arange(256, dtype=np.float32), DISPLAY_TRUSTED) / DISPLAY_SCALE) ** 2
+    else:
+        found = denormalise(np.arange(256) / HALF_RANGE - 1, unit)
+    image = np.asarray(image)
+    if image.dtype == np.uint8:
+        return found[image]
+    return np.interp(image, np.arange(256), found).astype(np.float32)
 
 
 def to_unit(image: Any) -> Any:

@@ -47,6 +47,8 @@ class Comparison:
         note.
     limits : mapping of str to tuple of float
         The lowest and highest value that a metric can have.
+    root : bool
+        Whether the square root is nearly normal instead, as that of a distance in one dimension is.
     """
 
     metric: str
@@ -59,6 +61,7 @@ class Comparison:
     each_set: bool = False
     remark: Callable[[Any, np.ndarray, np.ndarray], str] | None = None
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    root: bool = False
 
     def values(self, reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:
         """Measure sets of images, held-out images and the floor."""
@@ -114,7 +117,8 @@ class Comparison:
         """Return one metric, with its p-value where the floor leaves room on the faulty side."""
         lowest, highest = self.limits.get(name, (-np.inf, np.inf))
         side = self.faulty.get(name, "above")
-        p = tail(about["value"], draws, blocks, side, name in self.logarithm)
+        scale = np.sqrt if self.root else np.asarray
+        p = tail(float(scale(about["value"])), scale(draws), blocks, side, name in self.logarithm)
         if side == "below" and low <= lowest:
             # Real sets reach the worst value that there is.
             p, about["note"] = np.nan, "; ".join(part for part in ("cannot reject here", about["note"]) if part)
@@ -163,6 +167,8 @@ class Comparison:
                     real[draw.fold] = reference.real_features(self.space, draw.fold)
                     state[draw.fold] = self.prepare(reference, real[draw.fold][draw.reference])
                 found.append(self.compare(state[draw.fold], real[draw.fold][draw.held]))
+            if self.root:
+                return np.maximum(widened(np.sqrt(found), comparisons.taken), 0) ** 2
             return widened(np.array(found), comparisons.taken, logarithm)
 
         params = {"metric": self.metric, "size": comparisons.size}

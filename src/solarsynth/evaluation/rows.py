@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.evaluation import physics
 from solarsynth.evaluation.comparison import Comparison, Standardised
 from solarsynth.evaluation.faults import AUTHENTIC, COPIES, FAULTS, authentic, copies, faults
 from solarsynth.evaluation.scores import SCORES, scores
@@ -247,5 +248,6 @@ ROWS = (
     Row(dict.fromkeys(COPIES, 0), copies),
     Row(AUTHENTIC, authentic),
     Row(FAULTS, faults),
+    Row(physics.TARGETS, physics.rows),
     Row(dict.fromkeys(SCORES.values(), 1), lambda reference, sets: scores(reference, sets[0]), scored=True),
 )

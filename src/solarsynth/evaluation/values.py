@@ -167,7 +167,8 @@ def widened(draws: np.ndarray, taken: float, logarithm: np.ndarray | None = None
     """
     logarithm = np.zeros(draws.shape[1], bool) if logarithm is None else logarithm
     values = np.where(logarithm, np.log(np.maximum(draws, 1e-12)), draws)
-    middle = np.nanmedian(values, axis=0) if len(values) else 0.0
+    known = np.isfinite(values).any(0)  # numpy warns of the median of nothing
+    middle = np.where(known, np.nanmedian(np.where(known, values, 0), axis=0), np.nan) if len(values) else 0.0
     values = middle + (values - middle) / math.sqrt(1 - min(taken, 0.9))
     return np.where(logarithm, np.exp(values), values)
 

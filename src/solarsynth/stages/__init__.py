@@ -35,6 +35,7 @@ from solarsynth.stages.labelled import (
 )
 from solarsynth.stages.models import MODEL, PRIOR, generator, network_stage, trainings
 from solarsynth.stages.overview import STAGES, overview
+from solarsynth.stages.physics import PHYSICS, disk_radius, physics
 from solarsynth.stages.samples import (
     SAMPLES,
     describe_samples,

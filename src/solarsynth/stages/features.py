@@ -12,6 +12,7 @@ from solarsynth.errors import SolarsynthError, did_you_mean
 from solarsynth.stages.encoders import CEVAE, CLASSIFIER
 from solarsynth.stages.graph import Ask, Job, Lab, Need, Stage
 from solarsynth.stages.labelled import DATASET, all_images, labelled_set
+from solarsynth.stages.physics import PHYSICS, physics
 from solarsynth.store import array_key
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ SPACES = {
     "clip": "CLIP ViT-B/32",
     "inception": "InceptionV3",
 }
+
+#: The space of the physical quantities. It has no network, and its numbers have units: no Fréchet distance, no map.
+MEASURED = PHYSICS.name
 
 _TRAINED = {"cevae": CEVAE, "classifier": CLASSIFIER}
 
@@ -59,6 +63,8 @@ def _network(lab: Lab, ask: Ask) -> Need | str:
     """Return the network of a space: a stage that trains it, or the key of published weights."""
     if ask["space"] in _TRAINED:
         return Need(_TRAINED[ask["space"]])
+    if ask["space"] == MEASURED:
+        return f"{MEASURED}, version {PHYSICS.version}, {labelled_set(lab).unit}"
     from solarsynth.stages.spaces import published_key
 
     return published_key(ask["space"])
@@ -82,7 +88,9 @@ FEATURES = Stage(
 
 
 def features(lab: Lab, name: str, images: ImageSet) -> np.ndarray:
-    """Return the features (n, d) float32 of images in a space; see `space`."""
+    """Return the features (n, d) float32 of images in a space; see `space`. ``physics`` are physical quantities."""
+    if name == MEASURED:
+        return physics(lab, images)
     _check(name)
     return lab.load(FEATURES, space=name, images=images)
 
@@ -136,7 +144,7 @@ FLOOR = Stage(
     "what sets of real images reach by a metric",
     make=_measure_floor,
     load=lambda lab, entry: np.load(entry.path / "floor.npy", allow_pickle=False),
-    above=("dataset", "cevae", "classifier", "features"),
+    above=("dataset", "physics", "cevae", "classifier", "features"),
     needs=lambda lab, ask: {"dataset": Need(DATASET), "network": _network(lab, ask)},
     ask={"space": "cevae", "metric": None, "compute": None},
     identity=lambda lab, ask: {"space": ask["space"]} | ask["metric"],
@@ -157,5 +165,6 @@ def floor(lab: Lab, name: str, metric: dict[str, Any], compute: Callable[[], np.
     compute : callable
         Returns the values (draws, ...).
     """
-    _check(name)
+    if name != MEASURED:
+        _check(name)
     return lab.load(FLOOR, space=name, metric=metric, compute=compute)

@@ -18,6 +18,7 @@ from solarsynth.stages.features import FEATURES, FLOOR, MAP
 from solarsynth.stages.graph import Lab, Stage
 from solarsynth.stages.labelled import DATASET
 from solarsynth.stages.models import MODEL, PRIOR
+from solarsynth.stages.physics import PHYSICS
 from solarsynth.stages.samples import SAMPLES
 from solarsynth.stages.trials import TRIAL
 from solarsynth.stages.unlabelled import UNLABELLED
@@ -29,6 +30,7 @@ STAGES: tuple[Stage, ...] = (
     DATASET,
     UNLABELLED,
     DAYS,
+    PHYSICS,
     CEVAE,
     CLASSIFIER,
     PREDICTIONS,
