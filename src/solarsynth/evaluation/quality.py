@@ -11,7 +11,7 @@ from solarsynth.errors import SolarsynthError
 from solarsynth.metrics.copies import copy_share, nearest_images
 from solarsynth.metrics.frechet import Gaussian, frechet_distance
 from solarsynth.metrics.kernel import mixed_kernel_distance
-from solarsynth.metrics.spectra import high_frequency_ratio
+from solarsynth.metrics.physics.spectrum import high_frequency_ratio
 from solarsynth.stages import Lab
 
 COMPONENTS = 64

@@ -6,6 +6,8 @@ import functools
 
 import numpy as np
 
+from solarsynth.errors import SolarsynthError
+
 #: Bands in cycles per image, from coarse to fine: 32 is the finest of 64 px.
 BANDS = ((2, 8), (8, 20), (20, 32))
 
@@ -72,3 +74,30 @@ def band_shares(image: np.ndarray, bands: tuple[tuple[float, float], ...] = BAND
     # Rounding leaves a trace of power in a constant image.
     share = np.divide(found, total, out=np.full_like(found, np.nan), where=total > 1e-9)
     return np.where(inside.any(0), share, np.nan)
+
+
+def high_frequency_ratio(image: np.ndarray) -> float:
+    """Return the mean power at 20 to 32 cycles per 64 px over that at 2 to 8, of all images together.
+
+    Parameters
+    ----------
+    image : ndarray, shape (n, H, H)
+        Images of another size have the bands at the same scales in pixels.
+
+    Raises
+    ------
+    SolarsynthError
+        For images without power, such as constant ones.
+    """
+    if not len(image):
+        raise SolarsynthError("sharpness needs at least one image, got none")
+    power = np.mean([azimuthal_power(part).mean(0) for part in np.array_split(image, -(-len(image) // 512))], axis=0)
+
+    def band(low: float, high: float) -> float:
+        first, last = (round(edge * image.shape[-1] / 64) for edge in (low, high))
+        return float(power[max(first, 1) - 1 : max(last, first + 1)].mean())  # the first entry is at 1 cycle
+
+    coarse = band(*BANDS[0])
+    if not coarse > 1e-9:
+        raise SolarsynthError("constant images have no power to compare")
+    return band(*BANDS[-1]) / coarse
