@@ -126,4 +126,4 @@ records.figure_4(this, found)
 #   agreement real images reach.
 # - A class with fewer than two training images has no map and is left out.
 #
-# **Next:** {doc}`08_1_classification` tests whether synthetic flares help a classifier.
+# **Next:** {doc}`07_physics` asks whether the samples are physical, and whether they obey.

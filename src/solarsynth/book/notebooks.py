@@ -21,6 +21,7 @@ PAGES = (
     "06_results",
     "06_memorisation",
     "07_image_analysis",
+    "07_physics",
     "08_1_classification",
     "08_2_forecasting",
     "c_resolution",
