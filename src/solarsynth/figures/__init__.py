@@ -1,8 +1,8 @@
 """The figures: ``figure_1()``, ``figure_5()`` and so on are the paper's, the others are ours.
 
 Each function takes arrays and returns a `matplotlib.figure.Figure`. Frames are shown with north up, in sunpy's 171 Å
-colours. The modules follow the chapters of the book: ``data``, ``networks``, ``training``, ``metrics``, ``samples`` and
-``downstream``; ``style`` and ``suns`` hold what they share.
+colours. The modules follow the chapters of the book: ``data``, ``networks``, ``training``, ``metrics``, ``samples``,
+``physics`` and ``downstream``; ``style`` and ``suns`` hold what they share.
 """
 
 from solarsynth.figures.data import (
@@ -19,6 +19,7 @@ from solarsynth.figures.data import (
 from solarsynth.figures.downstream import figure_6, figure_8, figure_10, reliability
 from solarsynth.figures.metrics import cluster_floor, confusion_matrices, embedding_distances
 from solarsynth.figures.networks import figure_2, figure_b_1
+from solarsynth.figures.physics import control_curve, flux_sweep, physics_of_class
 from solarsynth.figures.samples import (
     figure_3,
     figure_4,
@@ -40,6 +41,7 @@ __all__ = [
     "butterfly",
     "cluster_floor",
     "confusion_matrices",
+    "control_curve",
     "embedding_distances",
     "figure_1",
     "figure_2",
@@ -54,8 +56,10 @@ __all__ = [
     "figure_b_1",
     "figure_c_1",
     "flare_sizes",
+    "flux_sweep",
     "forward_process",
     "not_computed",
+    "physics_of_class",
     "real_frames",
     "reconstructions",
     "reliability",
