@@ -40,7 +40,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from solarsynth import CLASSES, figures, stages
+from solarsynth import figures, stages
 from solarsynth.book import page
 from solarsynth.dataset.images import ImageSet
 from solarsynth.evaluation.control import Control, controls

@@ -9,9 +9,13 @@ from solarsynth.dataset.labelled import LabelledSet
 from solarsynth.diffusion.conditioning import DiscreteLabel
 from solarsynth.diffusion.parameterisations import Eps
 from solarsynth.diffusion.schedule import Schedule
+from solarsynth.evaluation.control import Control
 from solarsynth.evaluation.memorisation import Twins
+from solarsynth.evaluation.physics import ClassPhysics, Difference
+from solarsynth.evaluation.values import Value
 from solarsynth.flares import CLASSES, UNIT_FLUX
 from solarsynth.metrics.intervals import Interval
+from solarsynth.metrics.physics import COLUMNS, QUANTITIES, columns_of
 from solarsynth.models.unet import UNet, UNetConfig
 from solarsynth.stages import Stage
 from solarsynth.times import DAY, MINUTE, parse_times
@@ -257,10 +261,67 @@ def twins():
     return made
 
 
+def class_physics() -> ClassPhysics:
+    """Return 80 real and 50 generated images' quantities: generated ones are brighter, and none has a region."""
+    rng = np.random.default_rng(9)
+    middle = np.ones(len(COLUMNS))
+    middle[0], middle[COLUMNS.index("Region size")] = 150, 3e4
+    for name, low, high in (
+        ("Brightness distribution", 45, 400),
+        ("Radial profile", 90, 300),
+        ("Power spectrum", 0.8, 0.03),
+    ):
+        columns = columns_of(name)
+        middle[columns] = np.geomspace(low, high, len(columns))
+    number = COLUMNS.index("Region number")
+
+    def images(n: int, factor: float) -> np.ndarray:
+        found = middle * factor * np.exp(rng.normal(0, 0.1, (n, len(COLUMNS))))
+        found[:, number] = rng.poisson(4, n)
+        return found
+
+    real, drawn = images(80, 1.0), images(50, 1.15)
+    drawn[:, [COLUMNS.index("Region latitude"), COLUMNS.index("Region size")]] = np.nan
+    nothing = Interval(*[np.nan] * 4, 0, 0)
+    differences = [
+        Difference(q, np.zeros(1), np.zeros(1), nothing, Value(q.name, 0, 1.0, adjusted=0.01 if k == 0 else 1.0))
+        for k, q in enumerate(QUANTITIES)
+    ]
+    floor = np.array([images(20, 1.0).mean(0) * np.exp(rng.normal(0, 0.03)) for _ in range(20)])
+    return ClassPhysics(real, drawn, floor, differences)
+
+
+def controls() -> dict[str, Control]:
+    """Return a regressor that reads classes, one without skill, and one that reads continuous fluxes."""
+    rng = np.random.default_rng(10)
+    asked = np.array([-6.6, -5.6, -4.6])
+    by_class = pd.DataFrame(
+        {"requested": asked, "drawn": 0, "drawn error": 0, "real": [-6.0, -5.6, -5.2]}, index=list("BCM")
+    )
+    by_class["real low"], by_class["real high"] = by_class["real"] - 0.1, by_class["real"] + [0.1, 0.15, np.nan]
+    requested = np.repeat(asked, 20)
+    continuous = rng.uniform(-8, -3, 60)
+    skill = {"skill": Interval(0.6, 0.4, 0.8, 0.001, 9, 1), "correlation": Interval(0.9, 0.7, 1.0, 0.001, 9, 1)}
+    without = {"skill": Interval(0.1, -0.4, 0.6, 0.7, 9, 1), "correlation": Interval(0.1, -0.2, 0.4, 0.3, 9, 1)}
+
+    def one(requested, scores, slope, table):
+        reading = -5.6 + slope * (requested + 5.6) + rng.normal(0, 0.1, len(requested))
+        null = {"skill_in_days": 0.01, "within_days": (0.4, 0.2, 0.5), "p_within_days": 0.01, "rising": (2, 2)}
+        about = {"space": "", "slope": slope, "slope_real": 0.5, "penalty": 1.0, "units": 9, "images": 100}
+        return Control(**scores, **null, **about, by_class=table, reading=reading, requested=requested)
+
+    return {
+        "physics": one(requested, skill, 0.4, by_class),
+        "pixels": one(requested, without, 0.05, by_class),
+        "VGG16": one(continuous, skill, 0.3, by_class.iloc[:0]),
+    }
+
+
 CASES = {
     "butterfly": lambda: figures.butterfly({"simulated": wings(0), "archive": wings(1)}),
     "cluster_floor": lambda: figures.cluster_floor(*cluster_sets()),
     "confusion_matrices": lambda: figures.confusion_matrices(confusions()),
+    "control_curve": lambda: figures.control_curve(controls()),
     "embedding_distances": lambda: figures.embedding_distances(prior_table()),
     "figure_1": lambda: figures.figure_1(COUNTS),
     "figure_2": lambda: figures.figure_2({"image_size": 64, "classes": 5, "latent": 512, "time": 256}),
@@ -282,6 +343,7 @@ CASES = {
         {"simulated": (ALPHA, 0.04), "archive": (np.nan, np.nan)},
         *FIT,
     ),
+    "flux_sweep": lambda: figures.flux_sweep(suns(6), np.geomspace(1e-8, 1e-3, 6)),
     "forward_process": lambda: figures.forward_process(Schedule(), suns(1)[0], (0, 99, 399, 999)),
     "guidance_frontier": lambda: figures.guidance_frontier(guided(), 1.8),
     "nearest_distances": lambda: figures.nearest_distances(
@@ -289,6 +351,7 @@ CASES = {
         7.5,
     ),
     "not_computed": lambda: figures.not_computed("no rare class has both training and held-out images"),
+    "physics_of_class": lambda: figures.physics_of_class(class_physics(), "M"),
     "real_frames": lambda: figures.real_frames(labelled_set()),
     "reconstructions": lambda: figures.reconstructions({"image": suns(4), "reconstruction": suns(4, seed=1)}),
     "reliability": lambda: figures.reliability(forecasts()),

@@ -27,6 +27,7 @@ from solarsynth import figures
 from solarsynth.diffusion.schedule import Schedule
 from solarsynth.errors import SolarsynthError
 from solarsynth.figures.networks import block_shapes
+from solarsynth.metrics.physics import columns_of
 
 BASELINES = Path(__file__).parent / "baseline_figures"
 
@@ -99,7 +100,9 @@ def test_axes_have_labels(name):
         ("butterfly", "/ °"),
         ("figure_a_1", "/ min"),
         ("figure_4", "/ 8-bit steps"),
+        ("control_curve", "/ W m$^{-2}$"),
         ("flare_sizes", "/ W m$^{-2}$"),
+        ("physics_of_class", "/ DN/s"),
         ("steps_against_quality", "/ real std"),
         ("training_curves", "/ dB"),
         ("x_ray_and_frames", "/ W m$^{-2}$"),
@@ -442,3 +445,36 @@ def test_the_stages_are_drawn_from_left_to_right_without_needless_arrows():
     assert depths(stages) == {"archive": 0, "dataset": 1, "model": 2, "samples": 3}
     patches = [type(patch).__name__ for patch in drawn("stage_graph").axes[0].patches]
     assert Counter(patches) == {"FancyBboxPatch": 4, "FancyArrowPatch": 3}, "archive → samples goes through model"
+
+
+def test_the_physics_of_a_class_shows_what_went_in():
+    """Means of generated images, the range of real sets, curves, and the reason for an empty panel."""
+    one, figure = cases.class_physics(), drawn("physics_of_class")
+    by_label = {ax.get_xlabel(): ax for ax in panels(figure)}
+    brightness, curve = by_label["Brightness / DN/s"], by_label["distance from the centre / radii"]
+    mean = brightness.lines[-1].get_xdata()[0]
+    assert mean == pytest.approx(one.drawn[:, 0].mean())
+    assert brightness.xaxis.label.get_fontweight() == "bold" != curve.xaxis.label.get_fontweight()
+    columns = columns_of("Radial profile")
+    expected = 10 ** np.log10(one.drawn[:, columns]).mean(0)
+    np.testing.assert_allclose(curve.lines[0].get_ydata(), expected)
+    assert texts(by_label["Region latitude / °"]) == ["generated images\nwithout an active region"]
+    total = sum(bar.get_height() for bar in brightness.patches if hasattr(bar, "get_height") and bar.get_width() > 0)
+    assert total >= 1
+
+
+def test_the_control_curve_says_what_judges_nothing():
+    figure, found = drawn("control_curve"), cases.controls()
+    titles = [ax.get_title() for ax in panels(figure) if ax.axison]
+    assert titles[:2] == ["physics: correlation 0.90, days 0.40", "pixels: no skill, judges nothing"]
+    dots = panels(figure)[0].lines[1].get_xydata()
+    reading = found["physics"].reading.reshape(3, 20).mean(1)
+    np.testing.assert_allclose(np.log10(dots), np.column_stack([[-6.6, -5.6, -4.6], reading]))
+    assert len(panels(figure)[2].lines[1].get_xdata()) == 8  # many fluxes in bins
+
+
+def test_the_sweep_names_class_and_flux():
+    titles = [ax.get_title() for ax in panels(drawn("flux_sweep")) if ax.axison]
+    assert titles[0] == "A1.0\n1.0e-8" and titles[3] == "M1.0\n1.0e-5" and titles[5] == "X10.0\n1.0e-3"
+    with pytest.raises(SolarsynthError, match="got 6 images and 2 fluxes"):
+        figures.flux_sweep(cases.suns(6), np.array([1e-8, 1e-3]))

@@ -2,7 +2,7 @@
 
 Each function takes arrays and returns a `matplotlib.figure.Figure`. Frames are shown with north up, in sunpy's 171 Å
 colours. The modules follow the chapters of the book: ``data``, ``networks``, ``training``, ``choices``, ``metrics``,
-``samples``, ``memorisation`` and ``downstream``; ``style`` and ``suns`` hold what they share.
+``samples``, ``memorisation``, ``physics`` and ``downstream``; ``style`` and ``suns`` hold what they share.
 """
 
 from solarsynth.figures.animation import film
@@ -22,6 +22,7 @@ from solarsynth.figures.downstream import figure_6, figure_8, figure_10, reliabi
 from solarsynth.figures.memorisation import nearest_distances, suspicious_pairs, twin_images, twin_similarities
 from solarsynth.figures.metrics import cluster_floor, confusion_matrices, embedding_distances
 from solarsynth.figures.networks import figure_2, figure_b_1
+from solarsynth.figures.physics import control_curve, flux_sweep, physics_of_class
 from solarsynth.figures.samples import (
     figure_3,
     figure_4,
@@ -43,6 +44,7 @@ __all__ = [
     "butterfly",
     "cluster_floor",
     "confusion_matrices",
+    "control_curve",
     "embedding_distances",
     "figure_1",
     "figure_2",
@@ -58,10 +60,12 @@ __all__ = [
     "figure_c_1",
     "film",
     "flare_sizes",
+    "flux_sweep",
     "forward_process",
     "guidance_frontier",
     "nearest_distances",
     "not_computed",
+    "physics_of_class",
     "real_frames",
     "reconstructions",
     "reliability",
