@@ -2,11 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from solarsynth.flares import CLASSES
+
+
+def read_period(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, str] | None:
+    """Return the beginning and the end of a period that is written FROM/TO."""
+    if text is None:
+        return None
+    first, _, last = text.partition("/")
+    if not first or not last:
+        raise click.BadParameter(f"must be written FROM/TO, such as 2012-01-01/2012-10-01, got {text!r}")
+    return first, last
+
+
+def list_options(command: Callable) -> Callable:
+    """Add the options that say where the flux and the flares are."""
+    path = click.Path(path_type=Path)
+    for option in (
+        click.option(
+            "--events-period",
+            metavar="FROM/TO",
+            callback=read_period,
+            help="Period in which the lists hold every flare [default: from the first to the last]. "
+            "Days outside it do not count as quiet.",
+        ),
+        click.option(
+            "--events",
+            required=True,
+            multiple=True,
+            type=path,
+            help="List of flares: a table (CSV, JSON), HEK's answer, or SWPC's events text; repeatable.",
+        ),
+        click.option(
+            "--flux-scale",
+            type=click.Choice(["operational", "science"]),
+            help="Scale of a flux table [default: operational]. Science flux of GOES-8 to 15 has no SWPC factor.",
+        ),
+        click.option(
+            "--flux",
+            required=True,
+            type=path,
+            help="1–8 Å flux in W/m²: a table (CSV, JSON), a GOES file (.nc, .fits) or a folder of GOES files.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group("archive")
@@ -17,14 +63,7 @@ def archive_group() -> None:
 @archive_group.command("import")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--frames", required=True, type=click.Path(path_type=Path), help=".npz with image (n, H, W) and t_obs.")
-@click.option("--flux", required=True, type=click.Path(path_type=Path), help="CSV of the 1–8 Å flux in W/m².")
-@click.option(
-    "--events",
-    required=True,
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="CSV list of flares; repeatable.",
-)
+@list_options
 @click.option(
     "--unit",
     type=click.Choice(["display", "DN/s"]),
@@ -48,12 +87,11 @@ def archive_group() -> None:
 def import_command(
     target: Path,
     frames: Path,
-    flux: Path,
-    events: tuple[Path, ...],
     unit: str,
     origin: str,
     tolerance: float,
     flux_tolerance: float | None,
+    **lists: Any,
 ) -> None:
     """Turn frames, flux and flare lists into an archive TARGET.
 
@@ -67,12 +105,12 @@ def import_command(
     counts = import_archive(
         target,
         frames=frames,
-        flux=flux,
-        events=list(events),
         unit=unit,
         origin=origin,
         tolerance_minutes=tolerance,
         flux_tolerance_seconds=flux_tolerance,
+        say=click.echo,
+        **lists,
     )
     for name, count in counts.items():
         click.echo(f"{count:>10,}  {name}")
