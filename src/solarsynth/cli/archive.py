@@ -117,6 +117,34 @@ def import_command(
     click.echo(f"wrote {target}")
 
 
+@archive_group.command("export")
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "--as", "form", type=click.Choice(["npz", "fits", "png"]), help="[default: npz if TARGET ends so, else fits]"
+)
+@click.option("--from", "first", metavar="TIME", help="Leave out frames before it.")
+@click.option("--to", "last", metavar="TIME", help="Leave out frames from it on.")
+def export_command(archive: Path, target: Path, form: str | None, first: str | None, last: str | None) -> None:
+    """Write the frames of ARCHIVE to TARGET: a name that ends in .npz, or a new folder of FITS files or pictures.
+
+    The .npz and the pictures have north at the top (row 0), FITS files have it at the bottom, as FITS wants. A folder
+    holds flux.csv, events.csv and a description, croissant.json, as well.
+
+    \b
+    Examples:
+      solarsynth archive export suns-2012 march.npz --from 2012-03-01 --to 2012-04-01
+      solarsynth archive export suns-2012 march --as fits --from 2012-03-01 --to 2012-04-01
+    """
+    from solarsynth.observations.archive import Archive
+    from solarsynth.observations.exporting import export_archive
+
+    form = form or ("npz" if target.suffix == ".npz" else "fits")
+    for name, count in export_archive(Archive(archive), target, form, (first, last)).items():
+        click.echo(f"{count:>10,}  {name}")
+    click.echo(f"wrote {target}")
+
+
 @archive_group.command("info")
 @click.argument("path", type=click.Path(path_type=Path))
 def info_command(path: Path) -> None:
