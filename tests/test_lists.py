@@ -104,6 +104,23 @@ def test_a_table_of_sunpys_time_series(tmp_path):
     assert np.flatnonzero(table["quality"]).tolist() == [7]
 
 
+def test_real_files_by_way_of_sunpys_time_series(real_folder, tmp_path):
+    """sunpy drops the masks of the flags; as good must count what the file calls good."""
+    import warnings
+
+    from sunpy.timeseries import TimeSeries
+
+    for path in sorted((real_folder / "goes-files").glob("*.nc")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            TimeSeries(path, source="XRS").to_dataframe().to_csv(tmp_path / "flux.csv")
+        by_sunpy, _, notes = read_flux(tmp_path / "flux.csv")
+        direct, *_ = read_flux(path)
+        assert not notes and (by_sunpy["quality"] == 0).sum() == (direct["quality"] == 0).sum(), path.name
+        medians = [t["flux"][t["quality"] == 0].median() for t in (by_sunpy, direct)]
+        assert medians[0] == pytest.approx(medians[1], rel=1e-5)
+
+
 def test_goes_files_are_taken_as_they_are(real_folder):
     from solarsynth.observations import goes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ def check_target(path: Path) -> None:
     path = Path(path)
     if not path.resolve().parent.is_dir():
         raise SolarsynthError(f"{path}: its folder does not exist")
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise SolarsynthError(f"{path}: its folder cannot be written to")
     if form_of(path) == "folder":
         if path.is_file() or (path.is_dir() and any(path.iterdir())):
             raise SolarsynthError(f"{path} exists; choose another name or remove it")

@@ -84,7 +84,7 @@ def sun_grid(frames: np.ndarray, names: list[str]) -> Figure:
         Row 0 in the south.
     names : list of str, length n
     """
-    columns = min(8, math.ceil(math.sqrt(len(frames))))
+    columns = math.ceil(math.sqrt(len(frames)))
     rows = math.ceil(len(frames) / columns)
     figure, axes = panels(rows, columns, 1.4, 1.6, margin=(0, 0.3))
     figure.suptitle("synthetic: not observed", fontsize=8)

@@ -99,7 +99,7 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
     table["flux"] = _flux_numbers(table["flux"])
     bad = [name for name in _BAD if name in raw]
     if bad:  # an interpolated sample is not a measurement, so its quality is not 0
-        table["quality"] = np.any([numbers(path, raw[name], name) != 0 for name in bad], axis=0).astype(np.int16)
+        table["quality"] = np.any([_is_bad(numbers(path, raw[name], name)) for name in bad], axis=0).astype(np.int16)
     satellite = next((name for name in _SATELLITES if name in raw), None)
     if satellite:
         table["satellite"] = _satellite(path, raw[satellite], satellite)
@@ -120,6 +120,18 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
             f"{(table['quality'] != 0).mean():.0%} of the samples are marked as bad by {', '.join(bad)} and not used"
         )
     return table.drop_duplicates("time", ignore_index=True), notes
+
+
+def _is_bad(flags: pd.Series) -> np.ndarray:
+    """Return which samples a column of flags marks as bad.
+
+    One-minute averages of GOES-13 to 15 carry one of the bits 8 to 64 in every sample: the state of the electron
+    correction. There only the bits 1, 2 and 4 mean bad. A table, unlike the file, does not say so.
+    """
+    flags = flags.to_numpy(np.int64)
+    if len(flags) and ((flags & 120) != 0).all():
+        return (flags & 7) != 0
+    return flags != 0
 
 
 def _long_channel(path: Path, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
