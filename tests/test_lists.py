@@ -89,6 +89,17 @@ def test_swpc_json_and_csv_hold_both_channels(tmp_path):
         read_flux(tmp_path / "short.json")
 
 
+def test_a_table_of_a_primary_and_a_secondary_satellite(tmp_path):
+    primary, secondary = flux_table(satellite=16), flux_table(satellite=18, flux=FLUX * 1.1)
+    both = pd.concat([secondary, primary.drop(index=range(40, 60))])
+    both.to_csv(tmp_path / "flux.csv", index=False)
+    table, _, notes = read_flux(tmp_path / "flux.csv")
+    assert notes == ["several satellites: GOES-16 is taken, and in its gaps GOES-18"]
+    filled = table["satellite"] == 18
+    assert np.array_equal(table["time"][filled], STAMPS[40:60]) and table["time"].tolist() == STAMPS.tolist()
+    np.testing.assert_allclose(table["flux"], np.where(filled, FLUX * 1.1, FLUX), rtol=1e-6)
+
+
 def test_a_table_of_sunpys_time_series(tmp_path):
     from astropy import units as u
     from sunpy.timeseries import TimeSeries

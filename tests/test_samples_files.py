@@ -174,7 +174,7 @@ FAULTS = {
     lambda path: write(path, image=np.array([{}], object)): "'image' holds Python objects, which only pickle can read",
     lambda path: write(path, image=np.zeros((4, 2, 16, 16), np.uint8)): r"or \(n, H, W, 3\), got \(4, 2, 16, 16\)",
     lambda path: path.write_bytes(b""): r"not a readable \.npz",
-    lambda path: path.write_bytes(b"hello"): r"not a readable \.npz",
+    lambda path: path.write_bytes(b"hello"): r"not a readable \.npz \(it is no file of numpy's\)",
 }
 
 
@@ -215,6 +215,16 @@ def test_what_is_written_is_read_back(tmp_path, name, unit):
     samples = open_samples(tmp_path / name, 16)
     assert np.array_equal(samples.image, SUNS) and samples.label.tolist() == [0, 1, 2, 3, 4, 4]
     assert [path.name for path in tmp_path.iterdir()] == [name], "nothing else is left"
+
+
+def test_a_fits_file_with_a_cube_and_a_harmless_warning(tmp_path):
+    from astropy.io import fits
+
+    unit = fits.PrimaryHDU((SUNS / 255).astype(np.float32))
+    unit.header["BLANK"] = -32768  # astropy warns that it has no meaning for floats
+    unit.writeto(tmp_path / "cube.fits", output_verify="ignore")
+    samples = open_samples(tmp_path / "cube.fits", 16)
+    assert np.array_equal(samples.image, SUNS) and samples.label is None and "read 6 FITS images" in samples.how
 
 
 def test_a_folder_has_a_card(tmp_path):

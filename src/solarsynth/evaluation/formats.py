@@ -28,6 +28,7 @@ _UNREADABLE = (
     zlib.error,
     struct.error,
 )
+_DAMAGE = r"(?i)[\s\S]*(truncated|checksum|datasum|error validating|non-ascii)"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,11 @@ def _read_numpy(path: Path) -> Found:
                 "such as np.array(names, dtype=str)"
             ) from None
         kind = ".npy" if path.suffix == ".npy" else ".npz"
-        raise SolarsynthError(f"{path}: not a readable {kind} ({_first_line(error)})") from None
+        # numpy takes every other file for a pickle, and advises to open it; nobody should.
+        reason = "it is no file of numpy's" if "pickle" in str(error) else _first_line(error)
+        if isinstance(error, FileNotFoundError):
+            reason = "no such file"
+        raise SolarsynthError(f"{path}: not a readable {kind} ({reason})") from None
 
 
 def _read_folder(folder: Path) -> Found:
@@ -142,7 +147,8 @@ def _read_fits_files(paths: list[Path], single: bool = False) -> Found:
         before = len(images)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # astropy only warns of a file that is cut off
+                warnings.simplefilter("ignore")
+                warnings.filterwarnings("error", message=_DAMAGE)  # astropy only warns of a file that is cut off
                 with fits.open(path, memmap=False, checksum=True) as units_of_file:
                     for unit in units_of_file:
                         if unit.is_image and unit.data is not None:

@@ -119,7 +119,17 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
         notes.append(
             f"{(table['quality'] != 0).mean():.0%} of the samples are marked as bad by {', '.join(bad)} and not used"
         )
-    return table.drop_duplicates("time", ignore_index=True), notes
+    return _one_satellite_at_a_time(table, notes), notes
+
+
+def _one_satellite_at_a_time(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Return a table with one sample per time: of the preferred satellite, in its gaps of the next one."""
+    satellites = set(table["satellite"]) if "satellite" in table else set()
+    if len(satellites) < 2 or not satellites <= set(goes.PREFERENCE):
+        return table.drop_duplicates("time", ignore_index=True)
+    order = [str(number) for number in goes.PREFERENCE if number in satellites]
+    notes.append(f"several satellites: GOES-{order[0]} is taken, and in its gaps GOES-{', '.join(order[1:])}")
+    return goes.join([table if "quality" in table else table.assign(quality=np.int16(0))])
 
 
 def _is_bad(flags: pd.Series) -> np.ndarray:
