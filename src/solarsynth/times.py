@@ -126,7 +126,8 @@ def _from_tai(instants: np.ndarray) -> np.ndarray:
     """Convert instants that were written in International Atomic Time to UTC."""
     from astropy.time import Time
 
-    return np.round(Time(to_datetime(instants), scale="tai").utc.unix * SECOND).astype(np.int64)
+    written = Time(instants / SECOND, format="unix_tai", scale="tai")  # of datetime64 astropy makes texts first
+    return np.round(written.utc.unix * SECOND).astype(np.int64)
 
 
 def format_times(times: np.ndarray) -> list[str]:
