@@ -405,3 +405,47 @@ def test_a_few_unreadable_peaks_are_counted(tmp_path):
     table, notes = read_events(tmp_path / "list.csv")
     assert table["peak"].tolist() == [NO_TIME, *parse_times(EVENTS["peak"][1:])]
     assert notes == ["list.csv: 1 of 3 events have no readable peak and label no frame"]
+
+
+def test_an_import_says_what_it_assumed_and_left_out(tmp_path):
+    """From files to an archive: scale, period, notes, and classes that nothing loses."""
+    from solarsynth.observations.archive import Archive
+    from solarsynth.observations.importing import import_archive
+    from solarsynth.observations.inspection import inspect
+
+    frames = np.random.default_rng(0).integers(0, 256, (3, 8, 8)).astype(np.uint8)
+    np.savez(tmp_path / "frames.npz", image=frames, t_obs=np.array(format_times(STAMPS[[30, 60, 90]])))
+    flux_table(satellite=15).to_csv(tmp_path / "flux.csv", index=False)
+    peaks = format_times(STAMPS[[20, 50, 80, 85]])
+    table = pd.DataFrame({"start": peaks, "peak": peaks, "goes_class": [">X17.2", "m2.1", "S", ""]})
+    table.to_csv(tmp_path / "list.csv", index=False)
+    said = []
+
+    def run(name, **options):
+        import_archive(
+            tmp_path / name,
+            frames=tmp_path / "frames.npz",
+            flux=tmp_path / "flux.csv",
+            events=[tmp_path / "list.csv"],
+            say=lambda lines: said.extend(lines.splitlines()),
+            **options,
+        )
+        return Archive(tmp_path / name)
+
+    archive = run("a", flux_scale="science", events_period=("2015-02-01", "2015-04-01"))
+    assert archive.xrs_scale == "science"
+    assert archive.events_period == tuple(parse_times(["2015-02-01", "2015-04-01"]))
+    assert said == [
+        "list.csv: 1 of 4 classes are unreadable ('S'); these events take their class from the flux",
+        "frames 2015-03-01T00:30 to 2015-03-01T01:30; flux 2015-03-01T00:00 to 2015-03-01T01:59; "
+        "events 2015-03-01T00:20 to 2015-03-01T01:25",
+    ]
+    assert inspect(archive).classes == {"X": 1, "M": 1, "": 2}
+    assert run("b").events_period is None and Archive(tmp_path / "b").xrs_scale == "operational"
+    said.clear()
+    flux_table(time=format_times(STAMPS + 365 * DAY)).to_csv(tmp_path / "flux.csv", index=False)
+    run("c")
+    assert said[-1].startswith("nothing in the flux falls into the time of the frames")
+    with pytest.raises(SolarsynthError, match="a period must be like 2012-01-01/2012-10-01, got 2015/x"):
+        run("d", events_period=("2015", "x"))
+    assert not (tmp_path / "d").exists()
