@@ -16,6 +16,7 @@ from solarsynth import paths
 from solarsynth.book import ledger
 from solarsynth.cli import main
 from solarsynth.cli.book import readable_age, readable_size
+from solarsynth.evaluation.samples import open_samples
 from solarsynth.observations.writing import write_archive
 from solarsynth.settings import Settings, load_settings
 from solarsynth.times import DAY
@@ -49,7 +50,7 @@ def test_importing_the_package_and_the_commands_is_cheap():
 
 
 COMMANDS = (
-    *("reproduce", "status", "notebooks", "profiles", "stages", "archive import", "archive info"),
+    *("reproduce", "status", "notebooks", "profiles", "stages", "archive import", "archive info", "archive export"),
     *("dataset", "train", "sample", "evaluate"),
 )
 
@@ -78,6 +79,41 @@ def test_dataset_train_sample_and_evaluate(shared_archive, store_folder, tmp_pat
     output = succeed("evaluate", tmp_path / "x.npz", "--json", tmp_path / "x.json", *options)
     table = json.loads((tmp_path / "x.json").read_text())
     assert {row["metric"] for row in table} >= {"Cluster error", "Coverage", "F1"} and "Cluster error" in output
+
+
+@pytest.mark.parametrize("name", ["suns", "suns.fits", "suns.png"])
+def test_samples_go_out_in_every_form_and_come_back(shared_archive, store_folder, tmp_path, name):
+    options = where(shared_archive)
+    said = succeed("sample", "M", 3, "--out", tmp_path / name, *options)
+    assert f"wrote {tmp_path / name}: " in said and [path.name for path in tmp_path.iterdir()] == [name]
+    if name == "suns.png":
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+        return
+    succeed("sample", "M", 3, "--out", tmp_path / "same.npz", *options)
+    with np.load(tmp_path / "same.npz") as file:
+        read = open_samples(tmp_path / name, 16)
+        assert np.array_equal(read.image, file["image"]) and read.label.tolist() == [3] * 3
+    output = succeed("evaluate", tmp_path / name, "--json", tmp_path / "a.json", *options)
+    assert f"{tmp_path / name}: read 3 " in output.replace("\n", "") and "row 0 is the " in output
+    other = "lower" if name == "suns" else "upper"
+    turned = succeed("evaluate", tmp_path / name, "--origin", other, "--json", tmp_path / "b.json", *options)
+    assert "(as told)" in turned
+
+
+def test_sample_refuses_a_target_before_it_trains(fresh_store, shared_archive, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("")
+    done = call("sample", "M", 1, "--out", tmp_path / "full", *where(shared_archive))
+    assert done.exit_code == 1 and "exists; choose another name or remove it" in done.output
+    assert not list(fresh_store.glob("model/*"))
+
+
+def test_archive_export(shared_archive, tmp_path):
+    output = succeed("archive", "export", shared_archive, tmp_path / "f", "--from", "2012-03-02", "--as", "png")
+    assert "24  frames" in output and len(list((tmp_path / "f" / "frames").iterdir())) == 24
+    succeed("archive", "export", shared_archive, tmp_path / "f.npz", "--to", "2012-03-02")
+    with np.load(tmp_path / "f.npz") as file:
+        assert file["image"].shape == (24, 16, 16)
 
 
 def test_sample_takes_a_flux_and_the_sampling(shared_archive, store_folder, tmp_path):
@@ -253,7 +289,7 @@ def test_archive_info_counts_faults_and_gaps(tmp_path):
     [
         (["sample", "Q"], 1, "a class must be one of A, B, C, M, X, got 'Q'"),
         (["sample", "Mx"], 1, "a class must be written like X or X2.5, got 'Mx'"),
-        (["sample", "X", "--out", "x.png"], 2, "--out must end in .npz, got x.png"),
+        (["sample", "X", "--out", "x.gif"], 2, "--out must end in .npz, .png, .fits, or be a folder, got x.gif"),
         (["sample", "X", "--out", "no/where/x.npz"], 1, "its folder does not exist"),
         (["sample", "X", "--model", "discret"], 1, "unknown model 'discret'; did you mean 'discrete'?"),
         (["train", "prio"], 1, "unknown model 'prio'; did you mean 'prior'?"),

@@ -21,6 +21,22 @@ def test_flux_of_class_texts():
     assert flares.flux_of_class([]).shape == (0,)
 
 
+def test_marks_of_saturated_flares_and_small_letters():
+    text = [">X17.2", "X28+", "m2.1", "C10.0", " M1 ", "≥ X10", "S", "X++", ">", "+X1"]
+    tidy = ["X17.2", "X28", "M2.1", "C10.0", "M1", "X10", "", "", "", ""]
+    assert [flares.tidy_class(t) for t in text] == tidy
+    np.testing.assert_allclose(flares.flux_of_class(text), flares.flux_of_class(tidy))
+
+
+def test_any_class_text_is_read_the_same_after_tidying():
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("ABCMXabcmx>+ .0123456789eS-"), rng.integers(0, 8))) for _ in range(5000)]
+    tidy = [flares.tidy_class(text) for text in texts]
+    assert any(tidy) and not all(tidy)
+    np.testing.assert_allclose(flares.flux_of_class(texts), flares.flux_of_class(tidy))
+    assert [flares.tidy_class(text) for text in tidy] == tidy
+
+
 @pytest.mark.parametrize(
     "flux, name",
     [(2.54e-5, "M2.5"), (1e-4, "X1.0"), (3e-8, "A3.0"), (1.2e-6, "C1.2"), (5e-9, "A0.5"), (2.8e-3, "X28.0")],

@@ -158,6 +158,29 @@ def test_scales_by_hand():
         event_flux(events, xrs, flux_tolerance=6 * SECOND, scale="papal")
 
 
+def test_classes_from_goes_16_on_have_one_scale():
+    peak = parse_times(["2012-03-07T00:24", "2019-12-08T23:59", "2019-12-09T00:00", "2024-05-14T16:51", "2020-02-01"])
+    events = pd.DataFrame({"peak": peak, "goes_class": "X1.0"})
+    none = pd.DataFrame({"time": [], "flux": []}, dtype=float)
+
+    def flux(scale, **columns):
+        return event_flux(events.assign(**columns), none, flux_tolerance=SECOND, scale=scale)[0] * 1e4
+
+    np.testing.assert_allclose(flux("science"), [1 / 0.7, 1 / 0.7, 1, 1, 1])
+    np.testing.assert_allclose(flux("operational"), 1)
+    # SWPC's own list names GOES-16 from 2017 on, with classes that equal GOES-15's until the change.
+    np.testing.assert_allclose(flux("science", satellite=16), [1 / 0.7, 1 / 0.7, 1, 1, 1])
+    np.testing.assert_allclose(flux("science", satellite=[15, 15, 16, 18, 15]), [1 / 0.7, 1 / 0.7, 1, 1, 1 / 0.7])
+
+
+def test_flux_of_an_unknown_satellite_is_on_the_scale_of_its_time():
+    peak = parse_times(["2012-03-07", "2024-05-14"])
+    events = pd.DataFrame({"peak": peak, "goes_class": ""})
+    xrs = pd.DataFrame({"time": peak, "flux": [1e-5, 1e-5]})
+    flux, _ = event_flux(events, xrs, flux_tolerance=SECOND, scale="science")
+    np.testing.assert_allclose(flux, [1e-5 / 0.7, 1e-5])
+
+
 def test_confusion_between_scales():
     events = pd.DataFrame({"peak": [0] * 4, "goes_class": ["B6.9", "B7.1", "M7.0", "X1.0"]})
     xrs = pd.DataFrame({"time": [], "flux": []}, dtype=float)
@@ -227,6 +250,7 @@ class TestDaily:
     def days(self, peaks, flux, **more):
         more = {"tolerance": HOUR} | more
         events = pd.DataFrame({"peak": self.first + (np.array(peaks) * HOUR).astype(np.int64)})
+        more = {"covered": (self.first, self.first + 100 * DAY)} | more
         table, counts = daily_labels(events, np.array(flux), self.frames(), **more)
         return {int((d - self.first) // DAY): int(n) for d, n in zip(table["day"], table["label"], strict=True)}, counts
 
@@ -238,6 +262,24 @@ class TestDaily:
     def test_all_days(self):
         labels, _ = self.days([3], [2e-6], mode="all-days")
         assert labels == {0: 2, 2: -1, 3: -1, 4: -1, 5: -1}
+
+    def test_days_outside_the_list_are_left_out(self):
+        peaks = np.arange(12, 120, 24)  # noon of the first five days of ten
+        events = pd.DataFrame({"peak": self.first + peaks * HOUR})
+        frame_time = self.first + np.arange(10) * DAY
+        for mode in ("all-days", "paper"):
+            table, counts = daily_labels(events, np.full(5, 1e-5), frame_time, mode=mode)
+            assert table["label"].tolist() == [3] * 5 and counts["days kept"] == 5
+            assert counts["days with a frame that the flare list does not cover"] == 5
+        stated = (self.first, self.first + 8 * DAY)
+        table, counts = daily_labels(events, np.full(5, 1e-5), frame_time, mode="all-days", covered=stated)
+        assert table["label"].tolist() == [3] * 5 + [-1] * 3
+        none, _ = daily_labels(events.iloc[:0], np.empty(0), frame_time, mode="all-days")
+        assert none.empty
+
+    def test_a_quiet_day_between_two_flares_is_covered(self):
+        labels, counts = self.days([3, 123], [2e-6, 2e-6], mode="all-days", covered=None)
+        assert labels == {0: 2, 2: -1, 3: -1, 4: -1, 5: 2} and "days with a frame that" not in " ".join(counts)
 
     def test_the_window_is_open_at_its_start_and_closed_at_its_end(self):
         labels, _ = self.days([48, 72], [1e-5, 1e-4], mode="all-days")
@@ -265,7 +307,9 @@ class TestDaily:
 
     def test_the_day_before_is_known_from_the_list_even_without_a_frame(self):
         events = pd.DataFrame({"peak": self.first + np.array([30, 49]) * HOUR})
-        table, _ = daily_labels(events, np.array([2e-5, 3e-6]), self.frames(), mode="all-days", tolerance=HOUR)
+        table, _ = daily_labels(
+            events, np.array([2e-5, 3e-6]), self.frames(), mode="all-days", tolerance=HOUR, covered=(0, 2 * self.first)
+        )
         before = {int((d - self.first) // DAY): int(b) for d, b in zip(table["day"], table["before"], strict=True)}
         assert 1 not in before  # no frame close to 2 March
         assert before == {0: -1, 2: 3, 3: 2, 4: -1, 5: -1}

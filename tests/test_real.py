@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from solarsynth.dataset.daily import daily_labels
 from solarsynth.dataset.labelling import labelled_frames
 from solarsynth.observations.archive import Archive
 from solarsynth.observations.importing import import_archive
@@ -48,6 +49,29 @@ def test_labels_equal_a_join_by_pandas(real_archive, real_folder):
     same = table.set_index("frame")["label"].reindex(expected.index) == expected
     assert same.mean() > 0.99  # the rest: a flare without a class, brighter in the flux
     assert funnel["labelled frames"] == len(table)
+
+
+def test_the_science_scale_of_2012_divides_every_listed_class(real_archive):
+    """Lists before GOES-16 hold the factor: the labels of 2012 do not depend on the rule for later ones."""
+    from solarsynth.flares import class_of_flux, flux_of_class
+
+    events = real_archive.events()
+    listed = flux_of_class(events["goes_class"])
+    table, *_ = labelled_frames(real_archive, 64, "science")
+    table = table[table["from_list"]]
+    expected = {(p, round(f / 0.7, 12)) for p, f in zip(events["peak"], listed, strict=True)}
+    assert len(table) > 500
+    assert all((p, round(f, 12)) in expected for p, f in zip(table["peak"], table["flux"], strict=True))
+    assert np.array_equal(table["label"], class_of_flux(table["flux"]))
+
+
+def test_the_list_covers_every_day_of_2012(real_archive):
+    events = real_archive.events()
+    for covered in (None, (0, 2**62)):
+        table, counts = daily_labels(
+            events, np.full(len(events), np.nan), real_archive.frames().time, mode="all-days", covered=covered
+        )
+        assert len(table) == counts["days with a frame"] == 263
 
 
 def test_there_is_almost_no_a_class(real_archive):

@@ -37,3 +37,54 @@ def test_axes_get_datetimes():
 )
 def test_durations(value, unit, expected):
     assert milliseconds(value, unit) == expected and isinstance(milliseconds(value, unit), int)
+
+
+def test_numbers_datetimes_and_other_texts():
+    instant = parse_times(["2012-03-07T00:24:05Z"]).tolist()
+    seconds = instant[0] // 1000
+    for value in (seconds, float(seconds), seconds * 1000, seconds * 10**6, seconds * 10**9):
+        assert parse_times([value]).tolist() == instant and parse_times(np.array([value])).tolist() == instant, value
+        assert parse_times([value, None, ""]).tolist() == [*instant, NO_TIME, NO_TIME]
+    for text in ("2012/03/07 00:24:05", "2012.03.07_00:24:05_UTC", "7-Mar-2012 00:24:05", "2012 Mar 07 002405 UT"):
+        assert parse_times([text]).tolist() == instant, text
+    stamps = np.array(["2012-03-07T00:24:05", "NaT"], "datetime64[ns]")
+    assert parse_times(stamps).tolist() == [*instant, NO_TIME]
+    assert parse_times(np.array([20120307, 20121399, 7.0, np.nan, np.inf])).tolist() == [
+        *parse_times(["2012-03-07"]),
+        *[NO_TIME] * 4,
+    ]
+
+
+def test_leap_seconds_count_as_the_next_second():
+    next_second = parse_times(["2012-07-01T00:00:00Z"]).tolist()
+    for text in ("2012-06-30T23:59:60Z", "2012-06-30 23:59:60.7", "2012/06/30 23:59:60 UTC"):
+        assert parse_times([text]).tolist() == next_second
+    assert parse_times(["2012-06-30T23:58:60Z", "2012-06-30T23:59:61Z"]).tolist() == [NO_TIME] * 2
+
+
+def test_tai_is_converted_as_astropy_does():
+    from astropy.time import Time
+
+    rng = np.random.default_rng(0)
+    for seconds in rng.integers(1.28e9, 1.7e9, 50).tolist():
+        tai = Time(seconds, format="unix").tai.strftime("%Y.%m.%d_%H:%M:%S_TAI")
+        assert parse_times([tai]).tolist() == [seconds * 1000], tai
+
+
+def test_any_instant_comes_back_from_any_form():
+    """Random instants in random forms, against Python's datetime."""
+    rng = np.random.default_rng(1)
+    forms = ("%Y-%m-%dT%H:%M:%SZ", "%Y/%m/%d %H:%M:%S", "%Y.%m.%d_%H:%M:%S_UTC", "%d-%b-%Y %H:%M:%S", "%Y%m%d_%H%M%S")
+    seconds = rng.integers(4e8, 2.2e9, 500)
+    texts = [datetime.fromtimestamp(s, UTC).strftime(forms[rng.integers(len(forms))]) for s in seconds.tolist()]
+    assert parse_times(texts).tolist() == (seconds * 1000).tolist()
+
+
+def test_any_text_is_a_time_or_none():
+    """Texts of the letters that times are made of never raise, and what is read is read again the same."""
+    rng = np.random.default_rng(2)
+    letters = list("0123456789-/:. TZ_Mar")
+    texts = ["".join(rng.choice(letters, rng.integers(0, 24))) for _ in range(2000)]
+    for instant in parse_times(texts).tolist():
+        if instant != NO_TIME:
+            assert parse_times(format_times([instant])).tolist() == [instant]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -34,6 +35,29 @@ def replacing(path: Path):
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path):
+    """Give a folder beside `path` and rename it to `path` at the end; if the block fails, nothing is left.
+
+    There must be nothing at `path`, or an empty folder.
+
+    Yields
+    ------
+    Path
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        yield partial
+        if path.is_dir():
+            path.rmdir()  # it was found empty
+        partial.rename(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
 
 
 def write_bytes(path: Path, body: bytes) -> None:

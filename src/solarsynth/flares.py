@@ -24,7 +24,8 @@ UNIT_FLUX = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 #: Lower bounds of the classes B, C, M and X in W/m²; every smaller flux is of class A.
 CLASS_BOUNDS = UNIT_FLUX[1:]
 
-_CLASS_TEXT = re.compile(r"\s*([ABCMX])\s*(\d+(?:\.\d*)?)?\s*", re.IGNORECASE)
+# Lists mark saturated flares: >X17.2, X28+.
+_CLASS_TEXT = re.compile(r"\s*[>≥~]?\s*([ABCMX])\s*(\d+(?:\.\d*)?)?\s*\+?\s*", re.IGNORECASE)
 
 
 def class_of_flux(flux: Any) -> np.ndarray:
@@ -49,7 +50,8 @@ def flux_of_class(text: Iterable[str]) -> np.ndarray:
     Parameters
     ----------
     text : iterable of str
-        A letter alone stands for the lower end of its class.
+        A letter alone stands for the lower end of its class. The marks of saturated flares, ``>X17.2`` and ``X28+``,
+        are ignored: the flux is then a lower bound.
 
     Returns
     -------
@@ -64,6 +66,12 @@ def _flux(text: str) -> float:
     if not match:
         return float("nan")
     return UNIT_FLUX[CLASSES.index(match[1].upper())] * float(match[2] or 1)
+
+
+def tidy_class(text: str) -> str:
+    """Return a class name as a capital letter and a number, without spaces and marks; "" for every other text."""
+    match = _CLASS_TEXT.fullmatch(text)
+    return match[1].upper() + (match[2] or "") if match else ""
 
 
 def class_text(flux: Any) -> str:

@@ -98,7 +98,8 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
         ``sample_seed`` choose the lab. The others are settings that replace the profile's; None leaves a setting as it
         is.
     own : tuple of str
-        Parameters that are the page's own and not settings of the profile.
+        Parameters that are the page's own and not settings of the profile. Their values are checked by their
+        annotations and put back into `namespace`: the text ``false`` as False, 64.0 as 64.
 
     Returns
     -------
@@ -107,7 +108,7 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
     Raises
     ------
     SolarsynthError
-        If papermill passed a parameter that the notebook does not have.
+        If papermill passed a parameter that the notebook does not have, or a value of another type.
     """
     _one_line_errors()
     # Importing papermill to inspect the notebook costs 0.7 s a page; Python itself keeps the annotated names.
@@ -115,6 +116,8 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
     for injected in _injected(namespace):
         if injected not in known:
             raise SolarsynthError(f"{name} has no parameter {injected!r}{did_you_mean(injected, known)}")
+    for key in ("seed", "sample_seed", *own):
+        namespace[key] = _own_value(key, namespace["__annotations__"][key], namespace[key])
     values = {key: namespace[key] for key in known}
     changes = {key: values[key] for key in known if key not in (*COMMON, *own)}
     lab = Lab(
@@ -134,6 +137,22 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
     if changed:
         print(f"changed: {', '.join(changed)}")
     return Page(name, lab, paths.run_folder(lab.source, lab.profile))
+
+
+def _own_value(name: str, kind: type, value: Any) -> Any:
+    """Return a page's own parameter as its annotation says; settings of the profile are checked elsewhere."""
+    if kind is bool and isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"  # papermill takes only True and False for truth values, others for texts
+    if kind is int and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    is_right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    lowest = 0 if name.endswith("seed") else 1
+    if kind is int and (not is_right or value < lowest):
+        raise SolarsynthError(f"{name} must be a whole number of at least {lowest}, got {value!r}")
+    if not is_right:
+        wanted = {bool: "True or False", str: "a text"}.get(kind, f"a {kind.__name__}")
+        raise SolarsynthError(f"{name} must be {wanted}, got {value!r}")
+    return value
 
 
 def _injected(namespace: dict[str, Any]) -> list[str]:

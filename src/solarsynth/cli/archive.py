@@ -2,11 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from solarsynth.flares import CLASSES
+
+
+def read_period(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, str] | None:
+    """Return the beginning and the end of a period that is written FROM/TO."""
+    if text is None:
+        return None
+    first, _, last = text.partition("/")
+    if not first or not last:
+        raise click.BadParameter(f"must be written FROM/TO, such as 2012-01-01/2012-10-01, got {text!r}")
+    return first, last
+
+
+def list_options(command: Callable) -> Callable:
+    """Add the options that say where the flux and the flares are."""
+    path = click.Path(path_type=Path)
+    for option in (
+        click.option(
+            "--events-period",
+            metavar="FROM/TO",
+            callback=read_period,
+            help="Period in which the lists hold every flare [default: from the first to the last]. "
+            "Days outside it do not count as quiet.",
+        ),
+        click.option(
+            "--events",
+            required=True,
+            multiple=True,
+            type=path,
+            help="List of flares: a table (CSV, JSON), HEK's answer, or SWPC's events text; repeatable.",
+        ),
+        click.option(
+            "--flux-scale",
+            type=click.Choice(["operational", "science"]),
+            help="Scale of a flux table [default: operational]. Science flux of GOES-8 to 15 has no SWPC factor.",
+        ),
+        click.option(
+            "--flux",
+            required=True,
+            type=path,
+            help="1–8 Å flux in W/m²: a table (CSV, JSON), a GOES file (.nc, .fits) or a folder of GOES files.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group("archive")
@@ -17,14 +63,7 @@ def archive_group() -> None:
 @archive_group.command("import")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--frames", required=True, type=click.Path(path_type=Path), help=".npz with image (n, H, W) and t_obs.")
-@click.option("--flux", required=True, type=click.Path(path_type=Path), help="CSV of the 1–8 Å flux in W/m².")
-@click.option(
-    "--events",
-    required=True,
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="CSV list of flares; repeatable.",
-)
+@list_options
 @click.option(
     "--unit",
     type=click.Choice(["display", "DN/s"]),
@@ -48,12 +87,11 @@ def archive_group() -> None:
 def import_command(
     target: Path,
     frames: Path,
-    flux: Path,
-    events: tuple[Path, ...],
     unit: str,
     origin: str,
     tolerance: float,
     flux_tolerance: float | None,
+    **lists: Any,
 ) -> None:
     """Turn frames, flux and flare lists into an archive TARGET.
 
@@ -67,14 +105,42 @@ def import_command(
     counts = import_archive(
         target,
         frames=frames,
-        flux=flux,
-        events=list(events),
         unit=unit,
         origin=origin,
         tolerance_minutes=tolerance,
         flux_tolerance_seconds=flux_tolerance,
+        say=click.echo,
+        **lists,
     )
     for name, count in counts.items():
+        click.echo(f"{count:>10,}  {name}")
+    click.echo(f"wrote {target}")
+
+
+@archive_group.command("export")
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "--as", "form", type=click.Choice(["npz", "fits", "png"]), help="[default: npz if TARGET ends so, else fits]"
+)
+@click.option("--from", "first", metavar="TIME", help="Leave out frames before it.")
+@click.option("--to", "last", metavar="TIME", help="Leave out frames from it on.")
+def export_command(archive: Path, target: Path, form: str | None, first: str | None, last: str | None) -> None:
+    """Write the frames of ARCHIVE to TARGET: a name that ends in .npz, or a new folder of FITS files or pictures.
+
+    The .npz and the pictures have north at the top (row 0), FITS files have it at the bottom, as FITS wants. A folder
+    holds flux.csv, events.csv and a description, croissant.json, as well.
+
+    \b
+    Examples:
+      solarsynth archive export suns-2012 march.npz --from 2012-03-01 --to 2012-04-01
+      solarsynth archive export suns-2012 march --as fits --from 2012-03-01 --to 2012-04-01
+    """
+    from solarsynth.observations.archive import Archive
+    from solarsynth.observations.exporting import export_archive
+
+    form = form or ("npz" if target.suffix == ".npz" else "fits")
+    for name, count in export_archive(Archive(archive), target, form, (first, last)).items():
         click.echo(f"{count:>10,}  {name}")
     click.echo(f"wrote {target}")
 

@@ -82,6 +82,15 @@ def check_folder(path: Path | None) -> None:
         raise SolarsynthError(f"{path}: its folder does not exist")
 
 
+def check_out(path: Path) -> None:
+    """Fail before the work begins if drawn Suns cannot be written to `path`."""
+    from solarsynth.evaluation.writing import FORMS, check_target, form_of
+
+    if form_of(path) is None:
+        raise click.UsageError(f"--out must end in {', '.join(FORMS)}, or be a folder, got {path}")
+    check_target(path)
+
+
 def check_npz(path: Path | None) -> None:
     """Fail before the work begins if a file to be written is not an .npz, or its folder does not exist."""
     if path and path.suffix != ".npz":

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Archive whose training images are the reference [default: the source's].",
 )
+@click.option(
+    "--origin",
+    type=click.Choice(["upper", "lower"]),
+    help="Whether row 0 of an image is its northern (upper) or southern one (lower) "
+    "[default: lower for .npz, .npy and .fits, upper for pictures].",
+)
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write the table as CSV.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table as JSON.")
 @profile_option
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
 def evaluate_command(
     samples: Path,
     archive: Path | None,
+    origin: str | None,
     csv_path: Path | None,
     json_path: Path | None,
     profile: str,
@@ -51,7 +58,11 @@ def evaluate_command(
     cluster_seed: int,
     space: str,
 ) -> None:
-    """Measure SAMPLES, an .npz of image and label by any model, against real images: Table 1 and Appendix D.
+    """Measure SAMPLES by any model against real images: Table 1 and Appendix D.
+
+    SAMPLES is an .npz of image and label (or arr_0, arr_1), an .npy, a .fits, or a folder of pictures with a sub-folder
+    per class. Row 0 of .npz, .npy and .fits is taken as the southern one, the first row of a picture as the northern
+    one; --origin says otherwise. Images upside down score worse, and no check can see it.
 
     Every row has the value of held-out real images and the range of real sets of other weeks. The last line says
     whether the samples are accepted, and if not, which rows reject them.
@@ -67,14 +78,14 @@ def evaluate_command(
         check_folder(path)
     source, data = ("archive", str(archive)) if archive else (source, data)
     lab = open_lab(profile, source, data, settings)
-    table = _judge(lab, samples, clusters, cluster_seed, space)
+    table = _judge(lab, samples, origin, clusters, cluster_seed, space)
     if csv_path:
         write_text(csv_path, table.to_csv(index=False))
     if json_path:
         write_text(json_path, table.to_json(orient="records", indent=1, force_ascii=False) + "\n")
 
 
-def _judge(lab: Lab, samples: Path, clusters: int, cluster_seed: int, space: str) -> pd.DataFrame:
+def _judge(lab: Lab, samples: Path, origin: str | None, clusters: int, cluster_seed: int, space: str) -> pd.DataFrame:
     """Measure a file of samples, print the table and the verdict, and return the table."""
     from rich.console import Console
 
@@ -85,14 +96,16 @@ def _judge(lab: Lab, samples: Path, clusters: int, cluster_seed: int, space: str
         as_table,
         class_values,
         evaluate,
+        open_samples,
         range_warning,
-        read_samples,
         verdict,
     )
     from solarsynth.tables import evaluation_table
 
+    read = open_samples(samples, lab.settings.image_size, origin)
+    click.echo(f"{samples}: {read.how}")
+    image, label = read.image, read.label
     reference = Reference(lab, clusters, cluster_seed, space)
-    image, label = read_samples(samples, lab.settings.image_size)
     warning = range_warning(image, stages.labelled_set(lab).image)
     if warning:
         click.echo(f"solarsynth: {warning}", err=True)

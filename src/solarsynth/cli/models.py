@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from solarsynth.cli.common import (
-    check_npz,
+    check_out,
     data_option,
     open_lab,
     profile_option,
@@ -17,6 +18,9 @@ from solarsynth.cli.common import (
     source_option,
 )
 from solarsynth.flares import CLASSES, parse_request
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @click.command("train")
@@ -61,7 +65,13 @@ def train_command(
 @click.option("--guidance", type=float, help="w of Eq. 6 [default: the profile's].")
 @click.option("--steps", type=click.IntRange(1), help="Sampling steps [default: the profile's].")
 @click.option("--sampler", help="ancestral, ddim, dpm-solver++ or consistency (1 or 2 steps).")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("samples.npz"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("samples.npz"),
+    show_default=True,
+    help="A name that ends in .npz, .fits (opens in sunpy) or .png (a picture of all), or a new folder of pictures.",
+)
 @profile_option
 @source_option
 @data_option
@@ -83,25 +93,24 @@ def sample_command(
     sample_seed: int,
     settings: tuple[str, ...],
 ) -> None:
-    """Draw COUNT Suns with a flare of FLARE_CLASS into an .npz of image and label.
+    """Draw COUNT Suns with a flare of FLARE_CLASS and write them to a file or a folder.
 
-    FLARE_CLASS is A, B, C, M or X; the continuous model takes a flux such as M2.5 as well.
+    FLARE_CLASS is A, B, C, M or X; the continuous model takes a flux such as M2.5 as well. In .npz and .fits row 0 is
+    the southern one; pictures have north at the top.
 
     \b
     Examples:
       solarsynth sample X 16 --guidance 2 --out suns.npz
-      solarsynth sample X 16 --sample-seed 11 --out others.npz
+      solarsynth sample X 16 --sample-seed 11 --out suns.fits
       solarsynth sample M2.5 4 --model continuous
     """
-    import numpy as np
-
-    from solarsynth import stages
+    from solarsynth import __version__, stages
     from solarsynth.diffusion.sampling import Sampling
-    from solarsynth.files import write_npz
+    from solarsynth.evaluation.writing import form_of, write_samples
     from solarsynth.kinds import check_request, kind
 
     label, flux = parse_request(flare_class)
-    check_npz(out)
+    check_out(out)
     lab = open_lab(profile, source, data, settings, seed)
     # What cannot be drawn is said before a model is trained for it.
     check_request(flare_class, flux, kind(model))
@@ -109,6 +118,28 @@ def sample_command(
     sampling = Sampling.of(lab.settings).replace(**changes)
     generator = stages.generator(lab, model, sampling)
     image = generator.sample(flare_class, count, seed=sample_seed, steps=steps)
-    requests = {"label": np.full(count, CLASSES[label]), "condition": np.full(count, flare_class)}
-    write_npz(out, image=image, **requests)
-    click.echo(f"wrote {out}: image {image.shape} uint8, label")
+    about = {"model": model, "seed": sample_seed, "training_seed": seed, "guidance": sampling.guidance}
+    about |= {
+        "steps": sampling.steps_of(generator.denoiser.schedule.n_steps),
+        "sampler": sampling.sampler,
+        "version": __version__,
+    }
+    names, asked = [CLASSES[label]] * count, [flare_class] * count
+    write_samples(out, image, names, unit=generator.unit, about=about, condition=asked, grid=_grid)
+    click.echo(f"wrote {out}: {_content(form_of(out), image.shape)}")
+
+
+def _grid(image: np.ndarray, names: list[str]) -> bytes:
+    from solarsynth.figures.suns import png, sun_grid
+
+    return png(sun_grid(image, names))
+
+
+def _content(form: str, shape: tuple[int, ...]) -> str:
+    """Say what a file of samples holds."""
+    return {
+        ".npz": f"image {shape} uint8, label",
+        ".fits": f"{shape[0]} images with WCS, marked SYNTHETIC",
+        ".png": f"a picture of {shape[0]} images",
+        "folder": f"{shape[0]} pictures in a folder per class",
+    }[form]

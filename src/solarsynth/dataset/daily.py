@@ -20,6 +20,7 @@ def daily_labels(
     *,
     mode: str = "paper",
     tolerance: int = 2 * HOUR,
+    covered: tuple[int, int] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Label one frame a day with the strongest flare of the next 24 hours.
 
@@ -32,10 +33,14 @@ def daily_labels(
     frame_time : ndarray of int64, shape (n,)
         Milliseconds since 1970, increasing.
     mode : {"paper", "all-days"}
-        ``paper`` leaves out days without a listed flare. ``all-days`` keeps them with label -1 as negatives.
+        ``paper`` leaves out days without a listed flare. ``all-days`` keeps them with label -1 as negatives, if the
+        list covers them.
     tolerance : int
         Longest time from the frame to 00:00 UT, in milliseconds. The last frame of an hourly archive is about an
         hour old by then.
+    covered : (int, int), optional
+        Period that the flare list covers, in ms; by default from the peak of its first event to that of its last. A
+        day outside it without a listed flare is left out: nobody looked whether it was quiet.
 
     Returns
     -------
@@ -44,7 +49,7 @@ def daily_labels(
         (active region of the strongest flare; -1 if unknown) and ``before`` (class of the strongest flare in the 24
         hours before the day, -1 if none is listed), whether or not that day has a frame.
     counts : dict of str to int
-        Days in all, with a frame, kept.
+        Days in all, with a frame, kept; and, if there are any, with a frame but outside the list.
     """
     if mode not in MODES:
         raise SolarsynthError(f"unknown mode {mode!r}{did_you_mean(mode, MODES)}")
@@ -58,10 +63,23 @@ def daily_labels(
     table["label"], table["before"] = _class_of(flux, strongest), _class_of(flux, before)
     table.loc[listed, "flux"] = flux[strongest[listed]]
     table.loc[listed, "region"] = region[strongest[listed]]
-    table = table[shown]
-    kept = table if mode == "all-days" else table[table["label"] >= 0]
+    table, inside = table[shown], _covered(days, peak, covered)[shown]
+    kept = table[(table["label"] >= 0) | (inside & (mode == "all-days"))]
     counts = {"days": len(days), "days with a frame": len(table), "days kept": len(kept)}
+    outside = int((~inside & (table["label"] < 0)).sum())
+    if outside:
+        counts["days with a frame that the flare list does not cover"] = outside
     return kept.reset_index(drop=True), counts
+
+
+def _covered(days: np.ndarray, peak: np.ndarray, covered: tuple[int, int] | None) -> np.ndarray:
+    """Return the days whose 24 hours lie in the period `covered`, or between the first and the last of the peaks."""
+    if covered is None:
+        known = peak[peak != NO_TIME]
+        if not len(known):
+            return np.zeros(len(days), bool)
+        covered = int(known.min()), int(known.max())
+    return (days >= covered[0]) & (days + DAY <= covered[1])
 
 
 def _strongest(peak: np.ndarray, flux: np.ndarray, days: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from solarsynth.dataset.regions import active_regions
 from solarsynth.errors import SolarsynthError, did_you_mean
 from solarsynth.flares import CLASSES, class_of_flux, flux_of_class
 from solarsynth.observations.archive import Archive
-from solarsynth.observations.goes import to_scale
+from solarsynth.observations.goes import list_satellite, to_scale
 from solarsynth.pixels import block_mean, normalise, to_uint8
 from solarsynth.times import MINUTE, NO_TIME, SECOND, to_datetime
 
@@ -34,7 +34,8 @@ def label_events(
     Parameters
     ----------
     events : DataFrame
-        ``peak`` (ms, `NO_TIME` if unknown) and ``goes_class`` ("" if none; classes are operational).
+        ``peak`` (ms, `NO_TIME` if unknown) and ``goes_class`` ("" if none; classes are as SWPC lists them:
+        operational, from GOES-16 on without a factor). Optionally ``satellite``, 0 if unknown.
     xrs : DataFrame, or iterable of DataFrame
         ``time`` (ms, increasing), ``flux`` (W/m²), ``satellite``; good samples only. Parts are in order of time.
     frame_time : ndarray of int64, shape (n,)
@@ -118,7 +119,8 @@ def event_flux(
     flux = flux_of_class(events["goes_class"].fillna("").astype(str))
     from_list = np.isfinite(flux)
     if scale == "science":
-        flux = to_scale(flux, np.zeros(len(flux), int), "operational", "science")
+        listed_by = list_satellite(peak, events["satellite"] if "satellite" in events else None)
+        flux = to_scale(flux, listed_by, "operational", "science")
     unknown = np.flatnonzero(~from_list & (peak != NO_TIME))
     order = unknown[np.argsort(peak[unknown], kind="stable")]
     waiting = 0  # the events before this one in `order` are done
@@ -133,6 +135,7 @@ def event_flux(
         here = order[waiting:upto]
         sample, found = _first_after(time, peak[here], flux_tolerance)
         satellite = part["satellite"].to_numpy() if "satellite" in part else np.zeros(len(time), int)
+        satellite = np.where(satellite == 0, list_satellite(time), satellite)
         measured = to_scale(
             part["flux"].to_numpy(np.float64)[sample],
             satellite[sample],

@@ -9,7 +9,7 @@ verdict, and `samples` the reader for files of images.
 from solarsynth.evaluation.classifiers import CrossValidated, cross_validated
 from solarsynth.evaluation.reference import Reference
 from solarsynth.evaluation.rows import ROWS, Row, evaluate, evaluate_trainings
-from solarsynth.evaluation.samples import range_warning, read_samples
+from solarsynth.evaluation.samples import open_samples, range_warning, read_samples
 from solarsynth.evaluation.scores import class_values
 from solarsynth.evaluation.values import Value, as_table, verdict
 
@@ -24,6 +24,7 @@ __all__ = [
     "cross_validated",
     "evaluate",
     "evaluate_trainings",
+    "open_samples",
     "range_warning",
     "read_samples",
     "verdict",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import io
+import math
 import textwrap
 
 import numpy as np
@@ -10,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
-from solarsynth.figures.style import panel, styled
+from solarsynth.figures.style import panel, panels, styled
 
 
 @functools.cache
@@ -70,3 +72,32 @@ def not_computed(why: str) -> Figure:
     figure, ax = panel(6, 1.2)
     no_sun(ax, "\n".join(textwrap.wrap(f"not computed: {why}", 80)))
     return figure
+
+
+@styled
+def sun_grid(frames: np.ndarray, names: list[str]) -> Figure:
+    """Return a grid of synthetic Suns with the class under each.
+
+    Parameters
+    ----------
+    frames : ndarray of uint8, shape (n, H, W)
+        Row 0 in the south.
+    names : list of str, length n
+    """
+    columns = math.ceil(math.sqrt(len(frames)))
+    rows = math.ceil(len(frames) / columns)
+    figure, axes = panels(rows, columns, 1.4, 1.6, margin=(0, 0.3))
+    figure.suptitle("synthetic: not observed", fontsize=8)
+    for ax in axes.ravel()[len(frames) :]:
+        ax.set_axis_off()
+    for ax, frame, name in zip(axes.ravel(), frames, names, strict=False):
+        show_sun(ax, frame)
+        ax.set_xlabel(name, fontsize=9)
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as the bytes of a PNG."""
+    body = io.BytesIO()
+    figure.savefig(body, format="png", dpi=150)
+    return body.getvalue()

@@ -29,6 +29,7 @@ EVENT_COLUMNS = {
     "frm_name": "method",
     "hgs_location": "location",
     "ar_noaanum": "noaa",
+    "goes_satellite": "satellite",  # not one of HEK's
 }
 
 
@@ -123,6 +124,26 @@ class Archive:
         """Longest delay from a flare's peak to its flux in milliseconds; the paper's 6 seconds if not recorded."""
         return milliseconds(float(self.attributes.get("flux_tolerance_seconds", 6.0)), SECOND)
 
+    @property
+    def events_period(self) -> tuple[int, int] | None:
+        """Period (ms, ms) in which every flare is listed; None if only the list itself can tell.
+
+        An imported archive may state it in its attribute ``events_period``, two texts. The lists of all other sources
+        are made for the whole time of their frames.
+        """
+        if "events_period" in self.attributes:
+            first, last = parse_times(self.attributes["events_period"]).tolist()
+            return first, last
+        if self.attributes.get("source", "archive") == "archive":
+            return None
+        limits = np.iinfo(np.int64)
+        return limits.min, limits.max
+
+    @property
+    def _satellite(self) -> int:
+        """Number of the satellite if none is stored: unknown, but the simulated Sun is on GOES-15's scale always."""
+        return 15 if self.attributes.get("source") == "simulated" else 0
+
     def frames(self) -> Frames:
         """Return the frames that have a time, sorted, without those that repeat a time."""
         times, years, rows = [], [], []
@@ -202,7 +223,9 @@ class Archive:
             good = np.isfinite(flux) & (flux > 0)
             if "quality" in group:
                 good &= group["quality"][here] == 0
-            satellite = group["satellite"][here] if "satellite" in group else np.zeros(len(time), np.int16)
+            satellite = (
+                group["satellite"][here] if "satellite" in group else np.full(len(time), self._satellite, np.int16)
+            )
             table = pd.DataFrame({"time": time[good], "flux": flux[good], "satellite": satellite[good]})
             if len(table) and (table["time"].iloc[0] <= last or not table["time"].is_monotonic_increasing):
                 if first:
@@ -218,10 +241,14 @@ class Archive:
     def events(self) -> pd.DataFrame:
         """Return the events: ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location``, ``noaa``.
 
-        An unknown time is `NO_TIME`, an unknown text "", an unknown NOAA region 0.
+        An unknown time is `NO_TIME`, an unknown text "", an unknown NOAA region 0. A list that names its ``satellite``
+        has that column too.
         """
         group = self._part("events", ("event_peaktime", "fl_goescls"))
-        return pd.DataFrame({ours: group[hek][:] for hek, ours in EVENT_COLUMNS.items() if hek in group})
+        table = pd.DataFrame({ours: group[hek][:] for hek, ours in EVENT_COLUMNS.items() if hek in group})
+        if self._satellite and "satellite" not in table:
+            table["satellite"] = self._satellite
+        return table
 
     def _part(self, name: str, columns: tuple[str, ...]):
         if name not in self._group:

@@ -205,13 +205,13 @@ def events(rows: Sequence[dict]) -> pd.DataFrame:
             "end": times("event_endtime"),
             "goes_class": texts("fl_goescls"),
             "method": texts("frm_name"),
-            "location": [_location(row.get("hgs_coord")) for row in rows],
+            "location": [point_location(row.get("hgs_coord")) for row in rows],
             "noaa": np.array([_number(row.get("ar_noaanum")) for row in rows], np.int64),
         }
     )
 
 
-def _location(point: object) -> str:
+def point_location(point: object) -> str:
     """Return HEK's ``POINT(west north)`` in degrees as a location, "" for anything else."""
     match = re.fullmatch(r"POINT\((-?[\d.]+) (-?[\d.]+)\)", str(point))
     return location_text(float(match[2]), float(match[1])) if match else ""

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.observations.lists import read_events, read_flux
 from solarsynth.observations.writing import refuse_existing, write_archive
 from solarsynth.pixels import UNITS
-from solarsynth.times import NO_TIME, SECOND, parse_times
-
-# The names that the columns have in common lists; the first one that a table has is taken.
-_FLUX_COLUMNS = {
-    "time": ("time", "date", "timestamp"),
-    "flux": ("flux", "xrs_long", "xrsb", "xrsb_flux"),
-    "gap_filled": ("gap_filled",),
-    "quality": ("quality",),
-    "satellite": ("satellite",),
-}
-_EVENT_COLUMNS = {
-    "peak": ("peak", "event_peaktime", "peak_time"),
-    "start": ("start", "event_starttime", "start_time"),
-    "end": ("end", "event_endtime", "end_time"),
-    "goes_class": ("goes_class", "fl_goescls", "class"),
-    "method": ("method", "frm_name"),
-    "location": ("location", "hgs_location"),
-    "noaa": ("noaa", "noaa_ar", "ar_noaanum"),
-}
+from solarsynth.times import MINUTE, NO_TIME, SECOND, format_times, parse_times
 
 
 def import_archive(
@@ -37,11 +21,14 @@ def import_archive(
     *,
     frames: Path,
     flux: Path,
-    events: list[Path],
+    events: Sequence[Path],
     unit: str = "display",
     origin: str = "upper",
     tolerance_minutes: float = 7.0,
     flux_tolerance_seconds: float | None = None,
+    flux_scale: str | None = None,
+    events_period: tuple[str, str] | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, int]:
     """Turn a file of frames, a table of flux and lists of events into an archive.
 
@@ -51,10 +38,8 @@ def import_archive(
         Folder of the archive to make.
     frames : Path
         ``.npz`` with ``image`` (n, H, W) and ``t_obs`` (n,) ISO 8601 UTC.
-    flux : Path
-        CSV (``.csv`` or ``.csv.gz``) with a time and the 1–8 Å flux in W/m².
-    events : list of Path
-        CSV lists of flares with GOES's or HEK's columns.
+    flux, events : Path, sequence of Path
+        See `read_flux` and `read_events` in `solarsynth.observations.lists`.
     unit : {"DN/s", "display"}
         Unit of `image`.
     origin : {"upper", "lower"}
@@ -63,6 +48,12 @@ def import_archive(
         Minutes that a frame may follow the peak of its flare (the paper: 7; hourly frames: 60).
     flux_tolerance_seconds : float, optional
         Seconds that a flux sample may follow the peak (the paper: 6); by default the cadence of the flux.
+    flux_scale : {"operational", "science"}, optional
+        Scale of a flux table; operational by default.
+    events_period : (str, str), optional
+        Period in which the lists hold every flare; by default from the first to the last peak.
+    say : callable
+        Gets lines about everything that was assumed or left out.
 
     Returns
     -------
@@ -77,15 +68,17 @@ def import_archive(
     if unit not in UNITS:
         raise SolarsynthError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
     refuse_existing(target)  # before the work
+    stated = _stated_period(events_period)
     image, time = _read_frames(frames)
     if origin == "upper":
         image = image[:, ::-1]
     keep, counts = _usable(image, time, frames)
     order = keep[np.argsort(time[keep], kind="stable")]
-    table = _read_flux(flux)
+    table, scale, notes = read_flux(flux, flux_scale)
     if flux_tolerance_seconds is None:
-        flux_tolerance_seconds = max(6.0, float(np.median(np.diff(table["time"]))) / SECOND)
-    listed = pd.concat([_read_events(path) for path in events], ignore_index=True)
+        flux_tolerance_seconds = _cadence(table["time"])
+    listed = _read_lists(events, notes)
+    say("\n".join([*notes, *_period_notes(time[order], table, listed, tolerance_minutes)]))
     write_archive(
         Path(target),
         image=image[order],
@@ -98,9 +91,52 @@ def import_archive(
             "made_from": [path.name for path in (frames, flux, *events)],
             "frame_tolerance_minutes": tolerance_minutes,
             "flux_tolerance_seconds": flux_tolerance_seconds,
+            **stated,
         },
+        xrs_scale=scale,
     )
     return counts | {"frames": len(order), "flux samples": len(table), "events": len(listed)}
+
+
+def _cadence(time: pd.Series) -> float:
+    """Return the cadence of the flux in seconds, at least the paper's tolerance of 6."""
+    return max(6.0, float(np.median(np.diff(time))) / SECOND)
+
+
+def _read_lists(paths: Sequence[Path], notes: list[str]) -> pd.DataFrame:
+    """Return the events of all lists; add what was left out to `notes`."""
+    tables = []
+    for path in paths:
+        table, said = read_events(path)
+        tables.append(table)
+        notes += said
+    listed = pd.concat(tables, ignore_index=True)
+    if "satellite" in listed:
+        listed["satellite"] = listed["satellite"].fillna(0).astype(np.int64)
+    return listed
+
+
+def _stated_period(texts: tuple[str, str] | None) -> dict[str, list[str]]:
+    """Check a period, and return it as an attribute of the archive; nothing if there is none."""
+    if texts is None:
+        return {}
+    first, last = parse_times(texts)
+    if NO_TIME in (first, last) or first >= last:
+        raise SolarsynthError(f"a period must be like 2012-01-01/2012-10-01, got {'/'.join(texts)}")
+    return {"events_period": format_times(np.array([first, last]))}
+
+
+def _period_notes(time: np.ndarray, xrs: pd.DataFrame, events: pd.DataFrame, tolerance_minutes: float) -> list[str]:
+    """Return a line on the periods of frames, flux and events, and a warning where they do not meet."""
+    peak = events["peak"].to_numpy()
+    parts = {"frames": time, "flux": xrs["time"].to_numpy(), "events": peak[peak != NO_TIME]}
+    spans = {name: (part.min(), part.max()) for name, part in parts.items()}
+    lines = ["; ".join(f"{name} {' to '.join(t[:16] for t in format_times(span))}" for name, span in spans.items())]
+    first, last = time.min() - tolerance_minutes * MINUTE, time.max()
+    for name, lost in (("flux", "an event without a class gets none"), ("events", "no frame can get a label")):
+        if not ((parts[name] >= first) & (parts[name] <= last)).any():
+            lines.append(f"nothing in the {name} falls into the time of the frames: {lost}; check the years")
+    return lines
 
 
 def _usable(image: np.ndarray, time: np.ndarray, path: Path) -> tuple[np.ndarray, dict[str, int]]:
@@ -137,45 +173,3 @@ def _read_frames(path: Path) -> tuple[np.ndarray, np.ndarray]:
             f"{path}: 'image' must be (n, H, W) with one 't_obs' per frame, got {image.shape} with {len(stamps)} times"
         )
     return image, parse_times(stamps.astype(str))
-
-
-def _read_table(path: Path, columns: dict[str, tuple[str, ...]], required: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path)
-    except FileNotFoundError:
-        raise SolarsynthError(f"{path}: no such file") from None
-    except (ValueError, OSError, EOFError) as error:
-        raise SolarsynthError(f"{path}: not a readable CSV ({str(error).splitlines()[0]})") from None
-    found = {}
-    for ours, theirs in columns.items():
-        name = next((name for name in theirs if name in table), None)
-        if name is not None:
-            found[ours] = table[name]
-        elif ours in required:
-            raise SolarsynthError(f"{path}: no column for the {ours} (looked for {', '.join(theirs)})")
-    return pd.DataFrame(found)
-
-
-def _read_flux(path: Path) -> pd.DataFrame:
-    table = _read_table(path, _FLUX_COLUMNS, ("time", "flux"))
-    table["time"] = parse_times(table["time"])
-    table["flux"] = pd.to_numeric(table["flux"], errors="coerce")
-    table = table[table["time"] != NO_TIME].sort_values("time", kind="stable").drop_duplicates("time")
-    if len(table) < 2:
-        raise SolarsynthError(f"{path}: at least two samples must have a time, got {len(table)}")
-    if "gap_filled" in table:  # an interpolated sample is not a measurement, so its quality is not 0
-        table["quality"] = table.pop("gap_filled")
-    return table.reset_index(drop=True)
-
-
-def _read_events(path: Path) -> pd.DataFrame:
-    table = _read_table(path, _EVENT_COLUMNS, ("start", "goes_class"))
-    for name in ("peak", "start", "end"):
-        # A list without peak times, such as HEK's web export, is read all the same; its events cannot be labelled.
-        table[name] = parse_times(table[name]) if name in table else np.full(len(table), NO_TIME)
-    table["goes_class"] = table["goes_class"].fillna("").astype(str).str.strip()
-    table["method"] = table["method"] if "method" in table else path.stem
-    table["location"] = table["location"].fillna("").astype(str) if "location" in table else ""
-    numbers = table["noaa"] if "noaa" in table else pd.Series(0, index=table.index)
-    table["noaa"] = pd.to_numeric(numbers, errors="coerce").fillna(0).astype(np.int64)
-    return table[["peak", "start", "end", "goes_class", "method", "location", "noaa"]]

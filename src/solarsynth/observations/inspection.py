@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.flares import tidy_class
 from solarsynth.observations.archive import CHANNEL, Archive
 from solarsynth.observations.chunks import read_chunk
 from solarsynth.times import NO_TIME
@@ -26,7 +27,7 @@ class Inspection:
     gaps : list of (int, int)
         The longest gaps between frames (ms, ms), longest first, of those longer than ten times the cadence.
     classes : dict of str to int
-        Listed events per GOES class; "" counts those without a class.
+        Listed events per GOES class; "" counts those without a class, or with one that cannot be read.
     damages : list of str
         What makes the archive unfit for use: parts that are missing or cannot be decoded.
     """
@@ -77,7 +78,7 @@ def inspect(archive: Archive, longest: int = 5) -> Inspection:
         },
         cadence=cadence,
         gaps=gaps,
-        classes=events["goes_class"].str[:1].value_counts().to_dict(),
+        classes=events["goes_class"].map(tidy_class).str[:1].value_counts().to_dict(),
         damages=damages,
     )
 

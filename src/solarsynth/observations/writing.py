@@ -45,7 +45,8 @@ def write_archive(
         in order of time and are written one by one.
     events : DataFrame
         ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location`` (``N18W33``), ``noaa``
-        (number of the active region, 0 if unknown).
+        (number of the active region, 0 if unknown), ``satellite`` (number of the GOES that the list names, 0 if
+        unknown).
     attributes : dict
         Attributes of the store: the source and, as from `tolerances`, the rules of the labelling. JSON types.
     xrs_scale : {"operational", "science"}
@@ -127,7 +128,7 @@ def _write_events(table, events: pd.DataFrame, compressor) -> None:
     for hek, ours in EVENT_COLUMNS.items():
         if ours not in events:
             continue
-        if ours in ("peak", "start", "end", "noaa"):
+        if ours in ("peak", "start", "end", "noaa", "satellite"):
             values = events[ours].to_numpy(np.int64)
         else:
             values = np.array(events[ours].fillna("").astype(str).tolist(), dtype=np.str_)

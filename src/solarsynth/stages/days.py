@@ -50,7 +50,7 @@ def _daily_table(source: Archive, settings: Any, mode: str) -> tuple[pd.DataFram
         scale=settings.scale,
         xrs_scale=source.xrs_scale,
     )
-    return daily_labels(events, flux, source.frames().time, mode=mode)
+    return daily_labels(events, flux, source.frames().time, mode=mode, covered=source.events_period)
 
 
 def _make_days(job: Job) -> None:

@@ -6,7 +6,25 @@ one. From GOES-16 on both scales are the same.
 """
 
 from solarsynth.observations.goes.fetching import fetch_month
-from solarsynth.observations.goes.joining import COLUMNS, PREFERENCE, SWPC_FACTOR, join, to_scale
+from solarsynth.observations.goes.joining import (
+    COLUMNS,
+    GOES_16_OPERATIONAL,
+    PREFERENCE,
+    SWPC_FACTOR,
+    join,
+    list_satellite,
+    to_scale,
+)
 from solarsynth.observations.goes.reading import read_file
 
-__all__ = ["COLUMNS", "PREFERENCE", "SWPC_FACTOR", "fetch_month", "join", "read_file", "to_scale"]
+__all__ = [
+    "COLUMNS",
+    "GOES_16_OPERATIONAL",
+    "PREFERENCE",
+    "SWPC_FACTOR",
+    "fetch_month",
+    "join",
+    "list_satellite",
+    "read_file",
+    "to_scale",
+]

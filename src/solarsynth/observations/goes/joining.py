@@ -13,8 +13,11 @@ from solarsynth.times import SECOND
 #: Operational flux = science flux × this, for XRS-B of GOES 8–15 (NOAA's readme of the science data).
 SWPC_FACTOR = 0.7
 
+#: From this day on SWPC's flare lists come from GOES-16 and later, whose classes hold no factor (ms since 1970).
+GOES_16_OPERATIONAL = int(np.datetime64("2019-12-09", "ms").astype(np.int64))
+
 #: Satellites in order of preference: the primary ones of 2011–2019 first.
-PREFERENCE = (15, 13, 14, 16, 17, 18)
+PREFERENCE = (15, 13, 14, 16, 17, 18, 19)
 
 COLUMNS = ["time", "flux", "quality", "satellite"]
 
@@ -37,6 +40,29 @@ def to_scale(flux: np.ndarray, satellite: np.ndarray, have: str, want: str) -> n
         return np.asarray(flux)
     factor = SWPC_FACTOR if want == "operational" else 1 / SWPC_FACTOR
     return np.where(np.asarray(satellite) < 16, np.asarray(flux) * factor, flux)
+
+
+def list_satellite(peak: np.ndarray, satellite: np.ndarray | None = None) -> np.ndarray:
+    """Return the satellite on whose scale a flare list gives its classes: 15, or 16 for GOES-16 and later.
+
+    Parameters
+    ----------
+    peak : ndarray of int64, shape (n,)
+        Milliseconds since 1970.
+    satellite : ndarray of int, shape (n,), optional
+        As the list says it, 0 if unknown.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        The date decides: SWPC's list for 2017 to 2026 names GOES-16 throughout, but until `GOES_16_OPERATIONAL` its
+        classes equal those of GOES-15. A satellite before GOES-16 is believed on any date.
+    """
+    late = np.asarray(peak) >= GOES_16_OPERATIONAL
+    if satellite is not None:
+        satellite = np.asarray(satellite)
+        late &= (satellite == 0) | (satellite >= 16)
+    return np.where(late, 16, 15)
 
 
 def join(

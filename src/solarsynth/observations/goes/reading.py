@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from solarsynth.errors import SolarsynthError
 from solarsynth.observations import web
 from solarsynth.times import SECOND
 
-# Names of flux and flag in the products: 2 s (gxrs), 1 min and GOES-R 1 s (xrsf).
-_NAMES = (("b_flux", "b_flags"), ("xrsb_flux", "xrsb_flag"), ("xrsb_flux", "xrsb_flags"))
+# Names of flux and flag in the products: 2 s (gxrs), 1 min and GOES-R 1 s (xrsf). Versions differ in the flag's name.
+_FLUXES = ("b_flux", "xrsb_flux")
+_FLAGS = ("b_flags", "b_flag", "xrsb_flags", "xrsb_flag", "xrsb_quality")
 
 
 def read_file(path: Path) -> tuple[pd.DataFrame, str]:
@@ -55,14 +57,16 @@ def _read_netcdf(path: Path) -> pd.DataFrame:
 
     try:
         with h5netcdf.File(path, "r") as file:
-            flux_name, flag_name = next((pair for pair in _NAMES if set(pair) <= set(file.variables)), (None, None))
-            if flux_name is None:
+            flux_name = next((name for name in _FLUXES if name in file.variables), None)
+            flag_name = next((name for name in _FLAGS if name in file.variables), None)
+            if flux_name is None or flag_name is None:
                 raise SolarsynthError(f"{path}: no XRS-B flux with flags in it")
             flux, flags, seconds = (file[name][:] for name in (flux_name, flag_name, "time"))
             # The first mask selects the bits that mean "bad"; it differs by product (3, 7, 1023, 65535). The other
             # bits mean corrections; a test for a flag of 0 would drop good minutes.
-            mask = int(np.atleast_1d(file[flag_name].attrs["flag_masks"])[0])
-            flag_fill = int(np.atleast_1d(file[flag_name].attrs["_FillValue"])[0])
+            mask, flag_fill = (
+                int(np.atleast_1d(file[flag_name].attrs[name])[0]) for name in ("flag_masks", "_FillValue")
+            )
             units = _text(file["time"].attrs["units"])
             satellite = _satellite(path, file.attrs)
     except (OSError, KeyError, ValueError, RuntimeError) as error:
@@ -89,13 +93,13 @@ def _read_fits(path: Path) -> pd.DataFrame:
 
     from sunpy.timeseries import TimeSeries
 
-    opened = path
     try:
-        if path.name.endswith(".gz"):  # sunpy chooses the reader by the last suffix alone
-            opened = path.with_name(f".{path.name.removesuffix('.gz')}")
-            with gzip.open(path, "rb") as packed, opened.open("wb") as unpacked:
-                shutil.copyfileobj(packed, unpacked)
-        with warnings.catch_warnings():
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            opened = path
+            if path.name.endswith(".gz"):  # sunpy chooses the reader by the last suffix alone
+                opened = Path(folder) / path.name.removesuffix(".gz")
+                with gzip.open(path, "rb") as packed, opened.open("wb") as unpacked:
+                    shutil.copyfileobj(packed, unpacked)
             warnings.simplefilter("ignore")  # the files have headers of an old standard
             series = TimeSeries(opened, source="XRS")
         table = series.to_dataframe()
@@ -104,9 +108,6 @@ def _read_fits(path: Path) -> pd.DataFrame:
         raise SolarsynthError(
             f"{path}: not a readable GOES FITS file, perhaps cut off ({_first_line(error)}); fetch it again"
         ) from None
-    finally:
-        if opened != path:
-            opened.unlink(missing_ok=True)
     flux = table["xrsb"].to_numpy(np.float32)
     good = np.isfinite(flux) & (flux > 0)
     return pd.DataFrame(
