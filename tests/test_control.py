@@ -152,6 +152,12 @@ class TestControl:
         assert found.p_within_days > 0.05
         assert found.verdict().startswith("obeys, but no more than the day explains")
 
+    def test_days_of_one_image_leave_nothing_to_permute(self):
+        x, flux, unit, _ = observed(1)
+        found = control(x, flux, unit, np.arange(len(x)), generated(1), REQUESTED)
+        assert np.isnan([found.p_within_days, found.skill_in_days, *found.within_days]).all()
+        assert found.verdict().startswith("obeys: correlation") and "too few real images share a day" in found.verdict()
+
     def test_a_regressor_without_skill_judges_nothing(self):
         x, flux, unit, day = observed(3, flare=0.0)
         found = control(x, flux, unit, day, generated(3), REQUESTED)

@@ -14,6 +14,7 @@ from solarsynth.dataset.splits import split, time_blocks
 from solarsynth.errors import SolarsynthError
 from solarsynth.evaluation import physics as judge
 from solarsynth.evaluation.pool import Pool
+from solarsynth.evaluation.tilt import tilt_effect
 from solarsynth.evaluation.values import judged
 from solarsynth.metrics import physics
 from solarsynth.metrics.physics import QUANTITIES, quantity_distance
@@ -239,6 +240,18 @@ class TestClasses:
         assert one.interval.low <= one.value.value <= one.interval.high and one.value.floor_images == 21
         assert found["C"].floor.shape == (40, len(physics.COLUMNS))
 
+    def test_a_labs_own_images(self, monkeypatch):
+        """The lab's labelled set is the reference, and images without a class cannot be compared by class."""
+        data, image = real().data, fresh(3)
+        monkeypatch.setattr("solarsynth.stages.labelled_set", lambda lab: data)
+        monkeypatch.setattr("solarsynth.stages.all_images", lambda lab: ImageSet.of(real().image))
+        monkeypatch.setattr("solarsynth.stages.physics", lambda lab, images: measured(images.image))
+        found = judge.physics_by_class(None, ImageSet.of(image, np.ones(60, int)))
+        assert set(found) == {"B"} and len(found["B"].real) == data.train.sum()
+        np.testing.assert_allclose(found["B"].drawn, measured(image))
+        with pytest.raises(SolarsynthError, match="needs images with classes, got images without"):
+            judge.physics_by_class(None, ImageSet.of(image))
+
     def test_the_correction_counts_all_classes(self):
         found = self.of(fresh(3), np.repeat([1, 2], 30))
         p = [d.value.p for each in found.values() for d in each.differences]
@@ -258,10 +271,7 @@ class TestClasses:
         six = judge.class_physics(
             real().quantities[:6], np.ones(6, int), np.ones(6, bool), np.arange(6), *drawn_of_class_b()
         )
-        assert (
-            "too few real images in different units for a floor of this quantity: 6"
-            in six["B"].differences[0].value.note
-        )
+        assert "too few real images in different units for a floor, got 6" in six["B"].differences[0].value.note
 
     def test_fresh_images_of_a_class_are_rejected_no_oftener_than_the_level_says(self):
         """Thirty sets of fresh blocks, as many in a set as in those of the floor; 5 of 30 has p = 0.02."""
@@ -284,10 +294,10 @@ def test_the_tilts_effect_on_latitudes():
         y = np.sin(np.radians(20 - one))
         image.append(9.0 * np.sqrt(100 * (np.hypot(X, Y) < 1) + 800 * np.exp(-(X**2 + (Y - y) ** 2) / 0.01)))
     data = SimpleNamespace(unit=UNIT, image=np.clip(image, 0, 255).astype(np.uint8), frame_time=time)
-    found = judge.tilt_effect(data)
+    found = tilt_effect(data)
     assert found.regions == 2 and found.tilt == pytest.approx((-7.25, 7.25), abs=0.02)
     # The radius of a display archive is 0.425 of the width, here 20.4 px.
     assert found.belt == pytest.approx(20, abs=1) and found.spread == pytest.approx(7.25, abs=0.3)
     data.image[:] = 0
     with pytest.raises(SolarsynthError, match="no active region in 2 images"):
-        judge.tilt_effect(data)
+        tilt_effect(data)

@@ -269,6 +269,13 @@ class TestBadInput:
         assert physics.missing(constant, radius) == "2 of 2 images without a disk"
         assert physics.missing(constant, physics.QUANTITIES[0]) == ""
 
+    def test_rounding_is_no_limb(self):
+        """Means of equal numbers differ in the last digit, which must not be taken for an edge."""
+        image = np.broadcast_to(np.arange(1, 256, dtype=np.uint8)[:, None, None], (255, SIZE, SIZE))
+        found = dict(zip(physics.COLUMNS, physics.quantities(image, RADIUS, "display").T, strict=True))
+        for name in ("Limb position", "centre, west", "Disk radius", "Off-limb scale", "Fine structure"):
+            assert np.isnan(found[name]).all(), name
+
     def test_black_images(self):
         found = physics.quantities(np.zeros((1, SIZE, SIZE), np.uint8), RADIUS, "display")[0]
         known = {name for name, value in zip(physics.COLUMNS, found, strict=True) if np.isfinite(value)}

@@ -46,8 +46,9 @@ SPACES = ("physics", "pixels", "cevae", "vgg")
 #: Side of the images of block means.
 BLOCK_MEANS = 16
 
-#: Permutations of the labels within days.
-WITHIN_DAYS = 100
+#: Permutations of the labels within days, and the share of real images that must share a day with another: where few
+#: do, the permuted labels are nearly the true ones and say nothing.
+WITHIN_DAYS, SHARED = 100, 0.5
 
 #: Real images, and independent units of them, without which nothing can be learnt and tested.
 FEWEST_IMAGES, FEWEST_UNITS = 20, 4
@@ -74,7 +75,8 @@ class Control:
     within_days : tuple of float
         Mean, 2.5 and 97.5 % of the correlation if the regressor learns from labels permuted within days.
     p_within_days : float
-        Probability of such a correlation at least as large.
+        Probability of such a correlation at least as large. It is NaN, as `within_days` and `skill_in_days` are, if
+        fewer than half of the real images share a day with another: there is little to permute.
     rising : tuple of int
         Steps between neighbouring classes in which the mean reading rises, and the number of steps.
     by_class : DataFrame
@@ -124,6 +126,8 @@ class Control:
         found = f"correlation {c.mean:.2f} ({c.low:.2f} to {c.high:.2f})"
         if not c.p < 0.05 or c.mean <= 0:
             return f"does not obey: {found}, as permuted requests have it"
+        if np.isnan(self.p_within_days):
+            return f"obeys: {found}; too few real images share a day to say whether more than the day is read"
         if not self.p_within_days < 0.05:
             return f"obeys, but no more than the day explains: {found}, labels permuted within days {self._null()}"
         return f"obeys: {found}, labels permuted within days {self._null()}"
@@ -186,7 +190,8 @@ def control(
     # Without a unit the regressors are others, too: readings that are held fixed have intervals that are too narrow.
     skill = unit_interval(lambda index: cross_skill(x[index], flux[index], unit[index], penalty), unit)
     found = spearman(reading, requested)
-    shuffled = [permuted_within(day, rng) for _ in range(WITHIN_DAYS)]
+    shared = np.isin(day, [one for one, count in zip(*np.unique(day, return_counts=True), strict=True) if count > 1])
+    shuffled = [permuted_within(day, rng) for _ in range(WITHIN_DAYS if shared.mean() >= SHARED else 0)]
     null = np.array([spearman(fitted(x, flux[order], penalty)(z), requested) for order in shuffled])
     null_skill = [cross_skill(x, flux[order], unit, penalty) for order in shuffled]
     return Control(
@@ -196,7 +201,7 @@ def control(
         slope_of(flux, held_out),
         request_correlation(x, flux, unit, z, requested, penalty, rng),
         slope_of(requested, reading),
-        (float(null.mean()), *np.quantile(null, [0.025, 0.975]).tolist()),
+        (float(null.mean()), *np.quantile(null, [0.025, 0.975]).tolist()) if len(null) else (np.nan,) * 3,
         exceedance(found, null),
         *_by_class(reading, requested, drawn_label, held_out, label, unit),
         reading,

@@ -24,18 +24,16 @@ from solarsynth.metrics.intervals import Interval, unit_interval
 from solarsynth.metrics.physics import (
     QUANTITIES,
     Quantity,
-    active_regions,
     columns_of,
     missing,
     quantity_distance,
 )
 from solarsynth.metrics.physics.distances import FEWEST
-from solarsynth.pixels import DISK_RADIUS, to_dn
 
 if TYPE_CHECKING:
     from solarsynth.dataset.images import ImageSet
-    from solarsynth.dataset.labelled import LabelledSet
     from solarsynth.evaluation.reference import Reference
+    from solarsynth.stages import Lab
 
 #: How the names of the rows begin.
 PREFIX = "Physics, "
@@ -150,6 +148,22 @@ class ClassPhysics:
     differences: list[Difference]
 
 
+def physics_by_class(lab: Lab, images: ImageSet) -> dict[str, ClassPhysics]:
+    """Compare generated images with the lab's real images of the same class; see `class_physics`.
+
+    Raises
+    ------
+    SolarsynthError
+        If the images have no classes.
+    """
+    from solarsynth import stages
+
+    if images.label is None:
+        raise SolarsynthError("physics per class needs images with classes, got images without")
+    data, real = stages.labelled_set(lab), stages.physics(lab, stages.all_images(lab))
+    return class_physics(real, data.label, data.train, data.group, stages.physics(lab, images), images.label)
+
+
 def class_physics(
     real: np.ndarray,
     label: np.ndarray,
@@ -261,7 +275,7 @@ def _difference(quantity: Quantity, on: _Setting) -> Difference:
         found = distance_interval(real, on.drawn[on.sets[0]], units, quantity)
     why = on.why
     if on.parts and not np.isfinite(draws).any():
-        why = f"too few real images in different units for a floor of this quantity: {len(on.real)}"
+        why = f"too few real images in different units for a floor, got {len(on.real)}"
     notes = (why, missing(on.drawn, quantity), missing(real, quantity, "real images"))
     return Difference(
         quantity,
@@ -288,52 +302,3 @@ def _means(found: np.ndarray, columns: Sequence[int]) -> np.ndarray:
     chosen = found[:, list(columns)].astype(np.float64)
     known = np.isfinite(chosen).sum(0)
     return np.where(known, np.nansum(chosen, axis=0) / np.maximum(known, 1), np.nan)
-
-
-@dataclass(frozen=True)
-class TiltEffect:
-    """What neglecting the tilt of the Sun's axis does to the latitudes of regions, in degrees.
-
-    Attributes
-    ----------
-    tilt : tuple of float
-        Lowest and highest B0 of the images.
-    regions : int
-    mean, spread : float
-        Mean and standard deviation of the error of a region's latitude.
-    belt, belt_without : float
-        Mean absolute latitude with the tilt and without it.
-    """
-
-    tilt: tuple[float, float]
-    regions: int
-    mean: float
-    spread: float
-    belt: float
-    belt_without: float
-
-
-def tilt_effect(data: LabelledSet) -> TiltEffect:
-    """Measure the latitudes of the regions of real images with the tilt at their time, and with a tilt of 0.
-
-    Raises
-    ------
-    SolarsynthError
-        If no image shows a region.
-    """
-    from solarsynth.observations.ephemeris import solar_tilt
-
-    radius = DISK_RADIUS[data.unit] * data.image.shape[-1]
-    dn, tilt = to_dn(data.image, data.unit), solar_tilt(data.frame_time)
-    true, neglected = active_regions(dn, radius, tilt).latitude, active_regions(dn, radius).latitude
-    if not len(true):
-        raise SolarsynthError(f"no active region in {len(data.image):,} images, so no latitude to compare")
-    error = neglected - true
-    return TiltEffect(
-        (float(tilt.min()), float(tilt.max())),
-        len(true),
-        float(error.mean()),
-        float(error.std()),
-        float(np.abs(true).mean()),
-        float(np.abs(neglected).mean()),
-    )

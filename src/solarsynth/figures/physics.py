@@ -192,7 +192,8 @@ def _binned_readings(one: Control) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _short(one: Control) -> str:
     if not one.judges:
         return "no skill, judges nothing"
-    return f"correlation {one.correlation.mean:.2f}, days {one.within_days[0]:.2f}"
+    days = f", days {one.within_days[0]:.2f}" if np.isfinite(one.within_days[0]) else ""
+    return f"correlation {one.correlation.mean:.2f}{days}"
 
 
 @styled

@@ -123,8 +123,11 @@ def permuted_within(group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def exceedance(value: float, null: np.ndarray) -> float:
-    """Return the probability of a value at least as large among permutations, the value itself being one."""
-    return float((1 + (null >= value).sum()) / (1 + len(null)))
+    """Return the probability of a value at least as large among permutations, the value itself being one.
+
+    It is NaN without a permutation.
+    """
+    return float("nan") if not len(null) else float((1 + (null >= value).sum()) / (1 + len(null)))
 
 
 def request_correlation(

@@ -21,6 +21,9 @@ LARGEST_SCALE = 5.0
 #: Radii along which the disk's edge is looked for, their step, both in radii, and the number of directions.
 EDGE, STEP, DIRECTIONS = (0.75, 1.25), 0.02, 90
 
+#: Steps smaller than this, relative to the intensity, are rounding errors.
+FAINTEST = 1e-3
+
 #: Edges that scatter more about their circle than this, in radii, are not those of a disk: noise scatters by 0.14.
 LARGEST_SCATTER = 0.07
 
@@ -88,7 +91,7 @@ def limb_peak(image: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]
         position = middle[inside] + width * 0.5 * (low - high) / curve
         centre = ring_means(image, radius, np.array([0, 0.5]))[:, 0].astype(np.float64)
         brightening = np.where(centre > 0, found.max(1) / centre, np.nan)
-    return np.where((best == inside) & (curve < 0), position, np.nan), brightening
+    return np.where((best == inside) & (curve < -FAINTEST * peak), position, np.nan), brightening
 
 
 def off_limb_scale(image: np.ndarray, radius: float) -> np.ndarray:
@@ -173,7 +176,7 @@ def fit_disk(image: np.ndarray, radius: float) -> np.ndarray:
     low, peak, high = (np.take_along_axis(fall, (inside + k)[..., None], -1)[..., 0] for k in (-1, 0, 1))
     curve = np.minimum(low - 2 * peak + high, -1e-6)
     edge = at[inside] + STEP * radius * np.clip(0.5 * (low - high) / curve, -1, 1)
-    usable = (peak > 0) & (best == inside)
+    usable = (peak > FAINTEST * flat.max(1, initial=0)[:, None]) & (best == inside)
     x, y = edge * np.cos(angle), edge * np.sin(angle)
     found = np.full((n, 3), np.nan)
     weight = usable.astype(np.float64)
