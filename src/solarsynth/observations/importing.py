@@ -1,16 +1,16 @@
-"""Make an archive from a user's arrays and tables: ``solarsynth archive import``."""
+"""Make an archive from a user's frames and tables: ``solarsynth archive import``."""
 
 from __future__ import annotations
 
-import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.observations.frames import collect
 from solarsynth.observations.writing import refuse_existing, write_archive
-from solarsynth.pixels import UNITS
 from solarsynth.times import NO_TIME, SECOND, parse_times
 
 # The names that the columns have in common lists; the first one that a table has is taken.
@@ -35,34 +35,45 @@ _EVENT_COLUMNS = {
 def import_archive(
     target: Path,
     *,
-    frames: Path,
-    flux: Path,
+    frames: Path | Sequence[str | Path],
     events: list[Path],
-    unit: str = "display",
+    flux: Path | None = None,
+    unit: str | None = None,
+    to_dn: bool = False,
+    size: int | None = None,
     origin: str = "upper",
     tolerance_minutes: float = 7.0,
     flux_tolerance_seconds: float | None = None,
+    say: Callable[[str], object] = lambda line: None,
 ) -> dict[str, int]:
-    """Turn a file of frames, a table of flux and lists of events into an archive.
+    """Turn frames, lists of events and, if there is one, a table of flux into an archive.
 
     Parameters
     ----------
     target : Path
         Folder of the archive to make.
-    frames : Path
-        ``.npz`` with ``image`` (n, H, W) and ``t_obs`` (n,) ISO 8601 UTC.
-    flux : Path
-        CSV (``.csv`` or ``.csv.gz``) with a time and the 1–8 Å flux in W/m².
+    frames : Path, or sequence of str or Path
+        Files, folders, patterns and stores; see `solarsynth.observations.frames.collect`.
     events : list of Path
         CSV lists of flares with GOES's or HEK's columns.
-    unit : {"DN/s", "display"}
-        Unit of `image`.
+    flux : Path, optional
+        CSV (``.csv`` or ``.csv.gz``) with a time and the 1–8 Å flux in W/m². Without it only events that have a class
+        can label a frame.
+    unit : {"DN/s", "display"}, optional
+        Unit of the frames of an ``.npz``; by default that of the array's name.
+    to_dn : bool
+        Bring display intensity to DN/s.
+    size : int, optional
+        Side of the frames in pixels; 64 by default, and for ``.npz`` alone that of its frames.
     origin : {"upper", "lower"}
-        Where the north of `image` is: with ``upper`` row 0 is the northernmost, with ``lower`` the southernmost.
+        Where the north of the frames of an ``.npz`` is: with ``upper`` row 0 is the northernmost, with ``lower`` the
+        southernmost.
     tolerance_minutes : float
         Minutes that a frame may follow the peak of its flare (the paper: 7; hourly frames: 60).
     flux_tolerance_seconds : float, optional
         Seconds that a flux sample may follow the peak (the paper: 6); by default the cadence of the flux.
+    say : callable
+        Gets lines on how the frames were read and which are left out.
 
     Returns
     -------
@@ -74,69 +85,35 @@ def import_archive(
     SolarsynthError
         If a file is unusable; the message names the file and its fault. Then no archive is written.
     """
-    if unit not in UNITS:
-        raise SolarsynthError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
     refuse_existing(target)  # before the work
-    image, time = _read_frames(frames)
-    if origin == "upper":
-        image = image[:, ::-1]
-    keep, counts = _usable(image, time, frames)
-    order = keep[np.argsort(time[keep], kind="stable")]
-    table = _read_flux(flux)
+    frames = [frames] if isinstance(frames, str | Path) else list(frames)
+    found = collect(frames, target, size=size, unit=unit, to_dn=to_dn, origin=origin)
+    for line in found.notes:
+        say(line)
+    table = None if flux is None else _read_flux(flux)
     if flux_tolerance_seconds is None:
-        flux_tolerance_seconds = max(6.0, float(np.median(np.diff(table["time"]))) / SECOND)
+        cadence = 0.0 if table is None else float(np.median(np.diff(table["time"]))) / SECOND
+        flux_tolerance_seconds = max(6.0, cadence)
     listed = pd.concat([_read_events(path) for path in events], ignore_index=True)
+    sources = [Path(path).name for path in (*frames, *([] if flux is None else [flux]), *events)]
     write_archive(
         Path(target),
-        image=image[order],
-        time=time[order],
-        unit=unit,
+        image=found.image,
+        time=found.time,
+        unit=found.unit,
         xrs=table,
         events=listed,
         attributes={
             "source": "archive",
-            "made_from": [path.name for path in (frames, flux, *events)],
+            "made_from": sources,
+            "frames_read": found.notes,
             "frame_tolerance_minutes": tolerance_minutes,
             "flux_tolerance_seconds": flux_tolerance_seconds,
         },
     )
-    return counts | {"frames": len(order), "flux samples": len(table), "events": len(listed)}
-
-
-def _usable(image: np.ndarray, time: np.ndarray, path: Path) -> tuple[np.ndarray, dict[str, int]]:
-    """Return the frames that have a time of their own and no NaN, and counts of the others."""
-    known = time != NO_TIME
-    finite = np.ones(len(image), bool)
-    if image.dtype.kind == "f":
-        finite = np.isfinite(image).all(axis=(1, 2))
-    good = np.flatnonzero(known & finite)
-    _, first = np.unique(time[good], return_index=True)
-    keep = good[np.sort(first)]
-    if not len(keep):
-        raise SolarsynthError(f"{path}: no usable frame in it (every frame lacks a time or holds NaN)")
-    return keep, {
-        "frames without a time": int((~known).sum()),
-        "frames with NaN": int((~finite).sum()),
-        "frames that repeat a time": len(good) - len(keep),
-    }
-
-
-def _read_frames(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            for name in ("image", "t_obs"):
-                if name not in file:
-                    raise SolarsynthError(f"{path}: no array {name!r} in it (has {', '.join(file.files) or 'none'})")
-            image, stamps = file["image"], file["t_obs"]
-    except FileNotFoundError:
-        raise SolarsynthError(f"{path}: no such file") from None
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        raise SolarsynthError(f"{path}: not a readable .npz, perhaps truncated ({error}); fetch it again") from None
-    if image.ndim != 3 or len(image) != len(stamps):
-        raise SolarsynthError(
-            f"{path}: 'image' must be (n, H, W) with one 't_obs' per frame, got {image.shape} with {len(stamps)} times"
-        )
-    return image, parse_times(stamps.astype(str))
+    found.forget()
+    samples = 0 if table is None else len(table)
+    return found.counts | {"frames": len(found.time), "flux samples": samples, "events": len(listed)}
 
 
 def _read_table(path: Path, columns: dict[str, tuple[str, ...]], required: tuple[str, ...]) -> pd.DataFrame:

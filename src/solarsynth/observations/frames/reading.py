@@ -1,0 +1,222 @@
+"""Read many files at once, one part after another, so that an import that was killed goes on where it was."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from solarsynth import files
+from solarsynth.errors import SolarsynthError
+from solarsynth.observations.downloads import read_arrays
+from solarsynth.observations.frames import browse, disk, fits, jpeg2000, ranges, scratch, store
+from solarsynth.observations.frames.picture import LeftOut
+from solarsynth.observations.frames.sources import Source
+from solarsynth.pixels import DISK_RADIUS
+from solarsynth.progress import bar
+from solarsynth.times import NO_TIME
+
+#: Files per part: what a killed import reads again, at most.
+PART = 16
+#: Files that are read at once: decoding one of 4096 px takes up to 0.2 GB, and all together stay below 2 GB.
+WORKERS = min(os.cpu_count() or 1, 8)
+#: Version of the reading; a part that was read in another way is not used.
+VERSION = 1
+
+UNREADABLE = "files that cannot be decoded"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How frames are read.
+
+    Attributes
+    ----------
+    size : int
+        Side in pixels.
+    to_dn : bool
+        Whether display intensity is brought to DN/s.
+    """
+
+    size: int
+    to_dn: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one worker reads at once: a file, or the rows of a chunk of a store (year, first, end)."""
+
+    source: Source
+    rows: tuple[int, int, int] | None = None
+
+    @property
+    def identity(self) -> list:
+        """What changes if the file does; a store's rows are known by its attributes."""
+        path = self.source.path
+        if self.rows:
+            path = path / str(self.rows[0]) / "171A" / ".zattrs"
+        stat = path.stat()
+        return [str(path.absolute()), stat.st_size, stat.st_mtime_ns, self.rows]
+
+
+@dataclass
+class Frames:
+    """Frames that were read, in the order of their files.
+
+    Attributes
+    ----------
+    image : ndarray, shape (n, size, size)
+        Row 0 in the south.
+    time : ndarray of int64, shape (n,)
+        Milliseconds since 1970.
+    left_out : dict of str to list of str
+        Reason to names of the frames that are left out for it.
+    saturated : ndarray of float, shape (n,)
+        Share of the pixels that are too bright for the conversion to DN/s; 0 if there was none.
+    """
+
+    image: np.ndarray
+    time: np.ndarray
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    saturated: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    name: str
+    time: int
+    image: np.ndarray | None
+    reason: str = ""
+    saturated: float = 0.0
+
+
+def read(tasks: Sequence[Task], recipe: Recipe, target: Path) -> tuple[Frames, Callable[[], None]]:
+    """Read files and stores on all cores, with progress; what an earlier, killed import read is not read again.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    recipe : Recipe
+    target : Path
+        Folder of the archive that the frames are for; the parts are kept beside it.
+
+    Returns
+    -------
+    frames : Frames
+    forget : callable
+        Removes the parts; for when the archive is written.
+
+    Raises
+    ------
+    SolarsynthError
+        If the parts cannot be kept, or another process imports to the same target.
+    """
+    groups = [tasks[first : first + PART] for first in range(0, len(tasks), PART)]
+    parts: list[dict[str, np.ndarray]] = []
+    with scratch.kept(target, f"{recipe} {VERSION}") as folder, ThreadPoolExecutor(WORKERS) as pool:
+        kept = [scratch.part_of(folder, [task.identity for task in group]) for group in groups]
+        # Old files break rules of FITS in ways that do not matter here, and astropy warns of each.
+        with warnings.catch_warnings(), bar("frames", len(tasks), "files") as progress:
+            warnings.simplefilter("ignore")
+
+            def one(task: Task) -> list[_Outcome]:
+                found = outcomes(task, recipe)
+                progress.update(1)
+                return found
+
+            # The next part is decoded while the last one of this part is still in work.
+            waiting = [
+                None if path.is_file() else [pool.submit(one, t) for t in group] for path, group in zip(kept, groups)
+            ]
+            try:
+                for path, group, jobs in zip(kept, groups, waiting, strict=True):
+                    parts.append(_part(path, group, jobs, one, progress.update, recipe))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return _join(parts, recipe), lambda: scratch.remove(folder)
+
+
+def _part(path, group, jobs, one, count, recipe: Recipe) -> dict[str, np.ndarray]:
+    """Return a part as arrays, read from `path` if it is there, else from its `jobs`."""
+
+    def load(path: Path) -> dict[str, np.ndarray]:
+        arrays = read_arrays(path)
+        count(len(group))
+        return arrays
+
+    def make() -> dict[str, np.ndarray]:
+        found = [job.result() for job in jobs] if jobs else [one(task) for task in group]
+        arrays = _arrays([outcome for several in found for outcome in several], recipe)
+        files.write_npz(path, **arrays)
+        return arrays
+
+    return files.cached(path, load, make)
+
+
+def outcomes(task: Task, recipe: Recipe) -> list[_Outcome]:
+    """Read what a task names; what is wrong with a frame is a part of the answer."""
+    source = task.source
+    if task.rows:
+        rows = store.read(source.path, *task.rows, recipe.size)
+        return [_outcome(name, time, found) for name, time, found in rows]
+    saturated = 0.0
+    try:
+        if source.kind == "browse" and not recipe.to_dn:
+            image, time = browse.read(source.path, recipe.size)
+        else:
+            if source.kind == "browse":
+                picture, saturated = browse.read_dn(source.path)
+            else:
+                picture = {"fits": fits, "jpeg2000": jpeg2000}[source.kind].read(source.path)
+            image, time = disk.place(picture, recipe.size), picture.time
+            if not ranges.constant(image[None])[0]:
+                disk.check_limb(image, DISK_RADIUS["DN/s"])
+    except LeftOut as left:
+        return [_outcome(source.path.name, NO_TIME, left)]
+    except (MemoryError, ImportError):
+        raise
+    except Exception as error:  # every decoder has errors of its own for a damaged file
+        said = (str(error).splitlines() or [""])[0][:80]
+        return [_Outcome(f"{source.path.name} ({said or type(error).__name__})", NO_TIME, None, UNREADABLE)]
+    return [_outcome(source.path.name, time, image, saturated)]
+
+
+def _outcome(name: str, time: int, found: np.ndarray | LeftOut, saturated: float = 0.0) -> _Outcome:
+    if isinstance(found, LeftOut):
+        return _Outcome(name, time, None, str(found))
+    if ranges.constant(found[None])[0]:
+        return _Outcome(name, time, None, ranges.CONSTANT)
+    return _Outcome(name, time, found, "", saturated)
+
+
+def _arrays(found: list[_Outcome], recipe: Recipe) -> dict[str, np.ndarray]:
+    images = [outcome.image for outcome in found if outcome.image is not None]
+    return {
+        "image": np.stack(images) if images else np.empty((0, recipe.size, recipe.size), np.uint8),
+        "time": np.array([o.time for o in found if o.image is not None], np.int64),
+        "saturated": np.array([o.saturated for o in found if o.image is not None], float),
+        "name": np.array([o.name for o in found if o.image is None], np.str_),
+        "reason": np.array([o.reason for o in found if o.image is None], np.str_),
+    }
+
+
+def _join(parts: list[dict[str, np.ndarray]], recipe: Recipe) -> Frames:
+    left_out: dict[str, list[str]] = {}
+    for part in parts:
+        for name, reason in zip(part["name"].tolist(), part["reason"].tolist(), strict=True):
+            left_out.setdefault(reason, []).append(name)
+    filled = [part for part in parts if len(part["image"])] or [_arrays([], recipe)]
+    joined = {name: np.concatenate([part[name] for part in filled]) for name in ("image", "time", "saturated")}
+    return Frames(joined["image"], joined["time"], left_out, joined["saturated"])
+
+
+def without_any(given: Sequence[str | Path], left_out: dict[str, list[str]]) -> SolarsynthError:
+    """Return the error for an import in which no frame is usable: the reasons, and the first frame of each."""
+    reasons = "; ".join(f"{len(names)} {reason}, first {names[0]}" for reason, names in left_out.items())
+    return SolarsynthError(f"{given[0]}: no usable frame in it: {reasons or 'it holds none'}")
