@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
+from solarsynth.cli.common import NO_FLUX
 from solarsynth.flares import CLASSES
-
-NO_FLUX = "no X-ray flux: only events with a class in the list label frames, and the continuous model is not trained"
 
 
 @click.group("archive")

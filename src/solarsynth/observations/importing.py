@@ -53,21 +53,12 @@ def import_archive(
     target : Path
         Folder of the archive to make.
     frames : Path, or sequence of str or Path
-        Files, folders, patterns and stores; see `solarsynth.observations.frames.collect`.
+        As for `solarsynth.observations.frames.collect`, as are `unit`, `to_dn`, `size` and `origin`.
     events : list of Path
         CSV lists of flares with GOES's or HEK's columns.
     flux : Path, optional
         CSV (``.csv`` or ``.csv.gz``) with a time and the 1–8 Å flux in W/m². Without it only events that have a class
         can label a frame.
-    unit : {"DN/s", "display"}, optional
-        Unit of the frames of an ``.npz``; by default that of the array's name.
-    to_dn : bool
-        Bring display intensity to DN/s.
-    size : int, optional
-        Side of the frames in pixels; 64 by default, and for ``.npz`` alone that of its frames.
-    origin : {"upper", "lower"}
-        Where the north of the frames of an ``.npz`` is: with ``upper`` row 0 is the northernmost, with ``lower`` the
-        southernmost.
     tolerance_minutes : float
         Minutes that a frame may follow the peak of its flare (the paper: 7; hourly frames: 60).
     flux_tolerance_seconds : float, optional
@@ -92,10 +83,8 @@ def import_archive(
         say(line)
     table = None if flux is None else _read_flux(flux)
     if flux_tolerance_seconds is None:
-        cadence = 0.0 if table is None else float(np.median(np.diff(table["time"]))) / SECOND
-        flux_tolerance_seconds = max(6.0, cadence)
+        flux_tolerance_seconds = max(6.0, _cadence(table))
     listed = pd.concat([_read_events(path) for path in events], ignore_index=True)
-    sources = [Path(path).name for path in (*frames, *([] if flux is None else [flux]), *events)]
     write_archive(
         Path(target),
         image=found.image,
@@ -105,7 +94,7 @@ def import_archive(
         events=listed,
         attributes={
             "source": "archive",
-            "made_from": sources,
+            "made_from": [Path(path).name for path in (*frames, flux, *events) if path is not None],
             "frames_read": found.notes,
             "frame_tolerance_minutes": tolerance_minutes,
             "flux_tolerance_seconds": flux_tolerance_seconds,
@@ -114,6 +103,11 @@ def import_archive(
     found.forget()
     samples = 0 if table is None else len(table)
     return found.counts | {"frames": len(found.time), "flux samples": samples, "events": len(listed)}
+
+
+def _cadence(flux: pd.DataFrame | None) -> float:
+    """Return the median of the seconds between two samples; 0 without flux."""
+    return 0.0 if flux is None else float(np.median(np.diff(flux["time"]))) / SECOND
 
 
 def _read_table(path: Path, columns: dict[str, tuple[str, ...]], required: tuple[str, ...]) -> pd.DataFrame:

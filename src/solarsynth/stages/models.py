@@ -99,7 +99,14 @@ def _train_model(job: Job) -> None:
 
 
 def _frames_examples(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    from solarsynth.kinds import kind
+
     data = job.need("images")
+    if kind(job.ask["model"]).takes_flux and not data.has_flux:
+        raise SolarsynthError(
+            f"model {job.ask['model']!r} learns from the X-ray flux, and the archive {job.lab.data} has none; "
+            "import it with --flux, or choose another model"
+        )
     part = data.fit if job.ask["on"] == "fit" else data.train
     about = {
         "classes_seen": dict(zip(CLASSES, np.bincount(data.label[part], minlength=len(CLASSES)).tolist(), strict=True)),

@@ -13,6 +13,7 @@ import numpy as np
 
 from solarsynth import files
 from solarsynth.errors import SolarsynthError
+from solarsynth.observations import quicklook
 from solarsynth.observations.downloads import read_arrays
 from solarsynth.observations.frames import browse, disk, fits, jpeg2000, ranges, scratch, store
 from solarsynth.observations.frames.picture import LeftOut
@@ -123,6 +124,7 @@ def read(tasks: Sequence[Task], recipe: Recipe, target: Path) -> tuple[Frames, C
         # Old files break rules of FITS in ways that do not matter here, and astropy warns of each.
         with warnings.catch_warnings(), bar("frames", len(tasks), "files") as progress:
             warnings.simplefilter("ignore")
+            _import_decoders()
 
             def one(task: Task) -> list[_Outcome]:
                 found = outcomes(task, recipe)
@@ -131,7 +133,8 @@ def read(tasks: Sequence[Task], recipe: Recipe, target: Path) -> tuple[Frames, C
 
             # The next part is decoded while the last one of this part is still in work.
             waiting = [
-                None if path.is_file() else [pool.submit(one, t) for t in group] for path, group in zip(kept, groups)
+                None if path.is_file() else [pool.submit(one, task) for task in group]
+                for path, group in zip(kept, groups, strict=True)
             ]
             try:
                 for path, group, jobs in zip(kept, groups, waiting, strict=True):
@@ -140,6 +143,18 @@ def read(tasks: Sequence[Task], recipe: Recipe, target: Path) -> tuple[Frames, C
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
     return _join(parts, recipe), lambda: scratch.remove(folder)
+
+
+def _import_decoders() -> None:
+    """Import what the readers use, once: two threads that import a package at the same time can see half of it."""
+    import astropy.io.fits
+    import astropy.wcs  # noqa: F401
+    import sunpy.coordinates.sun
+    import sunpy.time  # noqa: F401
+    from PIL import Image
+
+    Image.init()
+    quicklook.colours()
 
 
 def _part(path, group, jobs, one, count, recipe: Recipe) -> dict[str, np.ndarray]:
