@@ -106,6 +106,5 @@ def decode_chunk(raw: bytes, layout: dict, number: int) -> np.ndarray:
     frames = np.frombuffer(raw, layout["dtype"])
     if frames.size != np.prod(layout["chunks"]):
         raise OSError(f"chunk {number} is cut off: {frames.size} values instead of {np.prod(layout['chunks'])}")
-    return frames.reshape(layout["chunks"], order=layout.get("order", "C"))[
-        : layout["shape"][0] - number * layout["chunks"][0]
-    ]
+    left = layout["shape"][0] - number * layout["chunks"][0]
+    return frames.reshape(layout["chunks"], order=layout.get("order", "C"))[:left]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import threading
 import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +31,8 @@ from solarsynth.times import NO_TIME
 PART = 16
 #: Files that are read at once: decoding one of 4096 px takes up to 0.2 GB, and all together stay below 2 GB.
 WORKERS = min(os.cpu_count() or 1, 8)
+#: Files that are read without starting processes.
+FEW = 8
 #: Version of the reading; a part that was read in another way is not used.
 VERSION = 1
 
@@ -118,31 +125,67 @@ def read(tasks: Sequence[Task], recipe: Recipe, target: Path) -> tuple[Frames, C
         If the parts cannot be kept, or another process imports to the same target.
     """
     groups = [tasks[first : first + PART] for first in range(0, len(tasks), PART)]
-    parts: list[dict[str, np.ndarray]] = []
-    with scratch.kept(target, f"{recipe} {VERSION}") as folder, ThreadPoolExecutor(WORKERS) as pool:
-        kept = [scratch.part_of(folder, [task.identity for task in group]) for group in groups]
+    with scratch.kept(target, f"{recipe} {VERSION}") as folder:
+        paths = [scratch.part_of(folder, [task.identity for task in group]) for group in groups]
+        found = {path: part for path in paths if (part := files.cached(path, read_arrays, lambda: None))}
+        missing = [(path, group) for path, group in zip(paths, groups, strict=True) if path not in found]
+        left = sum(len(group) for _, group in missing)
+        with bar("frames", len(tasks), "files", done=len(tasks) - left) as progress, _pools(missing) as pool_of:
+            jobs = [[pool_of(task).submit(outcomes, task, recipe) for task in group] for _, group in missing]
+            for (path, _), group in zip(missing, jobs, strict=True):
+                several = []
+                for job in group:
+                    several += job.result()
+                    progress.update(1)
+                found[path] = _arrays(several, recipe)
+                files.write_npz(path, **found[path])
+    return _join([found[path] for path in paths], recipe), lambda: scratch.remove(folder)
+
+
+@contextmanager
+def _pools(missing: list[tuple[Path, Sequence[Task]]]) -> Iterator[Callable[[Task], Executor]]:
+    """Give the executor for each task: processes for files, since Pillow and astropy decode one at a time in threads.
+
+    A store is read in threads: its attributes, up to 221 MB a year, are then in memory once. So are a few files, which
+    would be read before the processes have started.
+    """
+    n_files = sum(not task.rows for _, group in missing for task in group)
+    with ExitStack() as stack:
         # Old files break rules of FITS in ways that do not matter here, and astropy warns of each.
-        with warnings.catch_warnings(), bar("frames", len(tasks), "files") as progress:
-            warnings.simplefilter("ignore")
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        threads = stack.enter_context(ThreadPoolExecutor(WORKERS))
+        pools: list[Executor] = [threads]
+        if n_files > FEW and WORKERS > 1:
+            context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+            context.set_forkserver_preload([__name__])
+            processes = ProcessPoolExecutor(min(WORKERS, n_files), context, initializer=_begin_worker)
+            pools.append(stack.enter_context(processes))
+        elif n_files:
             _import_decoders()
-
-            def one(task: Task) -> list[_Outcome]:
-                found = outcomes(task, recipe)
-                progress.update(1)
-                return found
-
-            # The next part is decoded while the last one of this part is still in work.
-            waiting = [
-                None if path.is_file() else [pool.submit(one, task) for task in group]
-                for path, group in zip(kept, groups, strict=True)
-            ]
-            try:
-                for path, group, jobs in zip(kept, groups, waiting, strict=True):
-                    parts.append(_part(path, group, jobs, one, progress.update, recipe))
-            except BaseException:
+        try:
+            yield lambda task: threads if task.rows else pools[-1]
+        except BrokenProcessPool:
+            raise SolarsynthError(
+                "a process that reads frames was ended, perhaps for lack of memory; run the same command again to go on"
+            ) from None
+        finally:
+            for pool in pools:
                 pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    return _join(parts, recipe), lambda: scratch.remove(folder)
+
+
+def _begin_worker() -> None:
+    """Prepare a process: it leaves Ctrl+C to its parent, and ends if the parent is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+    _import_decoders()
 
 
 def _import_decoders() -> None:
@@ -155,23 +198,6 @@ def _import_decoders() -> None:
 
     Image.init()
     quicklook.colours()
-
-
-def _part(path, group, jobs, one, count, recipe: Recipe) -> dict[str, np.ndarray]:
-    """Return a part as arrays, read from `path` if it is there, else from its `jobs`."""
-
-    def load(path: Path) -> dict[str, np.ndarray]:
-        arrays = read_arrays(path)
-        count(len(group))
-        return arrays
-
-    def make() -> dict[str, np.ndarray]:
-        found = [job.result() for job in jobs] if jobs else [one(task) for task in group]
-        arrays = _arrays([outcome for several in found for outcome in several], recipe)
-        files.write_npz(path, **arrays)
-        return arrays
-
-    return files.cached(path, load, make)
 
 
 def outcomes(task: Task, recipe: Recipe) -> list[_Outcome]:
