@@ -1,7 +1,8 @@
 """Read copies of a 4096 px JPEG 2000 and of a 4096 px FITS, as ``solarsynth archive import`` does.
 
 The last line is JSON: files per second of each kind, the share of a file's time on one core that opening and decoding
-it take, and the process's peak memory. The JPEG 2000 is the one that is given or, without it, drawn here.
+it take, and the peak memory of this process and all workers together, pages that they share counted for each. The
+JPEG 2000 is the one that is given or, without it, drawn here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -58,10 +60,18 @@ def _apart(write, path: Path, **options) -> None:
     process.join()
 
 
-def peak_memory() -> float:
-    """Return the largest memory in GB: this process's, and as many of the largest worker as there are."""
-    own, worker = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return (own + reading.WORKERS * worker) / 1e6
+def memory() -> float:
+    """Return the largest memory that this process has had, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def worker_memory(tasks: list[reading.Task], recipe: reading.Recipe) -> float:
+    """Return the largest memory of a process that reads some files, in GB."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, initializer=reading._begin_worker) as pool:
+        for task in tasks:
+            pool.submit(reading.outcomes, task, recipe).result()
+        return pool.submit(memory).result()
 
 
 def main() -> None:
@@ -72,7 +82,7 @@ def main() -> None:
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     result = {"benchmark": "import_frames", "files": given.files, "workers": reading.WORKERS}
-    recipe = reading.Recipe(64)
+    recipe, worker = reading.Recipe(64), []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         first = {"jp2": folder / "first.jp2", "fits": folder / "first.fits"}
@@ -87,6 +97,7 @@ def main() -> None:
             for number in range(given.files):
                 (copies / f"{number:05d}.{kind}").hardlink_to(path)
             tasks = [reading.Task(source) for source in find([copies])[0]]
+            worker.append(worker_memory(tasks[:3], recipe))
             reading._import_decoders()
             whole = seconds(lambda task=tasks[0]: reading.outcomes(task, recipe))
             alone = seconds(lambda path=path: decode(path))
@@ -98,7 +109,8 @@ def main() -> None:
             result[f"{kind}_files_per_second"] = round(given.files / taken, 2)
             result[f"{kind}_decoding_share"] = round(alone / whole, 2)
             result[f"{kind}_seconds_on_one_core"] = round(whole, 3)
-    result["peak_memory_gb"] = round(peak_memory(), 2)
+    result["peak_memory_gb"] = round(memory() + reading.WORKERS * max(worker), 2)
+    result["worker_memory_gb"] = round(max(worker), 2)
     print(json.dumps(result))
 
 

@@ -176,7 +176,9 @@ def limb(image: np.ndarray) -> tuple[float, float, float]:
         return np.nan, np.nan, np.nan
     where, angle = share[below.argmax(axis=1)][found], angle[found, 0]
     radius = float(np.median(where))
-    near = np.abs(where - radius) < 0.1 * radius
+    near = np.abs(where - radius) < 0.05 * radius
+    if near.sum() < 48:  # of 72; noise has a fall anywhere
+        return np.nan, np.nan, np.nan
     design = np.stack([np.ones(near.sum()), np.cos(angle[near]), np.sin(angle[near])], axis=1)
     return tuple(float(v) for v in np.linalg.lstsq(design, where[near], rcond=None)[0])
 

@@ -61,5 +61,6 @@ def _range(image: np.ndarray) -> tuple[float, float, bool]:
 
 
 def constant(image: np.ndarray) -> np.ndarray:
-    """Return which frames (n,) of an image (n, H, W) have one value everywhere; none that has NaN."""
-    return image.min(axis=(1, 2)) == image.max(axis=(1, 2))
+    """Return which frames (n,) of an image (n, H, W) have one value everywhere, but for rounding; none that has NaN."""
+    low, high = image.min(axis=(1, 2)).astype(np.float64), image.max(axis=(1, 2)).astype(np.float64)
+    return high - low <= 1e-5 * np.abs(high)

@@ -29,8 +29,8 @@ from solarsynth.times import NO_TIME
 
 #: Files per part: what a killed import reads again, at most.
 PART = 16
-#: Files that are read at once: decoding one of 4096 px takes up to 0.2 GB, and all together stay below 2 GB.
-WORKERS = min(os.cpu_count() or 1, 8)
+#: Files that are read at once: a process that decodes 4096 px has 0.28 GB, and all together stay below 2 GB.
+WORKERS = min(os.cpu_count() or 1, 6)
 #: Files that are read without starting processes.
 FEW = 8
 #: Version of the reading; a part that was read in another way is not used.
