@@ -638,7 +638,7 @@ def test_the_real_frames_of_2017_are_imported_without_flux(real_folder, tmp_path
         pytest.skip("no frames of 2017 among the real ones: they come with newer copies of that folder")
     found = collected(tmp_path, path)
     assert found.unit == "DN/s" and len(found.time) == 128
-    assert any("the disk's radius is 0.41" in note for note in found.notes)  # browse geometry, and said
+    assert any("the disk's radius is 0.4" in note for note in found.notes)  # browse geometry, and said
 
 
 def test_a_scratch_folder_says_whose_it_is(tmp_path):

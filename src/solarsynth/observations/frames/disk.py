@@ -16,9 +16,10 @@ STRIP = 256
 #: Shift at the border, in pixels of the archive, below which a rotation is not carried out.
 NEGLIGIBLE = 0.05
 
-#: Where `limb` finds the half fall of the corona, in radii of the photosphere: measured on the frames of 2012, of which
-#: 98 % lie between 1.064 and 1.088. The centre of 99 % is within 0.022 radii of the middle.
-LIMB = 1.075
+#: Where `limb` finds the half fall of the corona, in radii of the photosphere. Of the display frames of 2012, 98 % lie
+#: between 1.064 and 1.088, and the centre of 99 % is within 0.022 radii of the middle; files in DN/s lie between 1.03
+#: (1024 px) and 1.07 (32 px).
+LIMB = 1.065
 #: Side in pixels below which no limb is looked for.
 SMALLEST = 32
 #: How far limb and centre may be from their place, in radii.
