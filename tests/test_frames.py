@@ -270,6 +270,28 @@ def test_patterns_and_single_files(tmp_path):
     assert len(collected(tmp_path, tmp_path / "a*.fits", tmp_path / "a1.fits", tmp_path / "b.fits").time) == 3
 
 
+def test_links_that_lead_back_and_links_to_nothing(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write_fits(folder / "a.fits")
+    (folder / "back").symlink_to(folder)
+    (folder / "gone.fits").symlink_to(folder / "none.fits")
+    assert [source.path.name for source in sources.find([folder])[0]] == ["a.fits"]
+
+
+@pytest.mark.parametrize(
+    "text, utc",
+    [
+        ("2011-02-15T00:00:01.34Z", "2011-02-15T00:00:01.340"),
+        ("2011.02.15_00:00:34_TAI", "2011-02-15T00:00:00"),  # 34 s since 2009
+        ("2017-08-01T00:00:37_TAI", "2017-08-01T00:00:00"),  # 37 s since 2017
+        ("2012-06-30T23:59:60", "2012-07-01T00:00:00"),  # a leap second has no time of its own since 1970
+    ],
+)
+def test_times_in_headers(text, utc):
+    assert headers.time_of({"T_OBS": text}) == parse_times([utc])[0]
+
+
 def cut(path, share=0.5):
     body = path.read_bytes()
     path.write_bytes(body[: int(len(body) * share)])

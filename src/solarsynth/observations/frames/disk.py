@@ -53,6 +53,8 @@ def place(picture: Picture, size: int) -> np.ndarray:
     LeftOut
         If the picture does not show the whole disk, holds NaN on it, or is coarser than the grid.
     """
+    from scipy.sparse import csr_array
+
     _check_whole(picture)
     picture = _upright(_without_nan(picture), size)
     image, scale = picture.image, np.diag(picture.matrix)
@@ -61,12 +63,15 @@ def place(picture: Picture, size: int) -> np.ndarray:
         raise LeftOut(COARSE)
     edges = np.linspace(-half, half, size + 1)
     across = overlap(image.shape[1], picture.centre[0] + edges / scale[0])
-    along = overlap(image.shape[0], picture.centre[1] + edges / scale[1])
-    out = np.zeros((size, size), np.float32)
+    along = csr_array(overlap(image.shape[0], picture.centre[1] + edges / scale[1]))
+    # Each output row takes a few rows of the picture, so a sparse product comes first; it leaves little for the other.
+    rows_out = np.zeros((size, image.shape[1]), np.float32)
     for first in range(0, len(image), STRIP):
         rows = slice(first, first + STRIP)
-        if along[:, rows].any():
-            out += along[:, rows] @ (_values(image[rows], picture.value) @ across.T)
+        part = along[:, rows]
+        if part.nnz:
+            rows_out += part @ _values(image[rows], picture.value)
+    out = rows_out @ across.T
     return out if isinstance(picture.value, np.ndarray) else out * np.float32(picture.value)
 
 
@@ -95,7 +100,7 @@ def overlap(n: int, edges: np.ndarray) -> np.ndarray:
 
 
 def _values(pixels: np.ndarray, value: np.ndarray | float) -> np.ndarray:
-    return value[pixels] if isinstance(value, np.ndarray) else pixels.astype(np.float32)
+    return value.take(pixels) if isinstance(value, np.ndarray) else pixels.astype(np.float32)
 
 
 def _check_whole(picture: Picture) -> None:

@@ -167,7 +167,8 @@ def _pools(missing: list[tuple[Path, Sequence[Task]]]) -> Iterator[Callable[[Tas
             yield lambda task: threads if task.rows else pools[-1]
         except BrokenProcessPool:
             raise SolarsynthError(
-                "a process that reads frames was ended, perhaps for lack of memory; run the same command again to go on"
+                "a process that reads frames was ended, perhaps for lack of memory; run the same command again to "
+                "go on (a script must import under 'if __name__ == \"__main__\":')"
             ) from None
         finally:
             for pool in pools:

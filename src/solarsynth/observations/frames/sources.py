@@ -67,7 +67,7 @@ def find(given: Sequence[str | Path]) -> tuple[list[Source], list[Path]]:
     found: dict[Path, Source] = {}
     others = []
     for path in map(Path, given):
-        members = list(_members(path))
+        members = list(_members(path, set()))
         if not members:
             raise SolarsynthError(f"{path}: no file there")
         for member in members:
@@ -101,18 +101,21 @@ def is_store(path: Path) -> bool:
     return path.is_dir() and any((year / CHANNEL / ".zarray").is_file() for year in path.glob("[12][0-9][0-9][0-9]"))
 
 
-def _members(path: Path) -> Iterator[Path]:
-    """Yield the files and stores that one path stands for."""
+def _members(path: Path, entered: set[Path]) -> Iterator[Path]:
+    """Yield the files and stores that one path stands for; a folder once, although links may lead back to it."""
     if not path.exists() and glob.has_magic(str(path)):
         for match in sorted(glob.glob(str(path), recursive=True)):
-            yield from _members(Path(match))
+            yield from _members(Path(match), entered)
     elif path.is_dir():
         if is_store(path):
             yield path
             return
+        if path.resolve() in entered:
+            return
+        entered.add(path.resolve())
         for entry in sorted(path.iterdir()):
-            if not entry.name.startswith("."):
-                yield from _members(entry)
+            if not entry.name.startswith(".") and entry.exists():
+                yield from _members(entry, entered)
     elif path.exists():
         yield path
     else:
