@@ -100,8 +100,11 @@ def parse_time(text: Any) -> int:
     """Return a FITS or JSOC time in milliseconds since 1970, or `NO_TIME`."""
     from sunpy.time import parse_time as read
 
+    text = str(text).strip()
     try:
-        return round(read(str(text).strip().removesuffix("Z")).utc.unix * 1000)
+        if text.endswith("_TAI") and "-" in text:  # sunpy knows JSOC's own form, with dots, alone
+            return round(read(text.removesuffix("_TAI"), scale="tai").utc.unix * 1000)
+        return round(read(text.removesuffix("Z")).utc.unix * 1000)
     except (ValueError, TypeError, OverflowError):
         return NO_TIME
 
