@@ -609,6 +609,19 @@ def test_real_files_lie_on_the_same_disk(aia_files, tmp_path):
         assert np.hypot(right, up) < 0.01
 
 
+def test_real_frames_of_2012_in_dn_lie_on_the_disk_of_frames_in_dn(real_folder, tmp_path):
+    with np.load(real_folder / "frames-128.npz") as file:
+        image, time = file["image"][::150], file["t_obs"][::150]
+    found = collected(tmp_path, arrays(tmp_path, image, time=time), to_dn=True, size=64)
+    limbs = np.array([disk.limb(frame)[0] for frame in found.image]) / disk.LIMB / DISK_RADIUS["DN/s"]
+    assert np.abs(limbs - 1).max() < 0.03 and not any("do not mix" in note for note in found.notes)
+    middle = slice(24, 40)  # the block means of the disk's middle, compared without any regridding
+    plain = (image[:, ::-1].astype(float) / 8.4) ** 2
+    zoom = 128 * 0.425 / (64 * DISK_RADIUS["DN/s"])
+    inner = plain[:, round(64 - 8 * zoom) : round(64 + 8 * zoom), round(64 - 8 * zoom) : round(64 + 8 * zoom)]
+    np.testing.assert_allclose(found.image[:, middle, middle].mean((1, 2)), inner.mean((1, 2)), rtol=0.05)
+
+
 def test_a_real_jpeg2000_has_the_mean_and_median_that_its_header_states(aia_files):
     path = next(aia_files.glob("*.jp2"))
     header = jpeg2000.read_header(path.read_bytes())

@@ -118,6 +118,40 @@ def read_dn(path: Path) -> tuple[Picture, float]:
     return picture, float((inner > SATURATED).mean())
 
 
+def stack_in_dn(image: np.ndarray, time: np.ndarray, size: int) -> np.ndarray:
+    """Bring display frames without their border to DN/s ≈ (v / 8.4)², on the disk that frames in DN/s have.
+
+    Parameters
+    ----------
+    image : ndarray, shape (n, H, W)
+        Row 0 in the south.
+    time : ndarray of int64, shape (n,)
+        Milliseconds since 1970; the Sun's size on the pictures follows from it.
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, size, size)
+        Or (n, H, W) with the disk as it was, if the frames are no browse pictures: if the limb is elsewhere.
+    """
+    dn = ((image / np.float32(ROOT_SCALE)) ** 2).astype(np.float32)
+    n, height, width = image.shape
+    if not n or height != width or height < max(size, disk.SMALLEST):
+        return dn
+    scale = FIELD * (quicklook.SIZE - 2 * quicklook.BORDER) / quicklook.SIZE / height
+    chosen = np.linspace(0, n - 1, min(n, 50)).astype(int)
+    radii = np.array([disk.limb(image[i])[0] * height * scale / solar_radius(int(time[i])) for i in chosen])
+    if not abs(np.median(radii) - disk.LIMB) <= disk.TOLERANCE:
+        return dn
+    middle = (height - 1) / 2
+    pictures = (
+        Picture(frame, 1.0, int(stamp), (middle, middle), scale * np.eye(2), solar_radius(int(stamp)))
+        for frame, stamp in zip(dn, time, strict=True)
+    )
+    return np.stack([disk.place(picture, size) for picture in pictures])
+
+
 def _whole(inner: int) -> int:
     """Return the side of the picture whose border was cut away."""
     return round(inner * quicklook.SIZE / (quicklook.SIZE - 2 * quicklook.BORDER))

@@ -106,6 +106,7 @@ def collect(
     forget: Callable[[], None] = _nothing
     if files:
         stack, forget = reading.read(_tasks(files, size), reading.Recipe(size, to_dn), target)
+        ranges.check(stack.image, final, True, files[0].path)
         stacks.append(stack)
     if to_dn:
         notes.append(_how_converted(stacks))
@@ -142,6 +143,8 @@ def _one_unit(packed: list[tuple[Path, str]], files: list[sources.Source], unit:
             way = "add --to-dn to bring display intensity to DN/s" if its == "display" else "leave --unit out"
             raise SolarsynthError(f"{source.path}: {sources.KINDS[source.kind]} is read as {its}, not {unit}; {way}")
         units.append((source.path, its))
+        if to_dn and source.kind == "store" and its == "display":
+            raise SolarsynthError(f"{source.path}: --to-dn is for arrays and pictures, and this store is in display")
     if to_dn:
         return "DN/s"
     first, others = units[0], [other for other in units if other[1] != units[0][1]]
@@ -185,15 +188,15 @@ def _from_array(
     left_out: dict[str, list[str]] = {}
     for i in np.flatnonzero(~keep):
         left_out.setdefault(reason[i], []).append(f"{path.name}[{i}]")
-    image, saturated = image[keep], np.zeros(int(keep.sum()))
-    if to_dn and unit == "display":
-        saturated = (image > browse.SATURATED).mean(axis=(1, 2))
-        image = ((image / np.float32(browse.ROOT_SCALE)) ** 2).astype(np.float32)
+    image, time, saturated = image[keep], time[keep], np.zeros(int(keep.sum()))
     if origin == "upper":
         image = image[:, ::-1]
+    if to_dn and unit == "display":
+        saturated = (image > browse.SATURATED).mean(axis=(1, 2))
+        image = browse.stack_in_dn(image, time, size or image.shape[1])
     if size is not None:
         image = block_mean(image, size, path)
-    return reading.Frames(image, time[keep], left_out, saturated)
+    return reading.Frames(image, time, left_out, saturated)
 
 
 def _joined(stacks: list[reading.Frames], left_out: dict[str, list[str]]) -> tuple[np.ndarray, np.ndarray]:
