@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.observations.frames import collect
+from solarsynth.observations.frames import collect, find
 from solarsynth.observations.writing import refuse_existing, write_archive
 from solarsynth.times import NO_TIME, SECOND, parse_times
 
@@ -78,13 +78,14 @@ def import_archive(
     """
     refuse_existing(target)  # before the work
     frames = [frames] if isinstance(frames, str | Path) else list(frames)
-    found = collect(frames, target, size=size, unit=unit, to_dn=to_dn, origin=origin)
-    for line in found.notes:
-        say(line)
+    find(frames)  # what is not there, or a bad table, is said before the frames are read
     table = None if flux is None else _read_flux(flux)
     if flux_tolerance_seconds is None:
         flux_tolerance_seconds = max(6.0, _cadence(table))
     listed = pd.concat([_read_events(path) for path in events], ignore_index=True)
+    found = collect(frames, target, size=size, unit=unit, to_dn=to_dn, origin=origin)
+    for line in found.notes:
+        say(line)
     write_archive(
         Path(target),
         image=found.image,
