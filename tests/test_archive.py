@@ -146,7 +146,7 @@ def events_without_class(folder):
         (npz_without_times, r"frames.npz: no array 't_obs'"),
         (npz_of_another_length, r"frames.npz: 'image' must be"),
         (npz_of_nan, r"frames.npz: no usable frame"),
-        (npz_with_pickle, r"frames.npz: not a readable .npz"),
+        (npz_with_pickle, r"frames.npz: 't_obs' is an array of Python objects.*astype\('U24'\)"),
         (lambda folder: (folder / "frames.npz").unlink(), r"frames.npz: no such file"),
         (flux_without_flux, r"flux.csv.gz: no column for the flux"),
         (broken_gzip, r"flux.csv.gz: not a readable CSV"),

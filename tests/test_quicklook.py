@@ -144,7 +144,7 @@ def test_real_browse_frames_look_the_same(real_folder):
     """Frames of the same source, prepared elsewhere: limb at 0.425 of the width, as ours would be."""
     with np.load(real_folder / "frames-64.npz") as file:
         real = file["image"][::500].mean(0)
-    ours = quicklook._resize(quicklook.decode(BODY), 64)
+    ours = quicklook.shrink(quicklook.decode(BODY), 64)
 
     def limb(image):
         axis = np.arange(64) + 0.5 - 32

@@ -264,3 +264,18 @@ def test_opening_does_not_depend_on_this_process(s3, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "(1, 8, 8)", done.stderr
+
+
+def test_flagged_frames_are_not_usable(tmp_path):
+    n = 30
+    array = zarr.open_group(str(tmp_path / "s"), mode="w", zarr_format=2).create_array(
+        "2014/171A", shape=(n, 8, 8), dtype="f4", chunks=(15, 8, 8)
+    )
+    quality, exposure = [0] * n, [2.0] * n
+    quality[5], quality[6], quality[7], exposure[9] = 131072, -2147483648, 1 << 30, 0.0
+    time = [f"2014-01-01T{h:02d}:{m:02d}:00Z" for h in range(3) for m in range(0, 60, 6)]
+    for known in (True, False):  # a store that says nothing keeps all
+        array.attrs.put({"T_OBS": time} | ({"QUALITY": quality, "EXPTIME": exposure} if known else {}))
+        index = sdoml.read_index(sdoml.Remote(url=str(tmp_path / "s")), 2014, tmp_path / f"index-{known}")
+        expected = np.setdiff1d(np.arange(n), [5, 6, 7, 9]) if known else np.arange(n)
+        assert sdoml.usable(index).tolist() == expected.tolist()

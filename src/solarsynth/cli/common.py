@@ -12,6 +12,9 @@ from solarsynth.errors import SolarsynthError
 if TYPE_CHECKING:
     from solarsynth.stages import Lab
 
+#: What an archive without X-ray flux is told of.
+NO_FLUX = "no X-ray flux: only events with a class in the list label frames, and the continuous model is not trained"
+
 profile_option = click.option(
     "--profile", default="laptop", show_default=True, help="smoke, laptop, gpu, paper, or a YAML file."
 )

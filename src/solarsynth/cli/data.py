@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from solarsynth.cli.common import check_npz, data_option, open_lab, profile_option, settings_option, source_option
+from solarsynth.cli.common import (
+    NO_FLUX,
+    check_npz,
+    data_option,
+    open_lab,
+    profile_option,
+    settings_option,
+    source_option,
+)
 
 
 @click.command("dataset")
@@ -43,6 +51,8 @@ def dataset_command(
     for test, part in ((False, "training"), (True, "held out")):
         counts = labelled.counts(test=test)
         click.echo(f"{part}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
+    if not labelled.has_flux:
+        click.echo(NO_FLUX)
     if source != "labelled":
         entry = lab.entry(stages.DATASET)
         click.echo(f"{entry}\n{entry.path / 'set.zarr'}")

@@ -41,7 +41,8 @@ class LabelledSet:
     funnel : dict of str to int
         How many events and images are left after each step of the labelling.
     about : dict
-        ``source``, ``frame_tolerance`` and ``flux_tolerance`` (ms), ``scale``, ``frames``, ``split``, ``fold``.
+        ``source``, ``frame_tolerance`` and ``flux_tolerance`` (ms), ``scale``, ``frames``, ``split``, ``fold``;
+        ``xrs`` is ``none`` if the fluxes are those of the listed classes, for lack of a measured one.
     """
 
     image: np.ndarray
@@ -70,6 +71,11 @@ class LabelledSet:
         """Return the number of images per class, in all or, with `test`, in the test or the training part."""
         label = self.label if test is None else self.label[self.test if test else self.train]
         return dict(zip(CLASSES, np.bincount(label, minlength=len(CLASSES)).tolist(), strict=True))
+
+    @property
+    def has_flux(self) -> bool:
+        """Whether the archive had X-ray flux; if not, `flux` is that of the class in the list."""
+        return self.about.get("xrs") != "none"
 
     @property
     def purged(self) -> np.ndarray:

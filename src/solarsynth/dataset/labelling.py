@@ -277,8 +277,10 @@ def labelled_frames(
     )
     if table.empty:
         raise SolarsynthError(
-            f"{archive.path}: no frame gets a label: of {funnel['events']} events {funnel['with a class or a flux']} "
-            f"have a class or a flux and none is followed by a frame within {frame_tolerance / MINUTE:g} min"
+            f"{archive.path}: no frame gets a label: of {funnel['events']} events "
+            f"{funnel['with a peak time while frames were taken']} peak while frames were taken, "
+            f"{funnel['with a class or a flux']} of these have a class or a flux, "
+            f"and none is followed by a frame within {frame_tolerance / MINUTE:g} min"
         )
     table["frame_time"] = frames.time[table["frame"].to_numpy()]
     image, keep = normalised_frames(archive, table["frame"].to_numpy(), image_size)
@@ -300,6 +302,8 @@ def labelled_frames(
             "out of order": frames.unsorted,
         },
     }
+    if not archive.has_flux:
+        about["xrs"] = "none"
     return table[keep].reset_index(drop=True), image[keep], funnel, about
 
 

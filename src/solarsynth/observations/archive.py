@@ -201,8 +201,15 @@ class Archive:
         return images
 
     @property
+    def has_flux(self) -> bool:
+        """Whether there is X-ray flux; if not, only events that have a class can label a frame."""
+        return self.attributes.get("xrs") != "none"
+
+    @property
     def xrs_scale(self) -> str:
         """Scale of the X-ray flux: ``operational`` or ``science`` (without the SWPC factor)."""
+        if not self.has_flux:
+            return "operational"
         return self._part("xrs", ("time", "flux")).attrs.get("scale", "operational")
 
     def xrs_parts(self, rows: int = 1 << 22) -> Iterator[pd.DataFrame]:
@@ -213,8 +220,10 @@ class Archive:
         Yields
         ------
         DataFrame
-            ``time`` (ms), ``flux`` (W/m², 1–8 Å), ``satellite``.
+            ``time`` (ms), ``flux`` (W/m², 1–8 Å), ``satellite``. Nothing if the archive has no flux.
         """
+        if not self.has_flux:
+            return
         group = self._part("xrs", ("time", "flux"))
         last = NO_TIME
         for first in range(0, group["time"].shape[0], rows):
@@ -236,7 +245,8 @@ class Archive:
 
     def xrs(self) -> pd.DataFrame:
         """Return the whole X-ray flux; see `xrs_parts`."""
-        return pd.concat(list(self.xrs_parts()), ignore_index=True)
+        empty = pd.DataFrame({"time": np.empty(0, np.int64), "flux": np.empty(0), "satellite": np.empty(0, np.int16)})
+        return pd.concat(list(self.xrs_parts()) or [empty], ignore_index=True)
 
     def events(self) -> pd.DataFrame:
         """Return the events: ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location``, ``noaa``.

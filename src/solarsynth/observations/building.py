@@ -121,9 +121,11 @@ def build_sdoml(
     attributes |= tolerances(frame_tolerance, flux_tolerance)
     _write(target, image, stamp, "DN/s", flux(), events, attributes)
     stored = sum(len(year.time) for year in index.values())
+    flagged = sum(int(sdoml.flagged(year).sum()) for year in index.values())
     return {
         "frames in the store": stored,
-        "frames without a time or repeated": stored - len(time),
+        "frames flagged by QUALITY or without exposure": flagged,
+        "frames without a time or repeated": stored - flagged - len(time),
         "events": len(events),
         "frames wanted": len(wanted),
         **lost,

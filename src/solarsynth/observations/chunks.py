@@ -12,12 +12,12 @@ from solarsynth.errors import SolarsynthError
 
 
 def read_chunk(array, number: int) -> np.ndarray:
-    """Read one chunk of an array of frames.
+    """Read the frames of one row of chunks, whatever the chunks' shape, order and keys.
 
     Parameters
     ----------
     array : zarr.Array
-        Frames (n, H, W), chunked along the first axis.
+        Frames (n, H, W), in one chunk along the other axes as in SDOMLv2, or in tiles.
     number : int
         Of the chunk along the first axis.
 
@@ -28,13 +28,12 @@ def read_chunk(array, number: int) -> np.ndarray:
     Raises
     ------
     FileNotFoundError
-        If the chunk is missing.
+        If a chunk is missing.
     OSError
-        If it is truncated.
+        If one is truncated.
     SolarsynthError
-        If it is stored with filters or in Fortran order.
+        If they are stored with filters.
     """
-    raw = fetch(array.store_path / f"{number}.0.0")
     compressors = [codec.get_config() for codec in array.compressors]
     layout = {
         "shape": array.shape,
@@ -44,7 +43,19 @@ def read_chunk(array, number: int) -> np.ndarray:
         "filters": [codec.get_config() for codec in array.filters],
         "order": array.order,
     }
-    return decode_chunk(raw, layout, number)
+    height, width = array.chunks[1:]
+    frames = np.empty((min(array.chunks[0], array.shape[0] - number * array.chunks[0]), *array.shape[1:]), array.dtype)
+    for row in range(-(-array.shape[1] // height)):
+        for column in range(-(-array.shape[2] // width)):
+            raw = fetch(array.store_path / array.metadata.encode_chunk_key((number, row, column)))
+            place = frames[:, row * height : (row + 1) * height, column * width : (column + 1) * width]
+            place[:] = decode_chunk(raw, layout, number)[:, : place.shape[1], : place.shape[2]]
+    return frames
+
+
+def rows_of_chunks(array) -> int:
+    """Return the number of chunks of an array of frames along the first axis; see `read_chunk`."""
+    return -(-array.shape[0] // array.chunks[0])
 
 
 def fetch(place) -> bytes:
@@ -79,14 +90,12 @@ def decode_chunk(raw: bytes, layout: dict, number: int) -> np.ndarray:
     OSError
         If it is truncated.
     SolarsynthError
-        If it is stored with filters or in Fortran order.
+        If it is stored with filters.
     """
     import numcodecs
 
-    if layout.get("filters") or layout.get("order", "C") != "C":
-        raise SolarsynthError(
-            "frames with filters, or in Fortran order, cannot be read; write the archive without them"
-        )
+    if layout.get("filters"):
+        raise SolarsynthError("frames with filters cannot be read; write the archive without them")
     compressor = layout["compressor"]
     if compressor and compressor["id"] == "blosc":
         # Blosc decodes a truncated chunk without an error if its data did not compress; its header holds the length.
@@ -97,4 +106,5 @@ def decode_chunk(raw: bytes, layout: dict, number: int) -> np.ndarray:
     frames = np.frombuffer(raw, layout["dtype"])
     if frames.size != np.prod(layout["chunks"]):
         raise OSError(f"chunk {number} is cut off: {frames.size} values instead of {np.prod(layout['chunks'])}")
-    return frames.reshape(layout["chunks"])[: layout["shape"][0] - number * layout["chunks"][0]]
+    left = layout["shape"][0] - number * layout["chunks"][0]
+    return frames.reshape(layout["chunks"], order=layout.get("order", "C"))[:left]

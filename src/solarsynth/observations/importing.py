@@ -1,8 +1,7 @@
-"""Make an archive from a user's arrays and tables: ``solarsynth archive import``."""
+"""Make an archive from a user's frames and tables: ``solarsynth archive import``."""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,40 +9,40 @@ import numpy as np
 import pandas as pd
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.observations.frames import collect, find
 from solarsynth.observations.lists import read_events, read_flux
 from solarsynth.observations.writing import refuse_existing, write_archive
-from solarsynth.pixels import UNITS
 from solarsynth.times import MINUTE, NO_TIME, SECOND, format_times, parse_times
 
 
 def import_archive(
     target: Path,
     *,
-    frames: Path,
-    flux: Path,
+    frames: Path | Sequence[str | Path],
     events: Sequence[Path],
-    unit: str = "display",
+    flux: Path | None = None,
+    unit: str | None = None,
+    to_dn: bool = False,
+    size: int | None = None,
     origin: str = "upper",
     tolerance_minutes: float = 7.0,
     flux_tolerance_seconds: float | None = None,
     flux_scale: str | None = None,
     events_period: tuple[str, str] | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], object] = lambda line: None,
 ) -> dict[str, int]:
-    """Turn a file of frames, a table of flux and lists of events into an archive.
+    """Turn frames, lists of events and, if there is one, a table of flux into an archive.
 
     Parameters
     ----------
     target : Path
         Folder of the archive to make.
-    frames : Path
-        ``.npz`` with ``image`` (n, H, W) and ``t_obs`` (n,) ISO 8601 UTC.
-    flux, events : Path, sequence of Path
-        See `read_flux` and `read_events` in `solarsynth.observations.lists`.
-    unit : {"DN/s", "display"}
-        Unit of `image`.
-    origin : {"upper", "lower"}
-        Where the north of `image` is: with ``upper`` row 0 is the northernmost, with ``lower`` the southernmost.
+    frames : Path, or sequence of str or Path
+        As for `solarsynth.observations.frames.collect`, as are `unit`, `to_dn`, `size` and `origin`.
+    events : sequence of Path
+        See `solarsynth.observations.lists.read_events`.
+    flux : Path, optional
+        See `solarsynth.observations.lists.read_flux`. Without it only events that have a class can label a frame.
     tolerance_minutes : float
         Minutes that a frame may follow the peak of its flare (the paper: 7; hourly frames: 60).
     flux_tolerance_seconds : float, optional
@@ -53,7 +52,7 @@ def import_archive(
     events_period : (str, str), optional
         Period in which the lists hold every flare; by default from the first to the last peak.
     say : callable
-        Gets lines about everything that was assumed or left out.
+        Gets lines on how everything was read, and what was assumed or left out.
 
     Returns
     -------
@@ -65,42 +64,42 @@ def import_archive(
     SolarsynthError
         If a file is unusable; the message names the file and its fault. Then no archive is written.
     """
-    if unit not in UNITS:
-        raise SolarsynthError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
     refuse_existing(target)  # before the work
     stated = _stated_period(events_period)
-    image, time = _read_frames(frames)
-    if origin == "upper":
-        image = image[:, ::-1]
-    keep, counts = _usable(image, time, frames)
-    order = keep[np.argsort(time[keep], kind="stable")]
-    table, scale, notes = read_flux(flux, flux_scale)
+    frames = [frames] if isinstance(frames, str | Path) else list(frames)
+    find(frames)  # what is not there, or a bad table, is said before the frames are read
+    table, scale, notes = (None, "operational", []) if flux is None else read_flux(flux, flux_scale)
     if flux_tolerance_seconds is None:
-        flux_tolerance_seconds = _cadence(table["time"])
+        flux_tolerance_seconds = _cadence(table)
     listed = _read_lists(events, notes)
-    say("\n".join([*notes, *_period_notes(time[order], table, listed, tolerance_minutes)]))
+    found = collect(frames, target, size=size, unit=unit, to_dn=to_dn, origin=origin)
+    for line in (*found.notes, *notes, *_period_notes(found.time, table, listed, tolerance_minutes)):
+        say(line)
     write_archive(
         Path(target),
-        image=image[order],
-        time=time[order],
-        unit=unit,
+        image=found.image,
+        time=found.time,
+        unit=found.unit,
         xrs=table,
         events=listed,
         attributes={
             "source": "archive",
-            "made_from": [path.name for path in (frames, flux, *events)],
+            "made_from": [Path(path).name for path in (*frames, flux, *events) if path is not None],
+            "frames_read": found.notes,
             "frame_tolerance_minutes": tolerance_minutes,
             "flux_tolerance_seconds": flux_tolerance_seconds,
             **stated,
         },
         xrs_scale=scale,
     )
-    return counts | {"frames": len(order), "flux samples": len(table), "events": len(listed)}
+    found.forget()
+    samples = 0 if table is None else len(table)
+    return found.counts | {"frames": len(found.time), "flux samples": samples, "events": len(listed)}
 
 
-def _cadence(time: pd.Series) -> float:
+def _cadence(flux: pd.DataFrame | None) -> float:
     """Return the cadence of the flux in seconds, at least the paper's tolerance of 6."""
-    return max(6.0, float(np.median(np.diff(time))) / SECOND)
+    return 6.0 if flux is None else max(6.0, float(np.median(np.diff(flux["time"]))) / SECOND)
 
 
 def _read_lists(paths: Sequence[Path], notes: list[str]) -> pd.DataFrame:
@@ -126,50 +125,20 @@ def _stated_period(texts: tuple[str, str] | None) -> dict[str, list[str]]:
     return {"events_period": format_times(np.array([first, last]))}
 
 
-def _period_notes(time: np.ndarray, xrs: pd.DataFrame, events: pd.DataFrame, tolerance_minutes: float) -> list[str]:
+def _period_notes(
+    time: np.ndarray, xrs: pd.DataFrame | None, events: pd.DataFrame, tolerance_minutes: float
+) -> list[str]:
     """Return a line on the periods of frames, flux and events, and a warning where they do not meet."""
     peak = events["peak"].to_numpy()
-    parts = {"frames": time, "flux": xrs["time"].to_numpy(), "events": peak[peak != NO_TIME]}
+    parts = {"frames": time, "events": peak[peak != NO_TIME]}
+    lost = {"events": "no frame can get a label"}
+    if xrs is not None:
+        parts = {"frames": time, "flux": xrs["time"].to_numpy(), "events": parts["events"]}
+        lost = {"flux": "an event without a class gets none", **lost}
     spans = {name: (part.min(), part.max()) for name, part in parts.items()}
     lines = ["; ".join(f"{name} {' to '.join(t[:16] for t in format_times(span))}" for name, span in spans.items())]
     first, last = time.min() - tolerance_minutes * MINUTE, time.max()
-    for name, lost in (("flux", "an event without a class gets none"), ("events", "no frame can get a label")):
+    for name, what in lost.items():
         if not ((parts[name] >= first) & (parts[name] <= last)).any():
-            lines.append(f"nothing in the {name} falls into the time of the frames: {lost}; check the years")
+            lines.append(f"nothing in the {name} falls into the time of the frames: {what}; check the years")
     return lines
-
-
-def _usable(image: np.ndarray, time: np.ndarray, path: Path) -> tuple[np.ndarray, dict[str, int]]:
-    """Return the frames that have a time of their own and no NaN, and counts of the others."""
-    known = time != NO_TIME
-    finite = np.ones(len(image), bool)
-    if image.dtype.kind == "f":
-        finite = np.isfinite(image).all(axis=(1, 2))
-    good = np.flatnonzero(known & finite)
-    _, first = np.unique(time[good], return_index=True)
-    keep = good[np.sort(first)]
-    if not len(keep):
-        raise SolarsynthError(f"{path}: no usable frame in it (every frame lacks a time or holds NaN)")
-    return keep, {
-        "frames without a time": int((~known).sum()),
-        "frames with NaN": int((~finite).sum()),
-        "frames that repeat a time": len(good) - len(keep),
-    }
-
-
-def _read_frames(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            for name in ("image", "t_obs"):
-                if name not in file:
-                    raise SolarsynthError(f"{path}: no array {name!r} in it (has {', '.join(file.files) or 'none'})")
-            image, stamps = file["image"], file["t_obs"]
-    except FileNotFoundError:
-        raise SolarsynthError(f"{path}: no such file") from None
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        raise SolarsynthError(f"{path}: not a readable .npz, perhaps truncated ({error}); fetch it again") from None
-    if image.ndim != 3 or len(image) != len(stamps):
-        raise SolarsynthError(
-            f"{path}: 'image' must be (n, H, W) with one 't_obs' per frame, got {image.shape} with {len(stamps)} times"
-        )
-    return image, parse_times(stamps.astype(str))

@@ -10,7 +10,7 @@ import pandas as pd
 from solarsynth.errors import SolarsynthError
 from solarsynth.flares import tidy_class
 from solarsynth.observations.archive import CHANNEL, Archive
-from solarsynth.observations.chunks import read_chunk
+from solarsynth.observations.chunks import read_chunk, rows_of_chunks
 from solarsynth.times import NO_TIME
 
 
@@ -89,7 +89,8 @@ def _faulty_frames(archive: Archive, damages: list[str]) -> tuple[int, int]:
     for year in archive.years:
         array = archive.array(year)
         missing = 0
-        for number in range(array.nchunks):
+        chunks = rows_of_chunks(array)
+        for number in range(chunks):
             try:
                 frames = read_chunk(array, number)
             except FileNotFoundError:
@@ -102,7 +103,7 @@ def _faulty_frames(archive: Archive, damages: list[str]) -> tuple[int, int]:
             nan += int(bad.sum())
             dark += int((~bad & (np.where(np.isfinite(frames), frames, 0).max(axis=(1, 2)) == 0)).sum())
         if missing:
-            damages.append(f"{missing} of {array.nchunks} chunks of {year}/{CHANNEL} are missing")
+            damages.append(f"{missing} of {chunks} chunks of {year}/{CHANNEL} are missing")
     return nan, dark
 
 

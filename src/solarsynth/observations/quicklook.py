@@ -6,6 +6,7 @@ border with the time stamp. The result is an archive of unit ``display``.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -154,7 +155,7 @@ def _fetch_day(
             "sha256": hashlib.sha256(body).hexdigest(),
             "t_obs": format_times(np.array([stamp]))[0],
         }
-        images.append(_resize(picture, size))
+        images.append(shrink(picture, size))
         times.append(stamp)
     image = np.stack(images) if images else np.empty((0, size, size), np.uint8)
     return Day(image, np.array(times, np.int64), bad)
@@ -225,7 +226,26 @@ def decode(body: bytes) -> np.ndarray:
         raise BadPicture(f"not a readable JPEG, perhaps cut off ({str(error).splitlines()[0]})") from None
     if rgb.shape[:2] != (SIZE, SIZE):
         raise BadPicture(f"a picture must be {SIZE} × {SIZE} px, got {rgb.shape[1]} × {rgb.shape[0]}")
-    return invert_colours(rgb)[BORDER:-BORDER, BORDER:-BORDER][::-1]
+    return without_border(invert_colours(rgb))[::-1]
+
+
+def border(side: int) -> int:
+    """Return the pixels on every side of a browse image of `side` px that hold the time stamp."""
+    return round(side * BORDER / SIZE)
+
+
+def without_border(picture: np.ndarray) -> np.ndarray:
+    """Cut the border with the time stamp away."""
+    width = border(len(picture))
+    return picture[width:-width, width:-width]
+
+
+@functools.cache
+def colours() -> np.ndarray:
+    """Return the colour table of 171 Å, (256, 3) float32 from 0 to 255."""
+    import sunpy.visualization.colormaps as maps
+
+    return np.round(np.array(maps.cm.sdoaia171(np.arange(256)))[:, :3] * 255).astype(np.float32)
 
 
 def invert_colours(rgb: np.ndarray) -> np.ndarray:
@@ -233,18 +253,16 @@ def invert_colours(rgb: np.ndarray) -> np.ndarray:
 
     JPEG blurs colours, so that few pixels have a colour of the table; those that do are inverted exactly.
     """
-    import sunpy.visualization.colormaps as maps
-
-    table = np.round(np.array(maps.cm.sdoaia171(np.arange(256)))[:, :3] * 255).astype(np.float32)
+    table = colours()
     red, green, blue = (rgb[..., channel].astype(np.int32) for channel in range(3))
     codes, back = np.unique((red << 16) + (green << 8) + blue, return_inverse=True)
-    colours = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.float32)
+    found = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.float32)
     # |c - t|² without |c|², which is the same for all t; all values are whole and below 2**24, exact in float32.
-    distance = (table**2).sum(1) - 2 * colours @ table.T
+    distance = (table**2).sum(1) - 2 * found @ table.T
     return distance.argmin(1).astype(np.uint8)[back.reshape(rgb.shape[:2])]
 
 
-def _resize(picture: np.ndarray, size: int) -> np.ndarray:
+def shrink(picture: np.ndarray, size: int) -> np.ndarray:
     """Average down by area, since the 472 px without the border are not divisible by the usual sizes."""
     from PIL import Image
 

@@ -24,7 +24,7 @@ def write_archive(
     image: np.ndarray,
     time: np.ndarray,
     unit: str,
-    xrs: pd.DataFrame | Iterable[pd.DataFrame],
+    xrs: pd.DataFrame | Iterable[pd.DataFrame] | None,
     events: pd.DataFrame,
     attributes: dict,
     xrs_scale: str = "operational",
@@ -40,9 +40,9 @@ def write_archive(
     time : ndarray of int64, shape (n,)
         Milliseconds since 1970, `NO_TIME` if unknown.
     unit : {"DN/s", "display"}
-    xrs : DataFrame, or iterable of DataFrame
+    xrs : DataFrame, iterable of DataFrame, or None
         ``time`` (ms, increasing), ``flux`` (W/m²), optionally ``quality`` (0 is good) and ``satellite``. Parts are
-        in order of time and are written one by one.
+        in order of time and are written one by one. None: the archive has no flux and says so.
     events : DataFrame
         ``peak``, ``start``, ``end`` (ms), ``goes_class``, ``method``, ``location`` (``N18W33``), ``noaa``
         (number of the active region, 0 if unknown), ``satellite`` (number of the GOES that the list names, 0 if
@@ -68,7 +68,10 @@ def write_archive(
         group = zarr.open_group(str(partial), mode="w", zarr_format=2)
         group.attrs.update(attributes)
         _write_frames(group, image, time, unit, compressor)
-        _write_flux(group.create_group("xrs"), xrs, xrs_scale, compressor)
+        if xrs is None:
+            group.attrs["xrs"] = "none"
+        else:
+            _write_flux(group.create_group("xrs"), xrs, xrs_scale, compressor)
         _write_events(group.create_group("events"), events, compressor)
         partial.rename(path)
     except BaseException:

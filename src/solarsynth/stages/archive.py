@@ -95,7 +95,7 @@ def _identity(lab: Lab, ask: Ask) -> dict[str, Any]:
     from solarsynth.observations import building
 
     if lab.source == "sdoml":
-        return {"source": "sdoml", "years": building.parse_years(lab.data)} | _tolerances(lab.settings)
+        return {"source": "sdoml", "years": building.parse_years(lab.data), "quality": 0} | _tolerances(lab.settings)
     if lab.source == "quicklook":
         return {"source": "quicklook", "period": list(building.parse_period(lab.data))}
     from solarsynth.observations.simulated import VERSION

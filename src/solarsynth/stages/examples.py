@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solarsynth.dataset.splits import twins
+from solarsynth.errors import SolarsynthError
 from solarsynth.flares import CLASSES
 from solarsynth.stages.days import describe_days
 from solarsynth.stages.features import space
@@ -47,7 +48,14 @@ def with_unlabelled(job: Job, image: np.ndarray, condition: np.ndarray) -> tuple
 
 def frames_examples(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
     """Return images (n, H, W) uint8, classes (n,), fluxes (n,) in W/m², and what is written beside the weights."""
+    from solarsynth.kinds import kind
+
     data = job.need("images")
+    if kind(job.ask["model"]).takes_flux and not data.has_flux:
+        raise SolarsynthError(
+            f"model {job.ask['model']!r} learns from the X-ray flux, and the archive {job.lab.data} has none; "
+            "import it with --flux, or choose another model"
+        )
     if job.ask["on"] in TWINS:
         part = twin_parts(data, job.ask["mode"], job.settings.purge_days)[TWINS.index(job.ask["on"])]
     else:

@@ -6,7 +6,7 @@ The store has 766 GB for the nine years. A labelled set touches up to 20,000 of 
 
 from solarsynth.observations.sdoml.downsampling import DOWNSAMPLING, downsample
 from solarsynth.observations.sdoml.frames import YearFrames, read_chunk, read_frames, workers
-from solarsynth.observations.sdoml.index import YearIndex, read_index, stored_chunks, usable
+from solarsynth.observations.sdoml.index import YearIndex, flagged, read_index, stored_chunks, usable
 from solarsynth.observations.sdoml.remote import URL, Remote
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "YearFrames",
     "YearIndex",
     "downsample",
+    "flagged",
     "read_chunk",
     "read_frames",
     "read_index",

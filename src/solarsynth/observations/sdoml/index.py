@@ -123,9 +123,14 @@ def _numbers(values: list | None, n: int, missing: float) -> np.ndarray:
     return np.array([missing if v is None or isinstance(v, str) else float(v) for v in values])
 
 
+def flagged(index: YearIndex) -> np.ndarray:
+    """Return which frames (n,) must not be used: QUALITY is neither 0 nor unknown, or the exposure is not positive."""
+    return ((index.quality != 0) & (index.quality != -1)) | (index.exposure <= 0)
+
+
 def usable(index: YearIndex) -> np.ndarray:
-    """Return the rows of frames that have a time, in order of time, without those that repeat a time."""
-    known = np.flatnonzero(index.time != NO_TIME)
+    """Return the rows of good frames that have a time, in order of time, without those that repeat a time."""
+    known = np.flatnonzero((index.time != NO_TIME) & ~flagged(index))
     _, first = np.unique(index.time[known], return_index=True)
     return known[first]
 

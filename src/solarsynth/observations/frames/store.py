@@ -1,0 +1,91 @@
+"""A local SDOMLv2 store, or another archive: any chunk shape, key separator and order that zarr reads."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from solarsynth.errors import SolarsynthError
+from solarsynth.observations.archive import Archive
+from solarsynth.observations.frames import disk
+from solarsynth.observations.frames.headers import FLAGGED, NO_EXPOSURE, WITHOUT_TIME
+from solarsynth.observations.frames.picture import LeftOut
+from solarsynth.pixels import DISK_RADIUS, block_mean
+from solarsynth.times import NO_TIME, parse_times
+
+
+@functools.lru_cache(maxsize=4)
+def opened(path: Path) -> Archive:
+    """Return the store as an `Archive`, opened once: a year's attributes may have 221 MB."""
+    return Archive(path)
+
+
+@functools.lru_cache(maxsize=16)
+def _year(path: Path, year: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the times (ms), QUALITY and EXPTIME of a year's frames; 0 and 1 where the store does not say."""
+    array = opened(path).array(year)
+    attributes, n = dict(array.attrs), array.shape[0]
+    time = parse_times(attributes.get("T_OBS") or [])
+    if len(time) != n:
+        raise SolarsynthError(f"{path}/{year}: {n} frames but {len(time)} times in T_OBS")
+    return time, _numbers(attributes.get("QUALITY"), n, 0), _numbers(attributes.get("EXPTIME"), n, 1)
+
+
+def _numbers(values: list | None, n: int, missing: float) -> np.ndarray:
+    if not isinstance(values, list) or len(values) != n:
+        return np.full(n, missing, float)
+    return np.array([missing if v is None or isinstance(v, str) else float(v) for v in values])
+
+
+def parts(path: Path, size: int) -> list[tuple[int, int, int]]:
+    """Return the pieces in which a store is read: year, first row and end, each a chunk long.
+
+    Raises
+    ------
+    SolarsynthError
+        If it is no store, or its frames cannot be averaged to `size`.
+    """
+    archive = opened(path)
+    block_mean(np.empty((0, *archive.shape), np.float32), size, path)
+    found = []
+    for year in archive.years:
+        array = archive.array(year)
+        step = array.chunks[0]
+        found += [(year, first, min(first + step, array.shape[0])) for first in range(0, array.shape[0], step)]
+    return found
+
+
+def read(path: Path, year: int, first: int, end: int, size: int) -> list[tuple[str, int, np.ndarray | LeftOut]]:
+    """Read frames of a year.
+
+    Returns
+    -------
+    list of (str, int, ndarray or LeftOut)
+        Name, time (ms), and the frame (size, size) in the store's unit, row 0 in the south, or why it is left out.
+    """
+    archive = opened(path)
+    time, quality, exposure = (values[first:end] for values in _year(path, year))
+    raw = archive.array(year)[first:end]
+    # The limb of SDOMLv2 has a known place. An archive that was made here, which records its source, may have another.
+    known_disk = archive.unit == "DN/s" and "source" not in archive.attributes
+    found = []
+    for i, stamp in enumerate(time.tolist()):
+        name = f"{path.name}/{year}[{first + i}]"
+        try:
+            if stamp == NO_TIME:
+                raise LeftOut(WITHOUT_TIME)
+            if quality[i]:
+                raise LeftOut(FLAGGED)
+            if not exposure[i] > 0:
+                raise LeftOut(NO_EXPOSURE)
+            if not np.isfinite(raw[i]).all():
+                raise LeftOut(disk.NAN)
+            image = block_mean(raw[i : i + 1], size)[0]
+            if known_disk and image.max() > image.min():
+                disk.check_limb(image, DISK_RADIUS["DN/s"])
+            found.append((name, stamp, image))
+        except LeftOut as left:
+            found.append((name, stamp, left))
+    return found
