@@ -436,6 +436,7 @@ def test_an_import_says_what_it_assumed_and_left_out(tmp_path):
     assert archive.xrs_scale == "science"
     assert archive.events_period == tuple(parse_times(["2015-02-01", "2015-04-01"]))
     assert said == [
+        "frames.npz: 'image' read as display, its row 0 as the north of the Sun (--origin upper)",
         "list.csv: 1 of 4 classes are unreadable ('S'); these events take their class from the flux",
         "frames 2015-03-01T00:30 to 2015-03-01T01:30; flux 2015-03-01T00:00 to 2015-03-01T01:59; "
         "events 2015-03-01T00:20 to 2015-03-01T01:25",

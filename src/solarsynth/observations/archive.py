@@ -131,13 +131,7 @@ class Archive:
         An imported archive may state it in its attribute ``events_period``, two texts. The lists of all other sources
         are made for the whole time of their frames.
         """
-        if "events_period" in self.attributes:
-            first, last = parse_times(self.attributes["events_period"]).tolist()
-            return first, last
-        if self.attributes.get("source", "archive") == "archive":
-            return None
-        limits = np.iinfo(np.int64)
-        return limits.min, limits.max
+        return _events_period(self.attributes)
 
     @property
     def _satellite(self) -> int:
@@ -270,6 +264,16 @@ class Archive:
             if column not in group:
                 raise SolarsynthError(f"{self.path}/{name}: the column {column!r} is missing")
         return group
+
+
+def _events_period(attributes: dict) -> tuple[int, int] | None:
+    if "events_period" in attributes:
+        first, last = parse_times(attributes["events_period"]).tolist()
+        return first, last
+    if attributes.get("source", "archive") == "archive":
+        return None
+    limits = np.iinfo(np.int64)
+    return limits.min, limits.max
 
 
 def _unit(value: str | list) -> str:
