@@ -15,10 +15,12 @@ from PIL import Image
 from suns import RADIUS, brightness, write_browse, write_fits, write_jpeg2000
 
 from solarsynth import cli
+from solarsynth.dataset.labelling import label_events
 from solarsynth.errors import SolarsynthError
 from solarsynth.observations import quicklook
 from solarsynth.observations.archive import Archive
 from solarsynth.observations.frames import browse, collect, disk, fits, headers, jpeg2000, reading, scratch, sources
+from solarsynth.observations.importing import import_archive
 from solarsynth.pixels import DISK_RADIUS
 from solarsynth.times import DAY, HOUR, NO_TIME, format_times, parse_times
 
@@ -647,9 +649,6 @@ def test_real_browse_pictures_have_the_limb_of_the_frames_of_2012(aia_files, rea
 
 
 def test_real_frames_without_flux_get_the_labels_of_the_list(real_folder, tmp_path):
-    from solarsynth.dataset.labelling import label_events
-    from solarsynth.observations.importing import import_archive
-
     events = real_folder / "goes-flares-2010-2019.csv"
     import_archive(tmp_path / "a", frames=real_folder / "frames-64.npz", events=[events], tolerance_minutes=60)
     archive = Archive(tmp_path / "a")
@@ -680,6 +679,15 @@ def test_the_real_frames_of_2017_are_imported_without_flux(real_folder, tmp_path
         pytest.skip("no frames of 2017 among the real ones: they come with newer copies of that folder")
     found = collected(tmp_path, path)
     assert found.unit == "DN/s" and len(found.time) == 128
+    (tmp_path / "events.csv").write_text(EVENTS.replace("2014-02-03T04:0", "2017-08-09T05:3"))
+    options = ["--frames", path, "--events", tmp_path / "events.csv", "--tolerance", 60]
+    assert call("archive", "import", tmp_path / "archive", *options).exit_code == 0
+    archive = Archive(tmp_path / "archive")
+    table, _ = label_events(
+        archive.events(), archive.xrs_parts(), archive.frames().time, frame_tolerance=archive.frame_tolerance
+    )
+    assert table["label"].tolist() == [2]
+    assert format_times(archive.frames().time[table["frame"]])[0].startswith("2017-08-09T05:59")
     assert any("the disk's radius is 0.4" in note for note in found.notes)  # browse geometry, and said
 
 
