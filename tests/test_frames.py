@@ -317,6 +317,7 @@ def test_a_file_that_is_cut_off_is_named(tmp_path, write, name):
         SolarsynthError, match=r"no usable frame in it: 1 files that cannot be decoded, first .*" + name
     ):
         collected(tmp_path, tmp_path / name, size=SIZE)
+    assert not list(tmp_path.glob(".archive*"))
 
 
 @pytest.mark.parametrize(
@@ -411,6 +412,14 @@ def test_the_name_of_the_array_is_its_unit(tmp_path):
     np.savez(path, image=WHOLE[:2], dn_per_s=20.0 * WHOLE[:2], t_obs=time)
     assert collected(tmp_path, path).unit == "DN/s" and collected(tmp_path, path).image.max() > 255
     assert collected(tmp_path, path, unit="display").image.max() <= 255
+
+
+def test_bytes_called_dn_are_mentioned(tmp_path):
+    path = arrays(tmp_path, WHOLE.astype(np.uint8))
+    mentioned = [
+        any("8-bit values" in note for note in collected(tmp_path, path, unit=u).notes) for u in ("DN/s", None)
+    ]
+    assert mentioned == [True, False]
 
 
 def test_display_values_are_brought_to_dn_by_the_square(tmp_path):
