@@ -15,10 +15,12 @@ from PIL import Image
 from suns import RADIUS, brightness, write_browse, write_fits, write_jpeg2000
 
 from solarsynth import cli
+from solarsynth.dataset.labelling import label_events
 from solarsynth.errors import SolarsynthError
 from solarsynth.observations import quicklook
 from solarsynth.observations.archive import Archive
 from solarsynth.observations.frames import browse, collect, disk, fits, headers, jpeg2000, reading, scratch, sources
+from solarsynth.observations.importing import import_archive
 from solarsynth.pixels import DISK_RADIUS
 from solarsynth.times import DAY, HOUR, NO_TIME, format_times, parse_times
 
@@ -315,6 +317,7 @@ def test_a_file_that_is_cut_off_is_named(tmp_path, write, name):
         SolarsynthError, match=r"no usable frame in it: 1 files that cannot be decoded, first .*" + name
     ):
         collected(tmp_path, tmp_path / name, size=SIZE)
+    assert not list(tmp_path.glob(".archive*"))
 
 
 @pytest.mark.parametrize(
@@ -409,6 +412,14 @@ def test_the_name_of_the_array_is_its_unit(tmp_path):
     np.savez(path, image=WHOLE[:2], dn_per_s=20.0 * WHOLE[:2], t_obs=time)
     assert collected(tmp_path, path).unit == "DN/s" and collected(tmp_path, path).image.max() > 255
     assert collected(tmp_path, path, unit="display").image.max() <= 255
+
+
+def test_bytes_called_dn_are_mentioned(tmp_path):
+    path = arrays(tmp_path, WHOLE.astype(np.uint8))
+    mentioned = [
+        any("8-bit values" in note for note in collected(tmp_path, path, unit=u).notes) for u in ("DN/s", None)
+    ]
+    assert mentioned == [True, False]
 
 
 def test_display_values_are_brought_to_dn_by_the_square(tmp_path):
@@ -647,9 +658,6 @@ def test_real_browse_pictures_have_the_limb_of_the_frames_of_2012(aia_files, rea
 
 
 def test_real_frames_without_flux_get_the_labels_of_the_list(real_folder, tmp_path):
-    from solarsynth.dataset.labelling import label_events
-    from solarsynth.observations.importing import import_archive
-
     events = real_folder / "goes-flares-2010-2019.csv"
     import_archive(tmp_path / "a", frames=real_folder / "frames-64.npz", events=[events], tolerance_minutes=60)
     archive = Archive(tmp_path / "a")
@@ -680,6 +688,15 @@ def test_the_real_frames_of_2017_are_imported_without_flux(real_folder, tmp_path
         pytest.skip("no frames of 2017 among the real ones: they come with newer copies of that folder")
     found = collected(tmp_path, path)
     assert found.unit == "DN/s" and len(found.time) == 128
+    (tmp_path / "events.csv").write_text(EVENTS.replace("2014-02-03T04:0", "2017-08-09T05:3"))
+    options = ["--frames", path, "--events", tmp_path / "events.csv", "--tolerance", 60]
+    assert call("archive", "import", tmp_path / "archive", *options).exit_code == 0
+    archive = Archive(tmp_path / "archive")
+    table, _ = label_events(
+        archive.events(), archive.xrs_parts(), archive.frames().time, frame_tolerance=archive.frame_tolerance
+    )
+    assert table["label"].tolist() == [2]
+    assert format_times(archive.frames().time[table["frame"]])[0].startswith("2017-08-09T05:59")
     assert any("the disk's radius is 0.4" in note for note in found.notes)  # browse geometry, and said
 
 

@@ -99,6 +99,11 @@ def collect(
         size = _usual_size([image for _, image, *_ in packed], bool(files))
     final = _one_unit([(path, its) for path, _, _, its, _ in packed], files, unit, to_dn)
     notes = [_how(path, its, name, origin) for path, _, _, its, name in packed] + _how_files(files)
+    notes += [
+        f"{path.name}: {name!r} holds 8-bit values, as display intensity does; leave --unit out if it is that"
+        for path, image, _, its, name in packed
+        if its == "DN/s" and image.dtype == np.uint8
+    ]
     stacks = [
         _from_array(path, image, time, its, given=unit is not None, to_dn=to_dn, origin=origin, size=size)
         for path, image, time, its, _ in packed
@@ -118,6 +123,7 @@ def collect(
             left_out[reason] = left_out.get(reason, []) + names
     image, time = _joined(stacks, left_out)
     if not len(image):
+        forget()
         raise reading.without_any(given, left_out)
     counts = dict.fromkeys((WITHOUT_TIME, disk.NAN, REPEATED), 0) | {name: len(v) for name, v in left_out.items()}
     notes += [_left_out_line(reason, names) for reason, names in left_out.items() if names]
