@@ -128,8 +128,7 @@ class Archive:
     def events_period(self) -> tuple[int, int] | None:
         """Period (ms, ms) in which every flare is listed; None if only the list itself can tell.
 
-        An imported archive may state it in its attribute ``events_period``, two texts. The lists of all other sources
-        are made for the whole time of their frames.
+        An imported archive may state it, as two texts. The lists of other sources cover all of their frames.
         """
         return _events_period(self.attributes)
 
