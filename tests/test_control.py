@@ -170,7 +170,7 @@ class TestControl:
     def test_a_regressor_without_skill_judges_nothing(self):
         x, flux, unit, day = observed(3, flare=0.0)
         found = control(x, flux, unit, day, generated(3), REQUESTED)
-        assert not found.judges and np.isnan(found.calibration)
+        assert not found.judges and np.isnan(found.calibration) and -1 <= found.skill.low < found.skill.high <= 1
         assert found.verdict().startswith("judges nothing: the regressor does not read held-out real images")
 
     @pytest.mark.parametrize(

@@ -4,7 +4,7 @@
 computed from them once, `pool` which of them are compared with which, `classifiers` what the classifiers see in
 held-out images, `scores` the scores of samples, `faults` copies and gross faults, `values` the form of a result and the
 verdict, and `samples` the reader for files of images. `physics` has the physical quantities of all images and of each
-class, `tilt` what an unknown tilt costs; `control` and `controls` say what a regressor reads against what was asked for.
+class, `tilt` what an unknown tilt costs; `control` and `controls` say what a regressor reads in samples.
 """
 
 from solarsynth.evaluation.classifiers import CrossValidated, cross_validated

@@ -9,7 +9,7 @@ flare, or only the phase of the cycle and the regions of the day?).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,7 +70,7 @@ class Control:
     by_class : DataFrame
         A row per class that was drawn: ``requested``; mean readings ``drawn`` with ``drawn error``; ``real``, that of
         held-out real images, with ``real low`` and ``real high`` (NaN where a class has too few units);
-        ``recognised`` and ``real recognised``, the shares of both whose reading is nearest to the ``real`` mean of their
+        ``recognised`` and ``real recognised``, the shares of both whose reading is nearest to the ``real`` mean of the
         class.
     reading, requested : ndarray of float, shape (m,)
     penalty : float
@@ -179,6 +179,7 @@ def control(
     reading = read(z)
     # Without a unit the regressors are others, too: readings that are held fixed have intervals that are too narrow.
     skill = unit_interval(lambda index: cross_skill(x[index], flux[index], unit[index], penalty), unit)
+    low, high = (float(np.clip(end, -1, 1)) for end in (skill.low, skill.high))
     found = spearman(reading, requested)
     shared = np.isin(day, [one for one, count in zip(*np.unique(day, return_counts=True), strict=True) if count > 1])
     shuffled = [permuted_within(day, rng) for _ in range(WITHIN_DAYS if shared.mean() >= SHARED else 0)]
@@ -186,7 +187,7 @@ def control(
     null_skill = [cross_skill(x, flux[order], unit, penalty) for order in shuffled]
     return Control(
         space,
-        skill,
+        replace(skill, low=low, high=high),
         exceedance(cross_skill(x, flux, unit, penalty), np.array(null_skill)),
         slope_of(flux, held_out),
         request_correlation(x, flux, unit, z, requested, penalty, rng),
