@@ -8,8 +8,9 @@ from scipy import stats
 
 from solarsynth.dataset.images import ImageSet
 from solarsynth.errors import SolarsynthError
-from solarsynth.evaluation import control as judge
-from solarsynth.evaluation.control import class_flux, control
+from solarsynth.evaluation import controls as judge
+from solarsynth.evaluation.control import control
+from solarsynth.evaluation.controls import class_flux
 from solarsynth.metrics import readings
 
 REQUESTED = np.repeat([-6.5, -5.5, -4.5], 20)
@@ -72,6 +73,12 @@ class TestReadings:
         assert readings.best_penalty(x, np.random.default_rng(0).normal(size=len(x)), unit) >= 100
         assert readings.slope(law, 3 * law + 1) == pytest.approx(3)
 
+    def test_the_nearest_class(self):
+        held_out, label = np.array([-6.2, -6.0, -5.0, -4.0]), np.array([1, 1, 2, 3])
+        found = readings.read_classes(np.array([-9, -5.5, -5.6, -4.4, -4.6]), held_out, label)
+        assert found.tolist() == [1, 2, 1, 3, 2]
+        assert readings.read_classes(np.zeros(2), held_out, None).tolist() == [-1, -1]
+
     def test_missing_quantities_are_filled_by_the_real_median(self):
         x, *_ = observed(0)
         drawn, filled = x[:3].copy(), x[:3].copy()
@@ -129,6 +136,8 @@ class TestControl:
         by_hand = [found.reading[LABEL == i].mean() for i in (1, 2, 3)]
         np.testing.assert_allclose(found.by_class["drawn"], by_hand)
         assert (found.by_class["real low"] < found.by_class["real"]).all()
+        near = found.by_class[["recognised", "real recognised"]].to_numpy()
+        assert (near > 0.5).all() and near[:, 0].mean() > 0.7  # of five classes
 
     def test_requests_that_were_permuted_are_not_read(self):
         x, flux, unit, day = observed(1)
@@ -161,7 +170,7 @@ class TestControl:
     def test_a_regressor_without_skill_judges_nothing(self):
         x, flux, unit, day = observed(3, flare=0.0)
         found = control(x, flux, unit, day, generated(3), REQUESTED)
-        assert not found.judges and np.isnan(found.calibration)
+        assert not found.judges and np.isnan(found.calibration) and -1 <= found.skill.low < found.skill.high <= 1
         assert found.verdict().startswith("judges nothing: the regressor does not read held-out real images")
 
     @pytest.mark.parametrize(

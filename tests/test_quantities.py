@@ -92,6 +92,11 @@ class TestLimb:
         found = physics.fit_disk(image[None], RADIUS)[0]
         np.testing.assert_allclose(found, [dx, dy, radius], atol=0.15)
 
+    def test_a_disk_that_touches_the_images_side(self):
+        """Browse images leave 15 % of the radius around the disk, so that a shift of 3 px hides a part of its edge."""
+        image = 200 / (1 + np.exp((np.hypot(X - 3, Y) - 28.3) / 0.7))
+        np.testing.assert_allclose(physics.fit_disk(image[None], 27.2)[0], [3, 0, 28.3], atol=0.3)
+
     def test_a_bright_loop_beyond_the_limb_does_not_move_the_circle(self):
         image = 200 / (1 + np.exp((np.hypot(X, Y) - RADIUS) / 0.7))
         image[30:36, 55:60] = 250

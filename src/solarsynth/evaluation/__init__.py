@@ -2,9 +2,9 @@
 
 `rows` has the table of metrics and `evaluate`, which measures them. `reference` has the real images and all that is
 computed from them once, `pool` which of them are compared with which, `classifiers` what the classifiers see in
-held-out images, `scores` the scores of samples, `faults` copies and gross faults, `physics` the physical quantities of
-all images and of each class, `control` what a regressor reads against what was asked for, `values` the form of a result
-and the verdict, and `samples` the reader for files of images.
+held-out images, `scores` the scores of samples, `faults` copies and gross faults, `values` the form of a result and the
+verdict, and `samples` the reader for files of images. `physics` has the physical quantities of all images and of each
+class, `tilt` what an unknown tilt costs; `control` and `controls` say what a regressor reads in samples.
 """
 
 from solarsynth.evaluation.classifiers import CrossValidated, cross_validated

@@ -9,9 +9,7 @@ flare, or only the phase of the cycle and the regions of the day?).
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,24 +25,14 @@ from solarsynth.metrics.readings import (
     fitted,
     held_out_readings,
     permuted_within,
+    read_classes,
     request_correlation,
     spearman,
 )
 from solarsynth.metrics.readings import slope as slope_of
-from solarsynth.times import DAY
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from solarsynth.dataset.images import ImageSet
-    from solarsynth.dataset.labelled import LabelledSet
-    from solarsynth.stages import Lab
-
-#: Feature spaces of the regressors. ``pixels`` are block means.
-SPACES = ("physics", "pixels", "cevae", "vgg")
-
-#: Side of the images of block means.
-BLOCK_MEANS = 16
 
 #: Permutations of the labels within days, and the share of real images that must share a day with another: where few
 #: do, the permuted labels are nearly the true ones and say nothing.
@@ -81,7 +69,9 @@ class Control:
         Steps between neighbouring classes in which the mean reading rises, and the number of steps.
     by_class : DataFrame
         A row per class that was drawn: ``requested``; mean readings ``drawn`` with ``drawn error``; ``real``, that of
-        held-out real images, with ``real low`` and ``real high`` (NaN where a class has too few units).
+        held-out real images, with ``real low`` and ``real high`` (NaN where a class has too few units);
+        ``recognised`` and ``real recognised``, the shares of both whose reading is nearest to the ``real`` mean of the
+        class.
     reading, requested : ndarray of float, shape (m,)
     penalty : float
     units, images : int
@@ -189,6 +179,7 @@ def control(
     reading = read(z)
     # Without a unit the regressors are others, too: readings that are held fixed have intervals that are too narrow.
     skill = unit_interval(lambda index: cross_skill(x[index], flux[index], unit[index], penalty), unit)
+    low, high = (float(np.clip(end, -1, 1)) for end in (skill.low, skill.high))
     found = spearman(reading, requested)
     shared = np.isin(day, [one for one, count in zip(*np.unique(day, return_counts=True), strict=True) if count > 1])
     shuffled = [permuted_within(day, rng) for _ in range(WITHIN_DAYS if shared.mean() >= SHARED else 0)]
@@ -196,7 +187,7 @@ def control(
     null_skill = [cross_skill(x, flux[order], unit, penalty) for order in shuffled]
     return Control(
         space,
-        skill,
+        replace(skill, low=low, high=high),
         exceedance(cross_skill(x, flux, unit, penalty), np.array(null_skill)),
         slope_of(flux, held_out),
         request_correlation(x, flux, unit, z, requested, penalty, rng),
@@ -239,112 +230,25 @@ def _by_class(
     """Return how often the mean reading rises from class to class, and the table of `Control.by_class`."""
     import pandas as pd
 
-    rows = {}
+    nan, rows = float("nan"), {}
+    seen, seen_real = read_classes(reading, held_out, label), read_classes(held_out, held_out, label)
     for i in () if drawn_label is None else np.unique(drawn_label[drawn_label >= 0]):
         here = drawn_label == i
         true = np.flatnonzero(label == i) if label is not None else np.zeros(0, int)
-        real = Interval(*[float("nan")] * 4, 0, 0)
+        real = Interval(nan, nan, nan, nan, 0, 0)
         if len(true):
             real = unit_interval(lambda index, true=true: held_out[true[index]].mean(), unit[true])
         rows[CLASSES[i]] = {
             "requested": requested[here].mean(),
             "drawn": reading[here].mean(),
-            "drawn error": reading[here].std(ddof=1) / np.sqrt(here.sum()) if here.sum() > 1 else np.nan,
+            "drawn error": reading[here].std(ddof=1) / np.sqrt(here.sum()) if here.sum() > 1 else nan,
             "real": real.mean,
             "real low": real.low,
             "real high": real.high,
+            "recognised": (seen[here] == i).mean() if len(true) else nan,
+            "real recognised": (seen_real[true] == i).mean() if len(true) else nan,
         }
-    columns = ["requested", "drawn", "drawn error", "real", "real low", "real high"]
+    columns = ["requested", "drawn", "drawn error", "real", "real low", "real high", "recognised", "real recognised"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     steps = np.diff(table["drawn"].to_numpy(float))
     return (int((steps > 0).sum()), len(steps)), table
-
-
-# --- of a lab
-
-
-def features(lab: Lab, space: str, images: ImageSet) -> np.ndarray:
-    """Return the features (n, d) of images in one of `SPACES`."""
-    from solarsynth import stages
-    from solarsynth.errors import did_you_mean
-    from solarsynth.pixels import block_mean
-
-    if space not in SPACES:
-        raise SolarsynthError(f"unknown feature space {space!r}{did_you_mean(space, SPACES)}")
-    if space != "pixels":
-        return stages.features(lab, space, images)
-    size = images.image.shape[-1]
-    small = block_mean(images.image, BLOCK_MEANS if size % BLOCK_MEANS == 0 else size)
-    return small.reshape(len(images), -1).astype(np.float32)
-
-
-def class_flux(data: LabelledSet, label: np.ndarray) -> np.ndarray:
-    """Return the log10 flux (m,) that stands for the classes (m,) of requests: the mean of real images of the class."""
-    log = np.log10(data.flux)
-    known = {i: log[data.label == i].mean() for i in np.unique(data.label)}
-    lacking = [CLASSES[i] for i in np.unique(label) if i not in known]
-    if lacking:
-        raise SolarsynthError(f"no real image of class {', '.join(lacking)}, whose flux could stand for the class")
-    return np.array([known[i] for i in label])
-
-
-def controls(
-    lab: Lab,
-    images: ImageSet,
-    flux: np.ndarray | None = None,
-    *,
-    spaces: Sequence[str] = SPACES,
-    part: str = "test",
-) -> Mapping[str, Control | str]:
-    """Read generated images with a regressor per feature space.
-
-    Parameters
-    ----------
-    lab : Lab
-    images : ImageSet
-        With the classes that were asked for; images without a class are left out.
-    flux : ndarray of float, shape (m,), optional
-        The fluxes that were asked for in W/m², for the continuous model; by default those of `class_flux`.
-    spaces : sequence of str
-        Among `SPACES`.
-    part : {"test", "train"}
-        The real images from which the regressors learn. ``test`` are those of the held-out blocks, from which the
-        generator has not learnt. ``train`` are more; but a generator that copies its training images, with their
-        labels, would seem to obey a regressor that has learnt the same.
-
-    Returns
-    -------
-    mapping of str to Control or str
-        Per space the result, or a line that says why there is none.
-    """
-    from solarsynth import stages
-
-    if part not in ("test", "train"):
-        raise SolarsynthError(f"part must be test or train, got {part!r}")
-    data = stages.labelled_set(lab)
-    here = np.flatnonzero(getattr(data, part))
-    known = np.ones(len(images), bool) if images.label is None else images.label >= 0
-    if flux is None and images.label is None:
-        raise SolarsynthError("control needs the classes or fluxes that were asked for, got none")
-
-    @functools.cache
-    def requests() -> np.ndarray:
-        return class_flux(data, images.label[known]) if flux is None else np.log10(np.asarray(flux)[known])
-
-    found: dict[str, Control | str] = {}
-    for space in spaces:
-        try:
-            found[space] = control(
-                features(lab, space, stages.all_images(lab))[here],
-                np.log10(data.flux[here]),
-                data.group[here],
-                data.frame_time[here] // DAY,
-                features(lab, space, images)[known],
-                requests(),
-                label=data.label[here],
-                drawn_label=None if images.label is None else images.label[known],
-                space=space,
-            )
-        except SolarsynthError as error:
-            found[space] = str(error)
-    return found

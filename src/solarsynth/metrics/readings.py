@@ -100,6 +100,24 @@ def cross_skill(x: np.ndarray, flux: np.ndarray, unit: np.ndarray, penalty: floa
     return spearman(cross_readings(x, flux, unit, penalty, centred=True), flux)
 
 
+def read_classes(reading: np.ndarray, held_out: np.ndarray, label: np.ndarray | None) -> np.ndarray:
+    """Return the class (m,) whose mean reading among held-out real images is nearest to each reading.
+
+    Parameters
+    ----------
+    reading : ndarray of float, shape (m,)
+    held_out : ndarray of float, shape (n,)
+        Readings of real images whose units were left out.
+    label : ndarray of int, shape (n,), or None
+        Their classes; without them every answer is -1.
+    """
+    if label is None:
+        return np.full(len(reading), -1)
+    classes = np.unique(label)
+    means = np.array([held_out[label == i].mean() for i in classes])
+    return classes[np.abs(reading[:, None] - means).argmin(1)]
+
+
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
     """Return Spearman's rank correlation of two arrays (n,); NaN if one is constant."""
     from scipy.stats import rankdata

@@ -130,10 +130,10 @@ def _rays(size: int, radius: float):
     from scipy.sparse import csr_matrix
 
     angle = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
-    # Rays end where the shortest leaves the image, so that all have the same length.
-    last = min(EDGE[1] * radius, size / 2 - 1)
-    r = np.arange(EDGE[0] * radius, last, STEP * radius)
+    r = np.arange(*EDGE, STEP) * radius
     x, y = (size / 2 - 0.5 + r * np.stack([np.cos(angle), np.sin(angle)])[..., None]).reshape(2, -1)
+    # Beyond the image its last pixels are repeated: there is no edge to be found.
+    x, y = (np.clip(one, 0, size - 1 - 1e-6) for one in (x, y))
     column, row = np.floor(x).astype(int), np.floor(y).astype(int)
     u, v = x - column, y - row
     weight = np.concatenate([(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v])
@@ -166,8 +166,6 @@ def fit_disk(image: np.ndarray, radius: float) -> np.ndarray:
     matrix, r, angle = _rays(size, float(radius))
     flat = np.asarray(image, np.float32).reshape(n, size**2)
     along = np.ascontiguousarray((matrix @ flat.T).T).reshape(n, DIRECTIONS, len(r))
-    if len(r) < 7:  # a disk that nearly fills the image
-        return np.full((n, 3), np.nan)
     # The difference over two pixels of 64: that over one would follow the noise of pixels.
     fall = along[..., :-4] - along[..., 4:]
     at = r[2:-2]
