@@ -43,8 +43,10 @@ from IPython.display import HTML
 from solarsynth import figures, stages
 from solarsynth.book import page
 from solarsynth.dataset.images import ImageSet
-from solarsynth.evaluation.control import Control, controls
-from solarsynth.evaluation.physics import class_physics, tilt_effect
+from solarsynth.evaluation.control import Control
+from solarsynth.evaluation.controls import controls
+from solarsynth.evaluation.physics import physics_by_class
+from solarsynth.evaluation.tilt import tilt_effect
 from solarsynth.flares import class_of_flux
 from solarsynth.generator import walk
 from solarsynth.tables.physics import physics_table
@@ -77,14 +79,7 @@ sets_drawn = {
     for name in ("discrete", "continuous")
 }
 drawn = {name: ImageSet.pool(several) for name, several in sets_drawn.items()}
-found = class_physics(
-    stages.physics(lab, stages.all_images(lab)),
-    labelled.label,
-    labelled.train,
-    labelled.group,
-    stages.physics(lab, drawn["discrete"]),
-    drawn["discrete"].label,
-)
+found = physics_by_class(lab, drawn["discrete"])
 print({name: len(one.drawn) for name, one in found.items()})
 
 # %% [markdown]
