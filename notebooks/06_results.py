@@ -192,7 +192,10 @@ for title, row in separated.items():
 # - **Real sets** are real images of other weeks, from blocks that were left out ({doc}`05_metrics`). Every set has as many
 #   images as a set of samples, and every reference has the same size. *Held out* is the part that no network has seen.
 # - **Copies** is the share of samples that are nearer to a training image than 99 % of the held-out images are. Its test finds
-#   2 % of near-exact copies, also mirrored, shifted and slightly brighter ones. The rows below it look for gross faults.
+#   2 % of near-exact copies, also mirrored, shifted and slightly brighter ones. *AuthPct* describes, and does not test
+#   ({doc}`06_memorisation`). The rows below it look for gross faults.
+# - **Physics** rows are distances between the distributions of a physical quantity, in standard deviations of real images
+#   ({doc}`07_physics`).
 # - **A star** marks our best value if its lead is larger than the sum of both errors, with three trainings of each model or more.
 #   Blur raises precision and density, so these have a star only with a recall, or a coverage, that is not below real sets.
 # - **FID and KID** are names for the space of InceptionV3 only; *FID CLIP* is the paper's. Without published weights these rows
