@@ -1,7 +1,7 @@
 """The paper's claims, each with its test, the rule that gives the verdict, and the paper's own effect.
 
 A row is written before the run. A page records values with intervals (`solarsynth.book.records.claim`); the rule does
-the rest. Each claim is tested at 5 % by itself, so of forty claims about two would be decided by chance, one either way.
+the rest. Each claim is tested at 5 % by itself, so of forty true nulls about two would be decided by chance.
 """
 
 from __future__ import annotations
