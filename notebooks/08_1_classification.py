@@ -198,7 +198,9 @@ for claim, arm, against in (
 ):
     records.claim(this, claim, comparisons.compared(differences, "accuracy of M", arm, against), **can)
 records.claim(this, "claim-28", comparisons.trend(data, predictions, "synthetic", of_m), **can)
-records.claim(this, "claim-32", worth_of_real, **can | {"why": plan.withheld_note(folds)})
+taken = max((trial.amount for trial in predictions if trial.scenario == "withheld"), default=0)
+unfit = "" if taken == most else f"{most} synthetic images per class against {taken} real ones"
+records.claim(this, "claim-32", worth_of_real, unfit=unfit, **can)
 
 # %% [markdown]
 # ## Takeaways

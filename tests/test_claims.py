@@ -234,6 +234,13 @@ def test_only_its_page_records_a_claim(this, name, line):
         records.claim(this, name, 1.0, 0.5, 1.5)
 
 
+def test_values_that_cannot_decide_a_claim(this):
+    records.claim(this, "claim-09", 0.2, 0.1, 0.3, unfit="60 synthetic images against 7 real ones")
+    entry = written(this, "claim-09")
+    assert (entry["verdict"], entry["why"]) == (CANNOT_TELL, "60 synthetic images against 7 real ones")
+    assert entry["value"] == 0.2 and entry["detectable"] > 0
+
+
 def test_items_and_claims_do_not_disturb_each_other(this):
     records.claim(this, "claim-08", 0.3, 0.2, 0.4)
     ledger.record(this.folder, "figure-1", status="differs", why="so", ours={"A": 1}, profile="p", source="s")

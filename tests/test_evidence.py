@@ -10,6 +10,7 @@ from scipy.stats import beta
 from test_downstream import classes_of
 
 from solarsynth.book.claims import XRS_BANDS
+from solarsynth.dataset.splits import time_blocks
 from solarsynth.downstream import comparisons, scores
 from solarsynth.errors import SolarsynthError
 from solarsynth.evaluation import evidence
@@ -17,6 +18,7 @@ from solarsynth.evaluation.control import Control
 from solarsynth.evaluation.separations import distinct
 from solarsynth.evaluation.values import Value, as_table, over_trainings
 from solarsynth.metrics import separation
+from solarsynth.metrics.clusters import Clusters
 from solarsynth.metrics.intervals import Interval, seed_interval
 from solarsynth.metrics.physics.spectrum import high_frequency_ratio
 from solarsynth.stages import Trial
@@ -248,3 +250,30 @@ def test_a_row_of_the_comparisons():
     table = pd.DataFrame([("TSS", "a", "b", 1.0, 0.5, 1.5, 0.01, 7)], columns=columns)
     assert comparisons.compared(table, "TSS", "a", "b") == Interval(1.0, 0.5, 1.5, 0.01, 7, 0)
     assert np.isnan(comparisons.compared(table, "HSS", "a", "b").mean)
+
+
+def test_decay_over_rise_of_listed_flares_against_a_bootstrap_over_blocks(real_folder):
+    path = real_folder / "goes-flares-2010-2019.csv"
+    if not path.is_file():
+        pytest.skip("no list of flares beside the real frames")
+    table = pd.read_csv(path, parse_dates=["start", "peak", "end"])
+    ms = {name: table[name].to_numpy("datetime64[ms]").astype(np.int64) for name in ("start", "peak", "end")}
+    events = pd.DataFrame(ms).assign(goes_class=table["goes_class"].fillna(""))
+    block = time_blocks(events["peak"].to_numpy())
+    found = evidence.decay_over_rise(events, block)
+    kept = table[(table["start"] < table["peak"]) & (table["peak"] < table["end"]) & (events["goes_class"] != "")]
+    ratio = np.log((kept["end"] - kept["peak"]) / (kept["peak"] - kept["start"]))
+    assert found.mean == pytest.approx(np.exp(ratio.mean()))
+    blocks = [one.to_numpy() for _, one in ratio.groupby(block[kept.index])]
+    rng = np.random.default_rng(0)
+    some = [np.concatenate([blocks[k] for k in rng.integers(0, len(blocks), len(blocks))]).mean() for _ in range(2000)]
+    assert (found.low, found.high) == pytest.approx(np.exp(np.quantile(some, [0.025, 0.975])), rel=0.02)
+
+
+def test_lower_cluster_distance_and_std_are_not_better():
+    """The reference itself has 1, and a set that lies at the centres has 0, as the algebra says."""
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    fitted = Clusters(x, 4)
+    perfect, collapsed = fitted.compare(x), fitted.compare(fitted.means.cluster_centers_)
+    assert (perfect.distance, perfect.std) == pytest.approx((1, 1))
+    assert (collapsed.distance, collapsed.std) == pytest.approx((0, 0), abs=1e-6)

@@ -55,7 +55,7 @@ def claims_page(claims: Claims) -> str:
         number = int(one["id"].split("-")[1])
         text = one["claim"].rstrip(".")
         title = f"[{text}](chapters/{one['chapter']}.ipynb)" if one["value"] is not None else text
-        cells = (MARKS[one["verdict"]], value(one), seen(one), value_text(one["published"]), one["why"])
+        cells = (MARKS[one["verdict"]], value(one), seen(one), value_text(one["published"]), _line(one["why"]))
         lines.append(f"| {number} | {one['section']} | {title} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
@@ -93,6 +93,11 @@ def value(one: Mapping[str, Any]) -> str:
 def seen(one: Mapping[str, Any]) -> str:
     """Return the smallest effect that the test could have seen, for claims that it could not decide."""
     return value_text(one["detectable"]) if one["verdict"] == CANNOT_TELL else "–"
+
+
+def _line(text: str) -> str:
+    """Return a text that does not break a row of a table."""
+    return " ".join(text.replace("|", "/").split())
 
 
 def _are(number: int) -> str:

@@ -128,7 +128,9 @@ class Rule:
         side = f"below {self.highest:.3g}" if math.isinf(self.lowest) else f"{self.lowest:.3g} to {self.highest:.3g}"
         return side + (f" (contradicted only with p below {self.level:g})" if self.level else "")
 
-    def judge(self, readings: Sequence[Reading], skill: Skill | None = None, p: float = math.nan) -> Finding:
+    def judge(
+        self, readings: Sequence[Reading], skill: Skill | None = None, p: float = math.nan, unfit: str = ""
+    ) -> Finding:
         """Return the verdict on a claim.
 
         Parameters
@@ -139,27 +141,29 @@ class Rule:
             Of the judge that made the readings.
         p : float
             Where the rule has a `level`.
+        unfit : str
+            Why this run's values cannot decide the claim, whatever they are; empty if they can.
         """
         known = [one for one in readings if math.isfinite(one.value)]
         if not known:
             return Finding(NOT_RUN, None, math.nan, "this run has no value for it")
         worst = min(known, key=self._inside)
         detectable = max((one.detectable for one in known), key=lambda x: math.inf if math.isnan(x) else x)
-        what = f"{worst.name}: " if worst.name else ""
+        what = (f"{worst.name}: " if worst.name else "") + ("the value" if worst.half == 0 else "the interval")
         if skill is not None and not skill.found:
             return Finding(CANNOT_TELL, worst, detectable, f"the judge has no skill on real images ({skill})")
+        if unfit:
+            return Finding(CANNOT_TELL, worst, detectable, unfit)
         if any(math.isnan(one.half) for one in known):
-            return Finding(CANNOT_TELL, worst, detectable, f"{what}no interval")
+            return Finding(CANNOT_TELL, worst, detectable, f"{what} is not known")
         if all(one.low > self.lowest and one.high < self.highest for one in known):
-            return Finding(SUPPORTED, worst, detectable, f"{what}the interval lies {self._side}")
+            return Finding(SUPPORTED, worst, detectable, f"{what} lies {self._side}")
         if any(self._outside(*one.widened(len(known))) for one in known) and (not self.level or p < self.level):
-            return Finding(CONTRADICTED, worst, detectable, f"{what}the interval does not lie {self._side}")
+            return Finding(CONTRADICTED, worst, detectable, f"{what} does not lie {self._side}")
         if self._outside(worst.low, worst.high):
             missing = f"p is {p:.2g}" if self.level else f"not after correction for {len(known)} values"
-            return Finding(
-                CANNOT_TELL, worst, detectable, f"{what}the interval does not lie {self._side}, but {missing}"
-            )
-        return Finding(CANNOT_TELL, worst, detectable, f"{what}the interval holds a limit of the claim")
+            return Finding(CANNOT_TELL, worst, detectable, f"{what} does not lie {self._side}, but {missing}")
+        return Finding(CANNOT_TELL, worst, detectable, f"{what} holds a limit of the claim")
 
     @property
     def _side(self) -> str:

@@ -30,6 +30,7 @@ def claim(
     skill: Interval | None = None,
     chance: float = 0.0,
     p: float = math.nan,
+    unfit: str = "",
     why: str = "",
     source: str = "",
 ) -> None:
@@ -51,6 +52,8 @@ def claim(
     chance : float
     p : float
         For a rule with a level.
+    unfit : str
+        Why the values cannot decide the claim, whatever they are, such as unequal numbers of images.
     why : str
         What a reader should know beside what the rule says.
     source : str
@@ -69,7 +72,7 @@ def claim(
         reading(one, of) if isinstance(one, Interval) else Reading(float(one), float(low), float(high), freedom, of)
         for of, one in several.items()
     ]
-    found = row.rule.judge(readings, Skill(reading(skill), chance) if skill else None, p)
+    found = row.rule.judge(readings, Skill(reading(skill), chance) if skill else None, p, unfit)
     chosen = found.reading or Reading(math.nan)
     ledger.record_claim(
         this.folder,
