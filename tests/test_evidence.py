@@ -13,7 +13,7 @@ from solarsynth.book.claims import XRS_BANDS
 from solarsynth.dataset.splits import time_blocks
 from solarsynth.downstream import comparisons, scores
 from solarsynth.errors import SolarsynthError
-from solarsynth.evaluation import evidence
+from solarsynth.evaluation import evidence, flare_times
 from solarsynth.evaluation.control import Control
 from solarsynth.evaluation.separations import distinct
 from solarsynth.evaluation.values import Value, as_table, over_trainings
@@ -22,7 +22,7 @@ from solarsynth.metrics.clusters import Clusters
 from solarsynth.metrics.intervals import Interval, seed_interval
 from solarsynth.metrics.physics.spectrum import high_frequency_ratio
 from solarsynth.stages import Trial
-from solarsynth.times import MINUTE, NO_TIME
+from solarsynth.times import MINUTE, NO_TIME, parse_times
 
 
 def test_the_channels_are_sunpys():
@@ -67,23 +67,45 @@ def test_leads_and_orders():
 # --- the data
 
 
-def test_decay_over_rise():
+def flares(ratio, n=120, cadence=1):
+    """Return events and a flux in which flares rise and decay as exponentials, the decay `ratio` times as slowly."""
     rng = np.random.default_rng(0)
-    peak = np.arange(400) * 600 * MINUTE
-    rise = rng.integers(2, 20, 400)
-    decay = rise * 2 ** rng.normal(1, 0.5, 400)  # twice as long, on average over the logarithm
-    events = pd.DataFrame(
-        {"start": peak - rise * MINUTE, "peak": peak, "end": peak + (decay * MINUTE).astype(int), "goes_class": "C1.0"}
-    )
-    found = evidence.decay_over_rise(events, np.arange(400) // 20)
-    assert found.low < 2 < found.high and found.low > 1.8 and found.units == 20
-    assert found.mean == pytest.approx(np.exp(np.log(decay / rise).mean()), rel=1e-3)
-    # Events without a class or a time do not count.
-    events.loc[:9, "goes_class"], events.loc[10:19, "end"], events.loc[20:29, "start"] = "", NO_TIME, NO_TIME
-    again = evidence.decay_over_rise(events, np.arange(400) // 20)
-    assert again.mean == pytest.approx(np.exp(np.log(decay / rise)[30:].mean()), rel=1e-3)
-    assert np.isnan(evidence.decay_over_rise(events.drop(columns="end"), np.arange(400)).mean)
-    assert np.isnan(evidence.decay_over_rise(events[:5], np.arange(5)).mean)
+    minute = np.arange(0, n * 300, cadence)
+    peak = np.arange(n) * 300 + 150 + rng.integers(0, 20, n)
+    side = rng.uniform(8, 20, n)
+    flux = np.full(len(minute), 1e-7)
+    for at, rise in zip(peak, side, strict=True):
+        since = minute - at
+        flux += 2e-6 * np.exp(np.where(since < 0, since / rise, -since / (ratio * rise))) * (np.abs(since) < 150)
+    events = pd.DataFrame({"start": peak - 60, "peak": peak}) * MINUTE
+    return events.assign(goes_class="C2.1"), minute * MINUTE, flux
+
+
+@pytest.mark.parametrize("ratio, cadence", [(1.0, 1), (2.0, 1), (0.5, 1), (1.0, 5), (2.0, 5)])
+def test_planted_decays(ratio, cadence):
+    events, time, flux = flares(ratio, cadence=cadence)
+    unit = np.arange(120) // 6
+    found = flare_times.decay_over_rise(events, time, flux, unit)
+    # Samples of five minutes are half as long as the shortest side.
+    assert found.mean == pytest.approx(ratio, rel=0.02 if cadence == 1 else 0.1) and found.units == 20
+    if cadence == 1:
+        assert (found.low > 1) == (ratio > 1) and (found.high < 1) == (ratio < 1)
+
+
+def test_flares_that_cannot_be_timed():
+    events, time, flux = flares(2.0)
+    both = flare_times.half_times(events, time, flux)
+    assert np.isfinite(both).all()
+    events.loc[0, "start"], events.loc[1, "peak"] = NO_TIME, events.loc[1, "start"]
+    inside = (time > events.loc[2, "peak"]) & (time < events.loc[2, "peak"] + 10 * MINUTE)
+    faint = np.abs(time - events.loc[3, "peak"]) < 140 * MINUTE
+    dim = np.where(faint, 1e-7 + (flux - 1e-7) / 100, flux)[~inside]
+    again = flare_times.half_times(events, time[~inside], dim)
+    assert np.isnan(again[:4]).all() and np.isfinite(again[4:]).all()
+    assert np.allclose(again[4:], both[4:])
+    unlisted = flare_times.decay_over_rise(events.assign(goes_class=""), time, flux, np.arange(120))
+    assert np.isnan(unlisted.mean)
+    assert np.isnan(flare_times.half_times(events.drop(columns="start"), time, flux)).all()
 
 
 # --- spaces
@@ -252,19 +274,20 @@ def test_a_row_of_the_comparisons():
     assert np.isnan(comparisons.compared(table, "HSS", "a", "b").mean)
 
 
-def test_decay_over_rise_of_listed_flares_against_a_bootstrap_over_blocks(real_folder):
-    path = real_folder / "goes-flares-2010-2019.csv"
-    if not path.is_file():
-        pytest.skip("no list of flares beside the real frames")
-    table = pd.read_csv(path, parse_dates=["start", "peak", "end"])
-    ms = {name: table[name].to_numpy("datetime64[ms]").astype(np.int64) for name in ("start", "peak", "end")}
-    events = pd.DataFrame(ms).assign(goes_class=table["goes_class"].fillna(""))
+def test_decay_over_rise_of_real_flares_against_a_bootstrap_over_blocks(real_folder):
+    paths_of = [real_folder / name for name in ("goes-flares-2010-2019.csv", "goes-xrs-5min.csv.gz")]
+    if not all(path.is_file() for path in paths_of):
+        pytest.skip("no list of flares and no flux beside the real frames")
+    table, xrs = (pd.read_csv(path) for path in paths_of)
+    events = pd.DataFrame({name: parse_times(table[name].tolist()) for name in ("start", "peak")})
+    events, time = events.assign(goes_class=table["goes_class"].fillna("")), parse_times(xrs["time"].tolist())
+    events, flux = events[events["peak"] < time[-1]], xrs["xrs_long"].to_numpy()
     block = time_blocks(events["peak"].to_numpy())
-    found = evidence.decay_over_rise(events, block)
-    kept = table[(table["start"] < table["peak"]) & (table["peak"] < table["end"]) & (events["goes_class"] != "")]
-    ratio = np.log((kept["end"] - kept["peak"]) / (kept["peak"] - kept["start"]))
-    assert found.mean == pytest.approx(np.exp(ratio.mean()))
-    blocks = [one.to_numpy() for _, one in ratio.groupby(block[kept.index])]
+    found = flare_times.decay_over_rise(events, time, flux, block)
+    sides = flare_times.half_times(events, time, flux)
+    ratio = pd.Series(np.log(sides[:, 1] / sides[:, 0])).dropna()
+    assert found.mean == pytest.approx(np.exp(ratio.mean())) and len(ratio) > 500
+    blocks = [one.to_numpy() for _, one in ratio.groupby(block[ratio.index])]
     rng = np.random.default_rng(0)
     some = [np.concatenate([blocks[k] for k in rng.integers(0, len(blocks), len(blocks))]).mean() for _ in range(2000)]
     assert (found.low, found.high) == pytest.approx(np.exp(np.quantile(some, [0.025, 0.975])), rel=0.02)

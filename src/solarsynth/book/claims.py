@@ -53,7 +53,8 @@ _DATA = (
         3,
         "2.4",
         "X-ray flux falls more slowly than it rises.",
-        "decay time over rise time of listed flares, geometric mean, interval over blocks of weeks",
+        "decay time over rise time of listed flares in the X-ray flux, both at half of the peak, geometric mean; "
+        "interval over blocks of weeks",
         Rule(lowest=1),
         "02_dataset",
     ),

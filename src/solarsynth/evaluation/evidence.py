@@ -14,10 +14,9 @@ from solarsynth.evaluation.values import Value
 from solarsynth.metrics.copies import TAIL
 from solarsynth.metrics.intervals import Interval, seed_interval, unit_interval
 from solarsynth.metrics.physics.spectrum import high_frequency_ratio
-from solarsynth.times import NO_TIME
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 #: Fréchet and kernel distances in networks that have seen no image of this archive.
 PUBLISHED_SPACES = ("FID CLIP", "FID InceptionV3", "Fréchet, VGG16 space", "Kernel distance, VGG16 space")
@@ -84,29 +83,6 @@ def order(found: Mapping[str, Sequence[Value]], models: Sequence[str], metric: s
 def exact(value: float) -> Interval:
     """Return a number without error, as algebra and arithmetic give it."""
     return Interval(float(value), float(value), float(value), np.nan, 0, 0)
-
-
-def decay_over_rise(events: pd.DataFrame, unit: np.ndarray) -> Interval:
-    """Return how many times longer listed flares decay than they rise, geometric mean with its interval over units.
-
-    Parameters
-    ----------
-    events : DataFrame
-        ``start``, ``peak``, ``end`` (ms) and ``goes_class`` of each event. Only events with a class and all three
-        times in order count. In the lists a flare ends when its flux has lost half of its rise.
-    unit : ndarray of int, shape (n,)
-        Independent unit of each event, such as its block of weeks.
-    """
-    if not {"start", "end"} <= set(events):
-        return Interval(np.nan, np.nan, np.nan, np.nan, 0, 0)
-    start, peak, end = (events[name].to_numpy() for name in ("start", "peak", "end"))
-    known = (start != NO_TIME) & (end != NO_TIME) & (start < peak) & (peak < end)
-    known &= (events["goes_class"] != "").to_numpy()
-    if not known.any():
-        return Interval(np.nan, np.nan, np.nan, np.nan, 0, 0)
-    ratio = np.log((end - peak)[known] / (peak - start)[known])
-    found = unit_interval(lambda index: float(ratio[index].mean()), unit[known])
-    return replace(found, mean=np.exp(found.mean), low=np.exp(found.low), high=np.exp(found.high))
 
 
 def best_reader(found: Mapping[str, Control | str]) -> Control | None:
