@@ -43,8 +43,10 @@ import numpy as np
 import pandas as pd
 
 from solarsynth import CLASSES, figures, stages, tables
-from solarsynth.book import page, records
+from solarsynth.book import claims, page, records
 from solarsynth.dataset import labelling
+from solarsynth.dataset.splits import time_blocks
+from solarsynth.evaluation import evidence, flare_times
 from solarsynth.flares import class_of_flux
 from solarsynth.times import DAY, to_datetime
 
@@ -195,6 +197,15 @@ if labelled.about["split"] == "blocked":
 records.funnel(this, labelled.funnel)
 records.figure_1(this, labelled.counts())
 records.figure_a_1(this, labelled.label, labelled.delay)
+
+# %% tags=["hide-cell"]
+events = archive.events()
+unit = time_blocks(events["peak"].to_numpy(), lab.settings.block_days)
+flux = archive.xrs().drop_duplicates("time")
+decay = flare_times.decay_over_rise(events, flux["time"].to_numpy(), flux["flux"].to_numpy(), unit)
+records.claim(this, "claim-01", evidence.exact(claims.XRS_BANDS["A"][1]), source="definition")
+records.claim(this, "claim-03", decay)
+records.claim(this, "claim-36", evidence.exact(claims.mean_gap()), source="the paper's counts")
 
 # %% [markdown]
 # ## Takeaways

@@ -41,10 +41,11 @@ import numpy as np
 import pandas as pd
 
 from solarsynth import CLASSES, figures, stages
-from solarsynth.book import page
+from solarsynth.book import page, records
 from solarsynth.dataset.images import ImageSet
 from solarsynth.diffusion.sampling import Sampling
 from solarsynth.errors import SolarsynthError
+from solarsynth.evaluation import evidence
 from solarsynth.evaluation.memorisation import Memorisation, compare_twins
 
 this = page.begin("06_memorisation", globals(), own=("pairs", "twins_drawn"))
@@ -184,6 +185,8 @@ for one in found:
 assert np.isfinite(near.distance).all() and (near.distance >= 0).all()
 assert all(-1.0001 <= one.alike.min() and one.alike.max() <= 1.0001 for one in found)
 assert rows["below"].between(0, 1).all()
+below = evidence.copied(near.distance, memory.held_out.distance, memory.held_out.unit)
+records.claim(this, "claim-22", below, p=rows.loc["all", "p"], why=f"p of copies {rows.loc['all', 'p']:.2g}")
 
 # %% [markdown]
 # ## Takeaways

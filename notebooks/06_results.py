@@ -50,8 +50,8 @@ from solarsynth import CLASSES, figures, stages, tables
 from solarsynth.book import page, records
 from solarsynth.dataset.images import ImageSet
 from solarsynth.errors import SolarsynthError
-from solarsynth.evaluation import Reference, evaluate_trainings, verdict
-from solarsynth.evaluation.separations import separations
+from solarsynth.evaluation import Reference, evaluate_trainings, evidence, verdict
+from solarsynth.evaluation.separations import distinct, separations
 from solarsynth.kinds import BASELINE, MODELS
 from solarsynth.metrics import separation
 
@@ -287,6 +287,44 @@ records.table_1(this, found)
 records.figure_3(this, purity)
 records.figure_5(this, sum(map(len, gallery.values())), drawable)
 records.sample_counts(this)
+
+# %% tags=["hide-cell"]
+spaces = {name: stages.SPACES[name] for name in ("cevae", "classifier", "vgg", "clip")}
+spaces = {
+    title: stages.held_out_features(lab, name)
+    for name, title in spaces.items()
+    if name == "cevae" or title in separated
+}
+purer = distinct(spaces, held_out.label, unit, neighbours)
+supervised = {name: one for name, one in purer.items() if name.endswith("above classifier")}
+of_chosen = labelled.group[labelled.train][chosen]
+near = separation.neighbours_in_time(stages.training_features(lab, "cevae")[chosen], time, of_chosen)
+records.claim(this, "claim-07", purer)
+records.claim(this, "claim-08", near)
+records.claim(this, "claim-09", supervised)
+
+# %% tags=["hide-cell"]
+why = f"trainings of each model: {len(trainings)}"
+published, others = evidence.PUBLISHED_SPACES, ["discrete", "embedding"]
+error, distance, std = ([name] for name in evidence.CLUSTERS)
+against = {one: evidence.leads(found, one, ["embedding"], published) for one in ("discrete", "continuous")}
+beaten = [evidence.leads(found, one, [BASELINE], (*evidence.CLUSTERS, *published)) for one in MODELS]
+records.claim(this, "claim-10", evidence.leads(found, "discrete", ["continuous", "embedding"], error), why=why)
+records.claim(this, "claim-11", evidence.leads(found, "continuous", others, distance), why=why)
+records.claim(this, "claim-12", evidence.leads(found, "continuous", others, std), why=why)
+records.claim(this, "claim-13", evidence.leads(found, "continuous", others, published), why=why)
+records.claim(this, "claim-14", against["discrete"] | against["continuous"], why=why)
+records.claim(this, "claim-15", {name: one for rows in beaten for name, one in rows.items()}, why=why)
+
+# %% tags=["hide-cell"]
+perfect = fitted.compare(stages.training_features(lab, space))
+collapsed = fitted.compare(fitted.means.cluster_centers_)
+arrows = {name: evidence.exact(getattr(perfect, name) - getattr(collapsed, name)) for name in ("distance", "std")}
+records.claim(
+    this, "claim-16", arrows, why="the target is 1: images that all lie at the centres have 0", source="algebra"
+)
+order = evidence.order(found, ("discrete", "embedding", "continuous"), "F1")
+records.claim(this, "claim-17", order, skill=judge.recall, chance=judge.chance, why=why)
 
 # %% [markdown]
 # ## Takeaways

@@ -36,6 +36,7 @@ import pandas as pd
 
 from solarsynth import CLASSES, figures, stages, tables
 from solarsynth.book import page, records
+from solarsynth.evaluation import evidence
 from solarsynth.evaluation import maps as maps_of
 from solarsynth.metrics import physics
 from solarsynth.pixels import DISK_RADIUS
@@ -118,6 +119,11 @@ pd.DataFrame(shown, varied.index)
 assert all(-1 <= v.value <= 1 for v in found.values())
 assert varied[["beyond 60°, real", "beyond 60°, drawn"]].stack().between(0, 1).all()
 records.figure_4(this, found)
+poles = {f"class {name}": evidence.excess(row, "beyond 60°") for name, row in varied.to_dict("index").items()}
+records.claim(this, "claim-23", poles)
+few = [name for name, v in found.items() if not (v.place and v.error > 0)]
+places = {f"class {name}": evidence.above_floor(v) for name, v in found.items() if name not in few}
+records.claim(this, "claim-24", places, why=f"classes with too few images for an interval: {', '.join(few) or 'none'}")
 
 # %% [markdown]
 # ## Takeaways

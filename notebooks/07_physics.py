@@ -41,8 +41,9 @@ import pandas as pd
 from IPython.display import HTML
 
 from solarsynth import figures, stages
-from solarsynth.book import page
+from solarsynth.book import page, records
 from solarsynth.dataset.images import ImageSet
+from solarsynth.evaluation import evidence
 from solarsynth.evaluation.control import Control
 from solarsynth.evaluation.controls import controls
 from solarsynth.evaluation.physics import physics_by_class
@@ -233,6 +234,20 @@ HTML(
 # %% tags=["hide-cell"]
 assert all(len(one.differences) for one in found.values())
 assert strip.shape == (len(fluxes), s.image_size, s.image_size) and path.shape[0] == 6
+
+# %% tags=["hide-cell"]
+reader = {model: evidence.best_reader(by_space) for model, by_space in obeyed.items()}
+for model, claim, measure in (
+    ("continuous", "claim-18", evidence.reach),
+    ("discrete", "claim-21", evidence.beyond_the_day),
+):
+    one = reader[model]
+    if one is None:
+        records.claim(this, claim, float("nan"), why="; ".join(dict.fromkeys(map(str, obeyed[model].values()))))
+        continue
+    records.claim(
+        this, claim, measure(one), skill=one.skill, why=f"read in the space {one.space}; {evidence.span(one)}"
+    )
 
 # %% [markdown]
 # ## Takeaways

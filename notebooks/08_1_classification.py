@@ -187,6 +187,21 @@ records.figure_6_and_7(this, measured, most)
 records.figure_8(this, classification.accuracy_by_scenario(data, predictions, tested, scores.measure), most)
 records.accuracy(this, differences, most, absent)
 
+# %% tags=["hide-cell"]
+can = {"skill": skill.interval, "chance": skill.chance, "why": f"{most} images instead of 600"}
+of_m, macro = scores.recall_of(data, "M"), scores.macro_recall(data)
+worth_of_real = comparisons.against_real(data, predictions, "synthetic", macro)
+for claim, arm, against in (
+    ("claim-27", "synthetic", "none"),
+    ("claim-30", "classical", "none"),
+    ("claim-31", "synthetic", "classical"),
+):
+    records.claim(this, claim, comparisons.compared(differences, "accuracy of M", arm, against), **can)
+records.claim(this, "claim-28", comparisons.trend(data, predictions, "synthetic", of_m), **can)
+taken = max((trial.amount for trial in predictions if trial.scenario == "withheld"), default=0)
+unfit = "" if taken == most else f"{most} synthetic images per class against {taken} real ones"
+records.claim(this, "claim-32", worth_of_real, unfit=unfit, **can)
+
 # %% [markdown]
 # ## Takeaways
 #

@@ -185,6 +185,12 @@ records.figure_9(this, counts["days kept"])
 records.figure_10_and_11(this, measured, baselines, why)
 records.skill(this, measured, baselines, differences, amounts[-1], why)
 
+# %% tags=["hide-cell"]
+can = {"skill": skill.interval, "chance": skill.chance} if skill else {}
+for claim, arm in (("claim-33", "synthetic"), ("claim-34", "classical")):
+    both = {n: comparisons.compared(differences, n, arm, "none") for n in forecasting.SKILLS} if folds else {}
+    records.claim(this, claim, both, why=why or f"{amounts[-1]} images per class instead of 500", **can)
+
 # %% [markdown]
 # ## Takeaways
 #

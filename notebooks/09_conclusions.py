@@ -14,8 +14,8 @@
 # # 9 · Conclusions
 #
 # The paper draws three conclusions. A diffusion model can generate the Sun with a flare of a chosen class. Labels are a better
-# condition than X-ray fluxes or embeddings. Synthetic images compensate for the rarity of large flares. This page shows each
-# claim beside the result of this run. The earlier pages explain how each number was computed and how uncertain it is.
+# condition than X-ray fluxes or embeddings. Synthetic images compensate for the rarity of large flares. Behind them stand 36
+# claims. This page gives each of them a verdict. The earlier pages explain how each number was computed and how uncertain it is.
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "smoke"  # smoke, laptop, gpu, paper, or the path of a YAML file
@@ -28,7 +28,8 @@ sample_seed: int = 0  # seed of sampling: which images are drawn
 import pandas as pd
 
 from solarsynth import tables
-from solarsynth.book import ledger, page
+from solarsynth.book import claims_page, ledger, page
+from solarsynth.tables.verdicts import verdicts
 
 this = page.begin("09_conclusions", globals())
 print(this.source_note)
@@ -36,7 +37,43 @@ print(this.source_note)
 # %% [markdown]
 # ## Claim by claim
 #
-# Every page writes its results into a file, the ledger of the run. This table is made from the ledger.
+# Every page writes its values with their intervals into a file, the ledger of the run. A rule, written before the run, gives the
+# verdict.
+#
+# | Verdict | When it is given |
+# | --- | --- |
+# | *supported* | The 95 % intervals of all values lie where the claim says. |
+# | *contradicted* | The interval of one value lies wholly elsewhere, corrected for their number (Bonferroni). |
+# | *cannot tell* | Neither, or the judge has no skill on real images. |
+# | *not run* | No page has a value for it; the reason stands beside it. |
+#
+# *Could have seen* is the smallest distance from the claim's limit that the test would have found with 80 % power at two-sided 5 %.
+# Compare it with the paper's effect: a test that could not have seen that effect says nothing about it. A claim about several
+# values shows the one that is farthest from it. Intervals over trainings say how far trainings on the same images differ, and
+# nothing about other images. Each claim is tested at 5 % by itself, so about one in forty would be supported by chance, and as
+# many contradicted.
+
+# %%
+claims = ledger.read_claims(this.folder)
+print(claims_page.sentence(claims).replace("**", ""))
+for line in claims_page.interpretation(claims):
+    print(line)
+
+# %%
+with pd.option_context("display.max_colwidth", None, "display.max_rows", None):
+    display(verdicts(claims))
+
+# %% [markdown]
+# The tests, and where the value must lie for the claim to hold:
+
+# %%
+with pd.option_context("display.max_colwidth", None, "display.max_rows", None):
+    display(pd.Series({name: one["test"] for name, one in claims.items()}, name="test").to_frame())
+
+# %% [markdown]
+# ## The paper's headlines
+#
+# This table puts the numbers of the paper's conclusions beside those of this run.
 
 # %%
 entries = ledger.read(this.folder)

@@ -40,6 +40,7 @@ import numpy as np
 from solarsynth import CLASSES, figures, stages
 from solarsynth.book import page, records
 from solarsynth.diffusion.conditioning import DiscreteLabel
+from solarsynth.evaluation import evidence
 from solarsynth.models.unet import UNet, UNetConfig, count_parameters
 
 this = page.begin("c_resolution", globals(), own=("large_size",))
@@ -95,6 +96,12 @@ this.figure(figures.figure_c_1(frames), "figure-c-1", lab=large_lab)
 assert drawn.image.shape[1:] == (large_size, large_size)
 assert drawn.image.std() > 0
 records.figure_c_1(this, large_lab, drawn.image)
+real = stages.labelled_set(large_lab)
+sharper = evidence.sharper(drawn.image, real.image[real.train], real.group[real.train])
+why = f"{large_lab.settings.train_images:,} images of training"
+if not wide_enough:
+    why = f"the archive has no frames of {large_size} px, and the simulated Sun does not stand for them"
+records.claim(this, "claim-35", sharper if wide_enough else float("nan"), why=why)
 
 # %% [markdown]
 # ## Takeaways

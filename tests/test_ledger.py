@@ -4,7 +4,7 @@ import re
 import pytest
 
 from solarsynth import paths
-from solarsynth.book import ledger, paper
+from solarsynth.book import claims_page, ledger, paper
 from solarsynth.book.notebooks import PAGES
 from solarsynth.book.publish import PROVENANCE, provenance_page
 from solarsynth.errors import SolarsynthError
@@ -87,6 +87,9 @@ class TestPublished:
         entries = ledger.read(book)
         assert (book / "_generated" / "status.md").read_text() == ledger.status_page(entries)
         assert (book / "_generated" / "summary.md").read_text() == ledger.summary(entries)
+        claims = ledger.read_claims(book)
+        assert (book / "_generated" / "verdicts.md").read_text() == claims_page.counts_page(claims)
+        assert (book / "_generated" / "claims.md").read_text() == claims_page.claims_page(claims)
         assert (book / "_generated" / "provenance.md").read_text() == provenance_page(book)
 
     @pytest.mark.parametrize("name", PAGES)

@@ -1,4 +1,4 @@
-"""The ledger ``results.json``: every item of the paper, what this run found, and its status."""
+"""The ledger ``results.json``: every item and every claim of the paper, what this run found, and its status."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 from filelock import FileLock
 
 from solarsynth.book import paper
+from solarsynth.book.claims import CLAIMS
+from solarsynth.book.rules import NOT_RUN, VERDICTS
 from solarsynth.errors import SolarsynthError, did_you_mean
 from solarsynth.files import write_json
 
@@ -36,6 +38,22 @@ KEYS = (
 )
 
 
+CLAIM_KEYS = (
+    "id",
+    "section",
+    "claim",
+    "test",
+    "verdict",
+    "value",
+    "interval",
+    "detectable",
+    "published",
+    "why",
+    "source",
+    "chapter",
+)
+
+
 def empty() -> dict[str, dict[str, Any]]:
     """Return a ledger in which every item of the paper is missing."""
     return {
@@ -52,15 +70,43 @@ def empty() -> dict[str, dict[str, Any]]:
     }
 
 
+def no_claims() -> dict[str, dict[str, Any]]:
+    """Return the claims of a ledger in which none was tested."""
+    return {
+        c.id: dict.fromkeys(CLAIM_KEYS)
+        | {
+            "id": c.id,
+            "section": c.section,
+            "claim": c.text,
+            "test": f"{c.test}: {c.rule}" if c.rule else c.test,
+            "verdict": NOT_RUN,
+            "published": _known(float(f"{c.published:.4g}")),
+            "why": c.lacking,
+            "chapter": c.chapter or None,
+        }
+        for c in CLAIMS
+    }
+
+
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """Read a folder's ledger; items it does not hold are missing."""
+    """Read the items of a folder's ledger; those it does not hold are missing."""
+    return empty() | _held(folder, "items")
+
+
+def read_claims(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read the claims of a folder's ledger; those it does not hold were not run."""
+    return no_claims() | _held(folder, "claims")
+
+
+def _held(folder: Path, part: str) -> dict[str, dict[str, Any]]:
     path = folder / NAME
     if not path.is_file():
-        return empty()
+        return {}
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
-        return empty() | {entry["id"]: entry for entry in held["items"]}
-    except (ValueError, KeyError, TypeError) as error:
+        # Ledgers of earlier versions have no claims.
+        return {entry["id"]: entry for entry in (held.get(part, []) if part == "claims" else held[part])}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SolarsynthError(f"{path}: damaged ledger ({error}); remove it and run the notebooks again") from None
 
 
@@ -136,17 +182,63 @@ def record(
         write(folder, entries)
 
 
+def record_claim(
+    folder: Path,
+    name: str,
+    *,
+    verdict: str,
+    value: float,
+    interval: tuple[float, float],
+    detectable: float,
+    why: str,
+    source: str,
+) -> None:
+    """Write one claim; a claim that was written before is replaced.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    name : str
+        Id of the claim.
+    verdict : {"supported", "contradicted", "cannot tell", "not run"}
+        As a rule gave it.
+    value, detectable : float
+        NaN, like infinity, becomes null.
+    interval : tuple of float
+    why, source : str
+    """
+    if verdict not in VERDICTS:
+        raise SolarsynthError(f"unknown verdict {verdict!r}{did_you_mean(verdict, VERDICTS)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(str(folder / f".{NAME}.lock")):
+        claims = read_claims(folder)
+        if name not in claims:
+            raise SolarsynthError(f"the ledger has no claim {name!r}{did_you_mean(name, claims)}")
+        bounds = [_known(float(edge)) for edge in interval]
+        claims[name] = no_claims()[name] | {
+            "verdict": verdict,
+            "value": _known(float(value)),
+            "interval": None if None in bounds else bounds,
+            "detectable": _known(float(detectable)),
+            "why": why,
+            "source": source,
+        }
+        write(folder, read(folder), claims)
+
+
 def _known(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _known(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_known(one) for one in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write(folder: Path, entries: dict[str, dict[str, Any]]) -> None:
-    """Write a ledger, whole or not at all."""
-    write_json(folder / NAME, {"items": list(entries.values())})
+def write(folder: Path, entries: dict[str, dict[str, Any]], claims: dict[str, dict[str, Any]] | None = None) -> None:
+    """Write a ledger, whole or not at all; without `claims` those of the folder stay."""
+    claims = read_claims(folder) if claims is None else claims
+    write_json(folder / NAME, {"items": list(entries.values()), "claims": list(claims.values())})
 
 
 def value_text(value: Any) -> str:

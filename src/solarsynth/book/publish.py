@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solarsynth import paths, stages
-from solarsynth.book import ledger
+from solarsynth.book import claims_page, ledger
 from solarsynth.book.notebooks import PAGES
 from solarsynth.dataset.splits import fold_count
 from solarsynth.devices import describe_device
@@ -88,8 +88,10 @@ def write_provenance(folder: Path, lab: Lab, values: dict[str, Any], seconds: fl
 
 
 def write_generated(folder: Path) -> None:
-    """Write the generated parts of the pages: the summary, the status table and the provenance table."""
-    generated, entries = folder / "_generated", ledger.read(folder)
+    """Write the generated parts of the pages: claims, the summary, the status table and the provenance table."""
+    generated, entries, claims = folder / "_generated", ledger.read(folder), ledger.read_claims(folder)
+    write_text(generated / "verdicts.md", claims_page.counts_page(claims))
+    write_text(generated / "claims.md", claims_page.claims_page(claims))
     write_text(generated / "summary.md", ledger.summary(entries))
     write_text(generated / "status.md", ledger.status_page(entries))
     write_text(generated / "provenance.md", provenance_page(folder))

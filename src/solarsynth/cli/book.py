@@ -79,7 +79,7 @@ def status_command(folder: Path | None) -> None:
     from rich.table import Table
 
     from solarsynth import paths
-    from solarsynth.book import ledger, paper
+    from solarsynth.book import claims_page, ledger, paper
 
     folder = folder or paths.book()
     if not (folder / ledger.NAME).is_file():
@@ -88,6 +88,7 @@ def status_command(folder: Path | None) -> None:
     for entry in ledger.read(folder).values():
         table.add_row(paper.item(entry["id"]).place, entry["title"], entry["status"], entry["why"])
     _console().print(table)
+    click.echo(claims_page.sentence(ledger.read_claims(folder)).replace("**", ""))
 
 
 @click.command("notebooks")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solarsynth.downstream.plan import Predictions, of_setup, pairs
-from solarsynth.downstream.pooled import Pooled
-from solarsynth.downstream.scores import Score, difference, half_width, measure, shared, text
+from solarsynth.downstream.pooled import Pooled, Prediction
+from solarsynth.downstream.scores import Score, contrast, difference, half_width, measure, shared, text
 from solarsynth.metrics.intervals import Interval, holm
 from solarsynth.metrics.skill import FEWEST
 
@@ -150,6 +150,60 @@ def verdict(found: Interval, adjusted: float, regions: int, skill: Skill) -> str
     if np.isnan(adjusted):
         return ALIKE if found.mean == 0 else TOO_FEW  # equal in every trial, or without an error
     return ALIKE if adjusted >= LEVEL else "helped" if found.mean > 0 else "hurt"
+
+
+def compared(table: pd.DataFrame, score: str, arm: str, against: str) -> Interval:
+    """Return a row of a table of `compare` as an interval; NaN if there is none.
+
+    Its units are the regions that decide it.
+    """
+    here = table[(table["score"] == score) & (table["arm"] == arm) & (table["against"] == against)]
+    if not len(here):
+        return Interval(np.nan, np.nan, np.nan, np.nan, 0, 0)
+    found = here.iloc[0]
+    bounds = (float(found[name]) for name in ("difference", "low", "high", "p"))
+    return Interval(*bounds, int(found["regions"]), 0)
+
+
+def trend(pooled: Pooled, predictions: Predictions, scenario: str, score: Score) -> Interval:
+    """Return by how much a score rises from no added image to the largest amount, along a straight line.
+
+    Parameters
+    ----------
+    pooled : Pooled
+    predictions : mapping of Trial to Prediction
+    scenario : str
+        Whose amounts are compared.
+    score : Score
+
+    Returns
+    -------
+    Interval
+        The slope of least squares times the largest amount; paired by the number of the trials. NaN with fewer than two
+        amounts beside none.
+    """
+    amounts = np.array(sorted({trial.amount for trial in predictions if trial.scenario in ("none", scenario)}), float)
+    groups = _series(predictions, [("none" if a == 0 else scenario, int(a)) for a in amounts])
+    if len(amounts) < 3 or not groups:
+        return Interval(np.nan, np.nan, np.nan, np.nan, 0, 0)
+    centred = amounts - amounts.mean()
+    return contrast(pooled, groups, (centred / (centred**2).sum() * amounts[-1]).tolist(), score)
+
+
+def against_real(pooled: Pooled, predictions: Predictions, scenario: str, score: Score) -> Interval:
+    """Return what a scenario's largest amount adds to a score, minus what as many real images as were withheld add."""
+    setups = [(scenario, None), ("none", None), ("withheld", None)]
+    groups = _series(predictions, setups)
+    if not groups:
+        return Interval(np.nan, np.nan, np.nan, np.nan, 0, 0)
+    return contrast(pooled, groups, (1, -2, 1), score)
+
+
+def _series(predictions: Predictions, setups: Sequence[tuple[str, int | None]]) -> list[list[Prediction]]:
+    """Return, for each number that all set-ups have, the prediction of each set-up."""
+    found = [{trial.number: predictions[trial] for trial in of_setup(predictions, *one)} for one in setups]
+    numbers = sorted(set(found[0]).intersection(*found[1:]))
+    return [[by_number[k] for by_number in found] for k in numbers]
 
 
 def answer(table: pd.DataFrame, skill: Skill) -> list[str]:

@@ -172,12 +172,29 @@ def measure(pooled: Pooled, group: Sequence[Prediction], score: Score, within: n
 
 def difference(pooled: Pooled, both: Sequence[tuple[Prediction, Prediction]], score: Score) -> Interval:
     """Return the mean paired difference of two set-ups, on the test images that both have, with its 95 % interval."""
-    index = _index([prediction for pair in both for prediction in pair], score)
+    return contrast(pooled, both, (1, -1), score)
 
-    def paired(k: np.ndarray) -> list[float]:
-        return [score.of(pooled, a, index[k]) - score.of(pooled, b, index[k]) for a, b in both]
 
-    return _interval(pooled, index, score, paired, len(both))
+def contrast(
+    pooled: Pooled, groups: Sequence[Sequence[Prediction]], weights: Sequence[float], score: Score
+) -> Interval:
+    """Return the mean weighted sum of the scores of several set-ups, with its 95 % interval.
+
+    Parameters
+    ----------
+    pooled : Pooled
+    groups : sequence of sequence of Prediction
+        Per training a prediction of each set-up; the score is taken on the test images that all have.
+    weights : sequence of float
+        One per set-up, such as (1, -1) for a difference.
+    score : Score
+    """
+    index = _index([prediction for group in groups for prediction in group], score) if groups else np.zeros(0, int)
+
+    def summed(k: np.ndarray) -> list[float]:
+        return [sum(w * score.of(pooled, p, index[k]) for w, p in zip(weights, group, strict=True)) for group in groups]
+
+    return _interval(pooled, index, score, summed, len(groups))
 
 
 def _index(group: Sequence[Prediction], score: Score, within: np.ndarray | None = None) -> np.ndarray:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.metrics.separation import purity, purity_interval, silhouette
+from solarsynth.metrics.intervals import Interval
+from solarsynth.metrics.separation import purity, purity_difference, purity_interval, silhouette
 from solarsynth.metrics.skill import enough
 
 
@@ -49,3 +53,34 @@ def separations(
         return row | held
     bounds = {"held out": interval.mean, "held out, low": interval.low, "held out, high": interval.high}
     return row | bounds | {"held out, chance": expected}
+
+
+def distinct(
+    spaces: Mapping[str, np.ndarray], label: np.ndarray, unit: np.ndarray, neighbours: int
+) -> dict[str, Interval]:
+    """Return how far the first space is purer than chance, and than each other space, on held-out images.
+
+    Parameters
+    ----------
+    spaces : mapping of str to ndarray of float, shape (m, d)
+        Per space the features of the same held-out images.
+    label, unit : ndarray of int, shape (m,)
+    neighbours : int
+
+    Returns
+    -------
+    dict of str to Interval
+        Named ``NAME above chance`` and ``NAME above OTHER``; empty if too few blocks are held out.
+    """
+    here = enough(label, unit)
+    first, *others = spaces
+    try:
+        interval, chance = purity_interval(spaces[first][here], label[here], unit[here], neighbours)
+        bounds = {name: getattr(interval, name) - chance for name in ("mean", "low", "high")}
+        found = {f"{first} above chance": replace(interval, **bounds)}
+        for other in others:
+            pair = spaces[first][here], spaces[other][here]
+            found[f"{first} above {other}"] = purity_difference(*pair, label[here], unit[here], neighbours)
+    except SolarsynthError:
+        return {}
+    return found

@@ -59,6 +59,8 @@ class Value:
         Number of images in each set of the floor, and in the reference of both.
     trainings : int
         Number of trainings of the generator over which the value is a mean.
+    each : tuple of float
+        The value of each of them; empty with one training.
     note : str
         Why there is no value, or what a reader should know about it.
     """
@@ -77,6 +79,7 @@ class Value:
     floor_images: int = 0
     reference_images: int = 0
     trainings: int = 1
+    each: tuple[float, ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -146,6 +149,7 @@ def over_trainings(values: Sequence[Sequence[Value]]) -> list[Value]:
                 error=sample_std(numbers),
                 error_kind=STD_OVER_TRAININGS,
                 trainings=len(same),
+                each=tuple(numbers.tolist()),
                 # The least of several p-values, corrected for their number; NaN if one is.
                 p=float(np.minimum(1.0, len(p) * p.min())),
             )
@@ -244,4 +248,5 @@ def as_table(values: Sequence[Value]) -> pd.DataFrame:
     """Return values as a data frame: one row per metric, one column per attribute, and the place in the floor."""
     import pandas as pd
 
-    return pd.DataFrame([vars(value) | {"place": value.place, "rejects": value.rejects} for value in values])
+    table = pd.DataFrame([vars(value) | {"place": value.place, "rejects": value.rejects} for value in values])
+    return table.drop(columns="each", errors="ignore")

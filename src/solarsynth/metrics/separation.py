@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -79,6 +80,29 @@ def purity_interval(features: np.ndarray, label: np.ndarray, unit: np.ndarray, k
     SolarsynthError
         If fewer than k images lie outside the two largest units: one unit is the image's own, the jackknife omits one.
     """
+    excess, chance = _excess(features, label, unit, k)
+    found = unit_interval(excess, unit, label)
+    return replace(found, mean=found.mean + chance, low=found.low + chance, high=found.high + chance), chance
+
+
+def purity_difference(a: np.ndarray, b: np.ndarray, label: np.ndarray, unit: np.ndarray, k: int = 10) -> Interval:
+    """Return how much purer space `a` is than space `b` for the same images, with its jackknife interval over units.
+
+    Parameters
+    ----------
+    a, b : ndarray of float, shapes (n, d) and (n, e)
+        Features of the same images in two spaces.
+    label, unit, k
+        As for `purity_interval`.
+    """
+    (of_a, _), (of_b, _) = _excess(a, label, unit, k), _excess(b, label, unit, k)
+    return unit_interval(lambda index: of_a(index) - of_b(index), unit, label)
+
+
+def _excess(
+    features: np.ndarray, label: np.ndarray, unit: np.ndarray, k: int
+) -> tuple[Callable[[np.ndarray], float], float]:
+    """Return a function of images that gives their purity above chance, and the chance of all images."""
     features, label, unit = np.asarray(features, np.float64), np.asarray(label), np.asarray(unit)
     counts = np.sort(np.unique(unit, return_counts=True)[1])
     if counts[:-2].sum() < k:
@@ -93,19 +117,53 @@ def purity_interval(features: np.ndarray, label: np.ndarray, unit: np.ndarray, k
     distance[~other] = np.inf
     same = label[:, None] == label
 
+    def by_chance(index: np.ndarray) -> np.ndarray:
+        pairs = np.ix_(index, index)
+        return (same[pairs] & other[pairs]).sum(1) / other[pairs].sum(1)
+
     def excess(index: np.ndarray) -> float:
         pairs = np.ix_(index, index)
         near = np.argpartition(distance[pairs], k - 1, axis=1)[:, :k]
         pure = np.take_along_axis(same[pairs], near, 1).mean(1)
         return _class_mean(pure - by_chance(index), label[index])
 
-    def by_chance(index: np.ndarray) -> np.ndarray:
-        pairs = np.ix_(index, index)
-        return (same[pairs] & other[pairs]).sum(1) / other[pairs].sum(1)
+    return excess, _class_mean(by_chance(np.arange(len(unit))), label)
 
-    chance = _class_mean(by_chance(np.arange(len(unit))), label)
-    found = unit_interval(excess, unit, label)
-    return replace(found, mean=found.mean + chance, low=found.low + chance, high=found.high + chance), chance
+
+def neighbours_in_time(features: np.ndarray, time: np.ndarray, unit: np.ndarray) -> Interval:
+    """Return how much likelier than ½ an image's nearest neighbour is nearer to it in time than a random other image.
+
+    Parameters
+    ----------
+    features : ndarray of float, shape (n, d)
+    time : ndarray of int64, shape (n,)
+    unit : ndarray of int, shape (n,)
+        Independent units; the jackknife leaves them out one by one.
+
+    Returns
+    -------
+    Interval
+        0 if neighbours in the space have nothing to do with time, ½ if each is the nearest image in time.
+    """
+    features, time = np.asarray(features, np.float64), np.asarray(time, np.float64)
+    if len(features) < 3:
+        raise SolarsynthError(f"neighbours in time need at least 3 images, got {len(features)}")
+    centred = features - features.mean(0)
+    squared = (centred**2).sum(1)
+    distance = squared[:, None] + squared - 2 * centred @ centred.T
+    np.fill_diagonal(distance, np.inf)
+    gap = np.abs(time[:, None] - time)
+
+    def score(index: np.ndarray) -> float:
+        if len(index) < 3:
+            return float("nan")
+        pairs = np.ix_(index, index)
+        mine = np.take_along_axis(gap[pairs], distance[pairs].argmin(1)[:, None], 1)
+        # The image itself has the gap 0 and the neighbour its own; neither is one of the random others.
+        longer = (gap[pairs] > mine).sum(1) + ((gap[pairs] == mine).sum(1) - (mine[:, 0] == 0) - 1) / 2
+        return float((longer / (len(index) - 2)).mean() - 0.5)
+
+    return unit_interval(score, np.asarray(unit))
 
 
 def _class_mean(value: np.ndarray, label: np.ndarray) -> float:
