@@ -56,8 +56,6 @@ this = page.begin("07_physics", globals(), own=("sweep",))
 lab, s = this.lab, this.lab.settings
 print(this.source_note)
 
-pd.set_option("display.max_rows", 200)
-
 # %% [markdown]
 # ## What is measured
 #
@@ -127,6 +125,7 @@ this.figure(picture("X"))
 # The table has the numbers of every class:
 
 # %%
+pd.set_option("display.max_rows", 200)
 pd.concat({name: physics_table(one.differences) for name, one in found.items()}, names=["class", "quantity"])
 
 # %% tags=["hide-input"]

@@ -86,8 +86,8 @@ def test_planted_decays(ratio, cadence):
     events, time, flux = flares(ratio, cadence=cadence)
     unit = np.arange(120) // 6
     found = flare_times.decay_over_rise(events, time, flux, unit)
-    # Samples of five minutes are half as long as the shortest side.
-    assert found.mean == pytest.approx(ratio, rel=0.02 if cadence == 1 else 0.1) and found.units == 20
+    # Samples of five minutes, half as long as the shortest side, bring the ratio nearer to 1.
+    assert found.mean == pytest.approx(ratio, rel=0.02 if cadence == 1 else 0.15) and found.units == 20
     if cadence == 1:
         assert (found.low > 1) == (ratio > 1) and (found.high < 1) == (ratio < 1)
 
