@@ -241,7 +241,7 @@ _IMAGES = (
         "7",
         "Active regions lie where real ones lie.",
         "agreement of the standard-deviation maps, each class, minus the lower end of what real images of other weeks "
-        "reach; interval over samples",
+        "reach, where these agree at all; interval over samples",
         POSITIVE,
         "07_image_analysis",
     ),
