@@ -92,6 +92,15 @@ def test_planted_decays(ratio, cadence):
         assert (found.low > 1) == (ratio > 1) and (found.high < 1) == (ratio < 1)
 
 
+def test_flux_per_minute_over_the_edges_of_parts():
+    time, flux = np.arange(0, 10 * MINUTE, 2000), np.random.default_rng(0).random(300).astype(np.float32)
+    table = pd.DataFrame({"time": time, "flux": flux})
+    found = flare_times.per_minute([table[:47], table[47:200], table[200:]])
+    assert np.array_equal(found[0], np.arange(10) * MINUTE)
+    assert found[1] == pytest.approx(flux.reshape(10, 30).mean(1))
+    assert [len(one) for one in flare_times.per_minute([])] == [0, 0]
+
+
 def test_flares_that_cannot_be_timed():
     events, time, flux = flares(2.0)
     both = flare_times.half_times(events, time, flux)

@@ -35,7 +35,7 @@ _DATA = (
     tested(
         1,
         "2.2",
-        "The XRS-A channel is the one of 1–8 Å.",
+        "The channel of 1–8 Å, which gives flares their class, is XRS-A.",
         "longest wavelength of XRS-A in Å, against 8",
         Rule(7.5, 8.5),
         "02_dataset",
@@ -241,7 +241,7 @@ _IMAGES = (
         "7",
         "Active regions lie where real ones lie.",
         "agreement of the standard-deviation maps, each class, minus the lower end of what real images of other weeks "
-        "reach; interval over samples",
+        "reach, where these agree at all; interval over samples",
         POSITIVE,
         "07_image_analysis",
     ),

@@ -6,13 +6,14 @@ half of the rise. Here both sides are measured alike, from the peak to half of i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from solarsynth.metrics.intervals import Interval, unit_interval
-from solarsynth.times import HOUR, NO_TIME
+from solarsynth.times import HOUR, MINUTE, NO_TIME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,29 @@ CONTRAST = 2.0
 
 #: Longest time of a side, and the number of steps of time that a gap may have.
 LONGEST, GAP = 6 * HOUR, 3
+
+
+def per_minute(parts: Iterable[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean flux of each minute that has samples, so that years of samples every 2 s fit into memory.
+
+    Parameters
+    ----------
+    parts : iterable of DataFrame
+        As from `solarsynth.observations.archive.Archive.xrs_parts`.
+
+    Returns
+    -------
+    time : ndarray of int64, shape (n,)
+        Beginning of the minute in ms, in order.
+    flux : ndarray of float64, shape (n,)
+    """
+    import pandas as pd
+
+    minutes = [part["flux"].astype(np.float64).groupby(part["time"] // MINUTE).agg(["sum", "count"]) for part in parts]
+    if not minutes:
+        return np.zeros(0, np.int64), np.zeros(0)
+    total = pd.concat(minutes).groupby(level=0).sum()  # a minute may lie in two parts
+    return total.index.to_numpy(np.int64) * MINUTE, (total["sum"] / total["count"]).to_numpy()
 
 
 def half_times(events: pd.DataFrame, time: np.ndarray, flux: np.ndarray) -> np.ndarray:
