@@ -92,6 +92,9 @@ guided = guidance_study(lab, reference, tried, counts, intervals, size, range(70
 # %% tags=["hide-input"] mystnb={"figure": {"name": "figure-guidance", "caption": "Distance, sharpness, brightness and share of near-copies against the weight of guidance w. Dots are means over the sampling seeds, bars their 95 % intervals. Dotted: the paper's w = 2. Dashed: real images."}, "image": {"alt": "Four panels with a line per number of sampling steps, against the weight of guidance"}}
 this.figure(figures.guidance_frontier(guided, real.mean()))
 
+# %% [markdown]
+# The numbers of the figure, with those that it leaves out:
+
 # %%
 table = guided.set_index(["guidance", "steps", "interval"])
 table.map(lambda value: f"{value:.3g}")

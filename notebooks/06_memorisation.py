@@ -46,7 +46,8 @@ from solarsynth.dataset.images import ImageSet
 from solarsynth.diffusion.sampling import Sampling
 from solarsynth.errors import SolarsynthError
 from solarsynth.evaluation import evidence
-from solarsynth.evaluation.memorisation import Memorisation, compare_twins
+from solarsynth.evaluation.memorisation import Memorisation, compare_twins, similarity
+from solarsynth.stages.examples import twin_parts
 
 this = page.begin("06_memorisation", globals(), own=("pairs", "twins_drawn"))
 lab, s = this.lab, this.lab.settings
@@ -132,26 +133,29 @@ for count in sorted({1, max(1, blocks // 4), blocks // 2}):
         why = f"{count} blocks: {error}"
 print(f"{blocks} training blocks; {why}")
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-twins", "caption": "What two models draw from the same noise (first and second row), trained on disjoint halves of the training weeks. Below, the training image of the first model that is most similar to its drawing."}, "image": {"alt": "Three rows of full-disk Suns"}}
-from solarsynth.evaluation.memorisation import similarity
-from solarsynth.stages.examples import twin_parts
+# %% [markdown]
+# The first row is what one model draws, the second what its twin draws from the same noise. The third is the training image of the
+# first model that is most similar to its drawing:
 
-if found:
-    last = found[-1]
-    first, second = last.drawn
+
+# %%
+def twin_rows(twins):
+    first, second = twins.drawn
     shown = np.linspace(0, len(first) - 1, pairs).round().astype(int)
-    mine = labelled.image[twin_parts(labelled, str(last.blocks), s.purge_days)[0]]
+    mine = labelled.image[twin_parts(labelled, str(twins.blocks), s.purge_days)[0]]
     mean = labelled.image[labelled.train].mean(0)
     nearest = mine[similarity(first[shown], mine, mean).argmax(1)]
-    picture = figures.twin_images(
-        {"model A": first[shown], "model B,\nsame noise": second[shown], "nearest real\nof model A": nearest}
-    )
-else:
-    picture = figures.not_computed(why)
-this.figure(picture)
+    return {"model A": first[shown], "model B,\nsame noise": second[shown], "nearest real\nof model A": nearest}
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-twins", "caption": "What two models draw from the same noise (first and second row), trained on disjoint halves of the training weeks. Below, the training image of the first model that is most similar to its drawing."}, "image": {"alt": "Three rows of full-disk Suns"}}
+this.figure(figures.twin_images(twin_rows(found[-1])) if found else figures.not_computed(why))
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "figure-twin-similarity", "caption": "Similarity of images from the same noise and models of other weeks; of each image and the most similar training image of its own model and of the other model; and of images from other noise. Boxes hold half of the images."}, "image": {"alt": "Box plots in groups, a group per number of training blocks"}}
 this.figure(figures.twin_similarities(found) if found else figures.not_computed(why))
+
+# %% [markdown]
+# The medians of these similarities, by the number of blocks that each model was trained on:
 
 # %%
 pd.DataFrame(

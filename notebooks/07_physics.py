@@ -38,7 +38,6 @@ sweep: int = 12  # images of the film strip
 # %% tags=["hide-input"]
 import numpy as np
 import pandas as pd
-from IPython.display import HTML
 
 from solarsynth import figures, stages
 from solarsynth.book import page, records
@@ -48,7 +47,6 @@ from solarsynth.evaluation.control import Control
 from solarsynth.evaluation.controls import controls
 from solarsynth.evaluation.physics import physics_by_class
 from solarsynth.evaluation.tilt import tilt_effect
-from solarsynth.flares import class_of_flux
 from solarsynth.generator import walk
 from solarsynth.tables.physics import physics_table
 
@@ -165,6 +163,10 @@ this.figure(control_picture("discrete"))
 # %% tags=["hide-input"] mystnb={"figure": {"name": "figure-control-continuous", "caption": "The same for the continuous model."}, "image": {"alt": "Panels of readings against requests, a panel per feature space"}}
 this.figure(control_picture("continuous"))
 
+# %% [markdown]
+# The table gives the numbers of each panel. The skill is the correlation of reading and flux for real images that the regressor
+# has not seen:
+
 # %%
 pd.DataFrame(
     {
@@ -188,6 +190,8 @@ pd.DataFrame(
 # flares changes one loop. A model that has learnt the activity that goes with large flares changes the whole disk.
 
 # %% tags=["remove-stderr"]
+from solarsynth.flares import class_of_flux
+
 continuous = stages.generator(lab, "continuous")
 fluxes = np.geomspace(1e-8, 1e-3, sweep)
 fluxes = fluxes[np.isin(class_of_flux(fluxes), np.unique(labelled.label[labelled.train]))]  # only classes it has seen
@@ -222,13 +226,9 @@ this.figure(figures.twin_images({f"walk, class {name}": path, f"same noise,\n{',
 # %% tags=["hide-input"]
 states = discrete.trace(name, seed=lab.sample_seed, pictures=s.sampling_steps + 1)
 frames = [np.clip((x + 1) * 127.5, 0, 255).astype(np.uint8) for _, x in states]
-HTML(
-    figures.film(
-        frames,
-        f"Play: from noise to a Sun of class {name}, {len(frames) - 1} steps",
-        "Noise that becomes a full-disk Sun",
-    )
-)
+title = f"Play: from noise to a Sun of class {name}, {len(frames) - 1} steps"
+film = figures.film(frames, title, "Noise that becomes a full-disk Sun")
+film
 
 # %% tags=["hide-cell"]
 assert all(len(one.differences) for one in found.values())

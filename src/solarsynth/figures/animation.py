@@ -36,7 +36,14 @@ def webp(frames: Sequence[np.ndarray], milliseconds: int = 120, scale: int = 4) 
     return buffer.getvalue()
 
 
-def film(frames: Sequence[np.ndarray], title: str, alt: str, milliseconds: int = 120) -> str:
+class Film(str):
+    """HTML that a notebook shows as a page does."""
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+
+def film(frames: Sequence[np.ndarray], title: str, alt: str, milliseconds: int = 120) -> Film:
     """Return HTML with a film that starts when a reader opens it; see `webp`.
 
     Parameters
@@ -50,4 +57,4 @@ def film(frames: Sequence[np.ndarray], title: str, alt: str, milliseconds: int =
     """
     data = base64.b64encode(webp(frames, milliseconds)).decode()
     picture = f'<img src="data:image/webp;base64,{data}" alt="{html.escape(alt)}" style="max-width:100%">'
-    return f"<details><summary>{html.escape(title)}</summary>{picture}</details>"
+    return Film(f"<details><summary>{html.escape(title)}</summary>{picture}</details>")
