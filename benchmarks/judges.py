@@ -2,6 +2,7 @@
 
     python benchmarks/judges.py --profile laptop --images 200
     python benchmarks/judges.py --source archive --data suns-2012
+    python benchmarks/judges.py --set simulated_contrast=36 --set classifier_patch=8 --set classifier_images=4000
 
 A perfect generator must be accepted, and every planted fault rejected. Swapped classes can be rejected only if the
 classifiers beat the majority class on held-out blocks; the line says whether they do. The perfect generator is the Sun
