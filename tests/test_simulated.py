@@ -13,6 +13,7 @@ from solarsynth.observations.locations import parse_locations
 from solarsynth.observations.simulated import SimulatedSun, simulate
 from solarsynth.observations.simulated.cycle import activity, decimal_year, emerge, place, strength
 from solarsynth.observations.simulated.flaring import FLARE_SLOPE, flare, x_ray_flux
+from solarsynth.observations.simulated.rendering import render
 from solarsynth.pixels import DISK_RADIUS
 from solarsynth.times import DAY, HOUR, MINUTE, SECOND, parse_times
 
@@ -171,3 +172,26 @@ def test_a_flare_rises_and_decays_in_the_flux_at_any_cadence(cadence):
     after = (xrs["time"].to_numpy() - peak) / MINUTE
     expected = 1e-5 * np.where(after < 0, np.exp(-((after / 3.3) ** 2)), np.exp(-after / 10))
     np.testing.assert_allclose(xrs["flux"], expected, rtol=0.06, atol=5e-8)
+
+
+def test_the_contrast_changes_flares_in_the_frames_and_nothing_else():
+    """With 0 the frames are those of a Sun that does not flare; a larger contrast adds light where the flares are."""
+    rng = np.random.default_rng(0)
+    start, end = parse_times(["2014-01-01", "2014-03-01"])
+    regions = emerge(rng, start, end)
+    flares = flare(rng, regions, start, end)
+    strong = flares.sort_values("flux").iloc[-20:].sort_values("peak")
+    times = strong["peak"].to_numpy() + MINUTE
+
+    def frames(flares, **contrast):
+        return render(regions, flares, times, 64, np.random.default_rng(1), **contrast).astype(float)
+
+    none = frames(flares.iloc[:0])
+    np.testing.assert_array_equal(frames(flares, flare_contrast=0.0), none)
+    np.testing.assert_array_equal(frames(flares, flare_contrast=1.0), frames(flares))
+    light = [(frames(flares, flare_contrast=c) - none).sum() for c in (1.0, 4.0, 16.0)]
+    assert 0 < light[0] < light[1] < light[2]
+    # Where a flare covers many pixels, its light is proportional to the contrast.
+    assert light[2] / light[1] == pytest.approx(4, rel=0.35)
+    with pytest.raises(SolarsynthError, match="flare_contrast"):
+        SimulatedSun(flare_contrast=-1.0)
