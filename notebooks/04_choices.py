@@ -31,8 +31,8 @@ seed: int = 0  # seed of training: which model
 sample_seed: int = 0  # seed of sampling: which images are drawn
 choices_images: int = None  # length of each training of the second part, in images; None: as the profile says
 quality_images: int = None  # samples of each run, all seeds together
-weights: str = "0, 1, 2, 3, 5"  # guidance w that is tried
-steps: str = "10, 20, 50"  # numbers of sampling steps that are tried, up to quality_steps
+weights: str = "0, 1, 2, 4"  # guidance w that is tried
+steps: str = "10, 20"  # numbers of sampling steps that are tried, up to quality_steps
 training_seeds: int = 2  # trainings per variant
 
 # %% tags=["hide-input"]

@@ -27,7 +27,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "frames without a flare, first": {"unlabelled": "pretrain"},
     "mirrored north-south": {"mirror": 0.5},
     "coordinate channels": {"coordinates": 1},
-    "dropout 0.1": {"dropout": 0.1},
     "no self-attention": {"attention": "none"},
     "the paper's parameterisation (ε)": {"parameterisation": "eps"},
 }
