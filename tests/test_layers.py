@@ -21,6 +21,7 @@ ROOMS = (
     "kinds",
     "networks",
     "generator",
+    "shipped",
     "augmentation",
     "metrics",
     "stages",

@@ -23,21 +23,25 @@ __all__ = ["CLASSES", "__version__", "class_text", "load", "peak_flux"]
 def load(
     model: str = "discrete",
     *,
-    profile: str = "laptop",
-    source: str = "simulated",
+    profile: str = "",
+    source: str = "",
     data: str = "",
     seed: int = 0,
 ) -> Generator:
-    """Load a trained generator; train it first if the store does not hold it.
+    """Load a trained generator: one that comes with the package, or one of your own.
+
+    Without profile, source and seed it is the model that comes with the package, trained on real frames of 2012. Else
+    it is taken from the store, or trained first.
 
     Parameters
     ----------
     model : {"discrete", "continuous", "embedding"}
         Which of the paper's models (Sect. 4).
     profile : str
-        ``smoke``, ``laptop``, ``gpu``, ``paper`` or the path of a YAML file with settings.
+        ``smoke``, ``laptop``, ``gpu``, ``paper`` or the path of a YAML file with settings; laptop if only a source is
+        given.
     source : {"simulated", "archive", "quicklook", "sdoml", "labelled"}
-        Where the observations come from.
+        Where the observations come from; simulated if only a profile is given.
     data : str
         What the source needs: a folder, a period, years or a file; see `solarsynth.stages.graph.Lab`.
     seed : int
@@ -48,6 +52,10 @@ def load(
     Generator
         ``.sample("X", 16, guidance=2.0, seed=0)`` returns frames ``(16, H, W)`` uint8 in display units.
     """
+    if not (profile or source or data or seed):
+        from solarsynth.shipped import load_shipped
+
+        return load_shipped(model)
     from solarsynth import stages
 
-    return stages.generator(stages.Lab(profile, source, data, seed), model)
+    return stages.generator(stages.Lab(profile or "laptop", source or "simulated", data, seed), model)

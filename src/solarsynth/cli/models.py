@@ -98,9 +98,13 @@ def sample_command(
     FLARE_CLASS is A, B, C, M or X; the continuous model takes a flux such as M2.5 as well. In .npz and .fits row 0 is
     the southern one; pictures have north at the top.
 
+    The model comes with the package; it was trained on real frames of 2012. With --profile, --source, --seed or --set
+    it is one of your own, which is trained first if the store does not hold it.
+
     \b
     Examples:
-      solarsynth sample X 16 --guidance 2 --out suns.npz
+      solarsynth sample X 16 --out suns.png
+      solarsynth sample X 16 --profile laptop --out suns.npz
       solarsynth sample X 16 --sample-seed 11 --out suns.fits
       solarsynth sample M2.5 4 --model continuous
     """
@@ -108,15 +112,20 @@ def sample_command(
     from solarsynth.diffusion.sampling import Sampling
     from solarsynth.evaluation.writing import form_of, write_samples
     from solarsynth.kinds import check_request, kind
+    from solarsynth.shipped import SAMPLING, load_shipped
 
     label, flux = parse_request(flare_class)
     check_out(out)
-    lab = open_lab(profile, source, data, settings, seed)
     # What cannot be drawn is said before a model is trained for it.
     check_request(flare_class, flux, kind(model))
     changes = {"guidance": guidance, "steps": steps, "sampler": sampler}
-    sampling = Sampling.of(lab.settings).replace(**changes)
-    generator = stages.generator(lab, model, sampling)
+    if _of_ones_own(click.get_current_context()):
+        lab = open_lab(profile, source, data, settings, seed)
+        sampling = Sampling.of(lab.settings).replace(**changes)
+        generator = stages.generator(lab, model, sampling)
+    else:
+        sampling = Sampling(**SAMPLING).replace(**changes)
+        generator = load_shipped(model, sampling)
     image = generator.sample(flare_class, count, seed=sample_seed, steps=steps)
     about = {"model": model, "seed": sample_seed, "training_seed": seed, "guidance": sampling.guidance}
     about |= {
@@ -127,6 +136,12 @@ def sample_command(
     names, asked = [CLASSES[label]] * count, [flare_class] * count
     write_samples(out, image, names, unit=generator.unit, about=about, condition=asked, grid=_grid)
     click.echo(f"wrote {out}: {_content(form_of(out), image.shape)}")
+
+
+def _of_ones_own(context: click.Context) -> bool:
+    """Return whether the user asks for a model of a profile, a source or a seed, not for the one in the package."""
+    names = ("profile", "source", "data", "seed", "settings")
+    return any(context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT for name in names)
 
 
 def _grid(image: np.ndarray, names: list[str]) -> bytes:
