@@ -8,6 +8,14 @@ Importing the package is cheap: torch, zarr and sunpy load when they are first u
 
 from __future__ import annotations
 
+import os
+
+# OpenMP's threads spin while they wait for one another, which is slow as soon as another process uses the machine.
+# The policy must be set before torch loads OpenMP. Every door imports this package first: the command, a notebook's
+# kernel, the tests and torchrun's processes.
+if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & set(os.environ):
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
 from typing import TYPE_CHECKING
 
 from solarsynth.flares import CLASSES, class_text, peak_flux
