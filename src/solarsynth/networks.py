@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from solarsynth.devices import device, in_batches
@@ -18,7 +18,7 @@ from solarsynth.diffusion.parameterisations import PARAMETERISATIONS, X0, Denois
 from solarsynth.diffusion.samplers import NoiseStreams, image_seeds
 from solarsynth.diffusion.schedule import Schedule
 from solarsynth.errors import SolarsynthError
-from solarsynth.files import write_json
+from solarsynth.files import write_bytes, write_json
 from solarsynth.kinds import Sizes, kind
 from solarsynth.models.cevae import CeVAE, CeVAEConfig, hide
 from solarsynth.models.classifier import Classifier, ClassifierConfig
@@ -86,7 +86,8 @@ def _denoiser(a: dict[str, Any]) -> Denoiser:
 
 def write_network(folder: Path, network: nn.Module, about: dict[str, Any]) -> None:
     """Write weights and description; ``about["architecture"]`` must be what the network was built from."""
-    save_file({k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}, folder / MODEL_FILE)
+    # As bytes: a file that safetensors writes itself can be read by its owner only.
+    write_bytes(folder / MODEL_FILE, save({k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}))
     write_json(folder / ABOUT_FILE, about)
 
 

@@ -177,10 +177,26 @@ def _execute(name: str, folder: Path, values: dict[str, Any], title: str) -> str
             progress_bar={"desc": title, "bar_format": _BAR},
             stderr_file=_AboveTheBar(),
             extra_arguments=["--log-level=ERROR"],
+            kernel_manager_class=_kernels(folder / "kernels.log"),
         )
     except papermill.PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}".splitlines()[0]
     return ""
+
+
+def _kernels(log: Path) -> type:
+    """Return the class that starts kernels; what a kernel prints besides its cells' outputs goes to `log`.
+
+    A kernel that is ended with its run prints tracebacks of its own.
+    """
+    from jupyter_client import AsyncKernelManager
+
+    class Kernels(AsyncKernelManager):
+        async def _async_launch_kernel(self, kernel_cmd, **options):
+            with log.open("ab") as file:
+                await super()._async_launch_kernel(kernel_cmd, stderr=file, **options)
+
+    return Kernels
 
 
 def _tidy(chapter: Path, seconds: float) -> None:

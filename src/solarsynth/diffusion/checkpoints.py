@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
+
+from solarsynth.files import replacing, write_bytes
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "training.csv"
@@ -67,9 +68,7 @@ def save_checkpoint(
         tensors |= {f"optimiser.{i}.{name}": value for name, value in state.items()}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"identity": json.dumps(identity), "progress": json.dumps(vars(progress))}
-    temporary = folder / f".{CHECKPOINT}.tmp"
-    save_file(tensors, temporary, metadata=metadata)
-    os.replace(temporary, folder / CHECKPOINT)
+    write_bytes(folder / CHECKPOINT, save(tensors, metadata=metadata))
 
 
 def load_checkpoint(
@@ -129,9 +128,7 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def write_log(folder: Path, rows: list, score_name: str) -> None:
     """Write the log ``training.csv``: images, loss, score, norm of the gradient and, if watched, held-out loss."""
     columns = ("images", "loss", score_name, "gradient_norm", "held_out_loss")
-    temporary = folder / f".{LOG}.tmp"
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+    with replacing(folder / LOG) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns[: len(rows[0])] if rows else columns[:4])
         writer.writerows([int(row[0]), *(f"{value:.6g}" for value in row[1:])] for row in rows)
-    os.replace(temporary, folder / LOG)

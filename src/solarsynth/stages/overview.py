@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from solarsynth.integrity import MANIFEST
 from solarsynth.settings import Settings
 from solarsynth.stages.archive import ARCHIVE
 from solarsynth.stages.days import DAYS
@@ -20,7 +21,6 @@ from solarsynth.stages.labelled import DATASET
 from solarsynth.stages.models import MODEL, PRIOR
 from solarsynth.stages.samples import SAMPLES
 from solarsynth.stages.trials import TRIAL
-from solarsynth.store import MANIFEST
 
 #: All stages; each needs only stages before it, and `model` also itself, to start from trained weights.
 STAGES: tuple[Stage, ...] = (
@@ -105,8 +105,8 @@ def overview(lab: Lab) -> list[StageRow]:
 
 def _manifests(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob(f"*/{MANIFEST}")):
-        if path.parent.suffix == ".partial":
-            continue
+        if "." in path.parent.name:
+            continue  # unfinished, or moved aside because it is damaged
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
             if "settings" in manifest["params"]:
