@@ -6,7 +6,8 @@ import difflib
 import errno
 import os
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class SolarsynthError(Exception):
@@ -102,3 +103,37 @@ def first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     text = lines[0] if lines else type(error).__name__
     return text if len(text) <= LONGEST_ECHO else f"{text[: LONGEST_ECHO - 1]}…"
+
+
+@contextmanager
+def reading(place: object, fault: str, advice: str = "") -> Iterator[None]:
+    """Turn whatever the reader of a file raises into one line that names the file.
+
+    Readers of outside bytes have many errors for a damaged file, some of them surprising. None of them is the user's.
+
+    Parameters
+    ----------
+    place : object
+        The file, or the part of it.
+    fault : str
+        What an error means: ``not a readable .npz``.
+    advice : str
+        What to do.
+
+    Raises
+    ------
+    SolarsynthError
+        For every error but a SolarsynthError, which is raised as it is.
+    """
+    try:
+        yield
+    except SolarsynthError:
+        raise
+    except Exception as error:
+        if isinstance(error, FileNotFoundError) and str(error.filename) == str(place):
+            raise SolarsynthError(f"{place}: no such file") from error
+        if isinstance(error, PermissionError):
+            fault = f"cannot be read ({error.strerror})"
+        else:
+            fault = f"{fault} ({type(error).__name__}: {first_line(error)})"
+        raise SolarsynthError(f"{place}: {fault}{f'; {advice}' if advice else ''}") from error

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import glob
+import json
+import os
+import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from solarsynth.errors import SolarsynthError
 from solarsynth.observations.archive import CHANNEL, EVENT_COLUMNS
+from solarsynth.observations.checked import DIGESTS, digest
 from solarsynth.times import MINUTE, NO_TIME, SECOND, format_times, to_datetime
 
 #: Frames per chunk, as in SDOMLv2.
@@ -59,25 +66,52 @@ def write_archive(
     import zarr
     from numcodecs import Blosc
 
+    path = Path(path)
     refuse_existing(path)
-    partial = path.with_name(f"{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
     compressor = Blosc("zstd", clevel=5, shuffle=Blosc.BITSHUFFLE)
-    try:
+    # zarr leaves out chunks of fill values; stored, a chunk that is missing is always a fault.
+    with _folder_for(path) as partial, zarr.config.set({"array.write_empty_chunks": True}):
         group = zarr.open_group(str(partial), mode="w", zarr_format=2)
         group.attrs.update(attributes)
         _write_frames(group, image, time, unit, compressor)
         _write_flux(group.create_group("xrs"), xrs, xrs_scale, compressor)
         _write_events(group.create_group("events"), events, compressor)
+        held = {file.relative_to(partial).as_posix(): file for file in sorted(partial.rglob("*")) if file.is_file()}
+        digests = {name: digest(file.read_bytes()) for name, file in held.items() if name != ".zattrs"}
+        digests[""] = digest(json.dumps(dict(group.attrs), sort_keys=True).encode())
+        group.attrs[DIGESTS] = digests
+
+
+@contextmanager
+def _folder_for(path: Path) -> Iterator[Path]:
+    """Give a folder beside `path` that becomes `path` at the end, and is removed if the block fails.
+
+    While it is written, no other process writes to the same path. Folders that killed writers of the same path left
+    are removed; only this package gives such names.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(str(path.with_name(f".{path.name}.solarsynth.lock")))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SolarsynthError(f"{path}: another process is writing it; wait for that, or choose another name") from None
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.solarsynth-partial")
+    try:
+        for old in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.solarsynth-partial"):
+            shutil.rmtree(old, ignore_errors=True)
+        partial.mkdir()
+        yield partial
+        refuse_existing(path)
         partial.rename(path)
-    except BaseException:
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
 
 
 def refuse_existing(path: Path) -> None:
     """Raise if there is something at `path`: an archive is never overwritten."""
-    if Path(path).exists():
+    if os.path.lexists(path):
         raise SolarsynthError(f"{path} exists; choose another name or remove it")
 
 
