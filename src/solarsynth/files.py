@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 Value = TypeVar("Value")
+
+#: What readers raise for a file that is not what it should be.
+DAMAGED = (
+    *(OSError, ValueError, LookupError, EOFError, TypeError, AttributeError, ArithmeticError, RecursionError),
+    *(MemoryError, struct.error, zipfile.BadZipFile, zlib.error),
+)
 
 
 @contextmanager
@@ -80,7 +88,7 @@ def cached(path: Path, read: Callable[[Path], Value | None], make: Callable[[], 
     if path.is_file():
         try:
             kept = read(path)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except DAMAGED:
             kept = None
         if kept is not None:
             return kept

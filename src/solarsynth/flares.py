@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, shown
 
 #: The classes in the order of their peak flux.
 CLASSES = ("A", "B", "C", "M", "X")
@@ -24,7 +24,10 @@ UNIT_FLUX = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 #: Lower bounds of the classes B, C, M and X in W/m²; every smaller flux is of class A.
 CLASS_BOUNDS = UNIT_FLUX[1:]
 
-_CLASS_TEXT = re.compile(r"\s*([ABCMX])\s*(\d+(?:\.\d*)?)?\s*", re.IGNORECASE)
+#: Largest flux in W/m² that is believed; the largest flare that GOES measured had 0.003.
+LARGEST_FLUX = 1.0
+
+_CLASS_TEXT = re.compile(r"\s*([ABCMX])\s*([0-9]{1,9}(?:\.[0-9]{0,9})?)?\s*", re.IGNORECASE)
 
 
 def class_of_flux(flux: Any) -> np.ndarray:
@@ -63,7 +66,8 @@ def _flux(text: str) -> float:
     match = _CLASS_TEXT.fullmatch(text)
     if not match:
         return float("nan")
-    return UNIT_FLUX[CLASSES.index(match[1].upper())] * float(match[2] or 1)
+    flux = UNIT_FLUX[CLASSES.index(match[1].upper())] * float(match[2] or 1)
+    return flux if 0 < flux <= LARGEST_FLUX else float("nan")
 
 
 def class_text(flux: Any) -> str:
@@ -101,7 +105,7 @@ def peak_flux(text: str) -> Any:
 
     flux = _flux(text)
     if np.isnan(flux):
-        raise SolarsynthError(f"a GOES class is a letter of {', '.join(CLASSES)} and a number, got {text!r}")
+        raise SolarsynthError(f"a GOES class is a letter of {', '.join(CLASSES)} and a number, got {shown(text)}")
     return flux * u.W / u.m**2
 
 
@@ -128,17 +132,16 @@ def parse_request(request: Any) -> tuple[int, float | None]:
     if isinstance(request, str):
         letter, number = request[:1], request[1:]
         if letter not in CLASSES:
-            raise SolarsynthError(f"a class must be one of {', '.join(CLASSES)}, got {request!r}")
+            raise SolarsynthError(f"a class must be one of {', '.join(CLASSES)}, got {shown(request)}")
         if not number:
             return CLASSES.index(letter), None
-        try:
-            flux = float(number) * UNIT_FLUX[CLASSES.index(letter)]
-        except ValueError:
-            raise SolarsynthError(f"a class must be written like X or X2.5, got {request!r}") from None
+        flux = _flux(request)
+        if np.isnan(flux):
+            raise SolarsynthError(f"a class must be written like X or X2.5, got {shown(request)}")
     else:
         flux = float(watts(request))
-    if not (np.isfinite(flux) and flux > 0):
-        raise SolarsynthError(f"a flux must be a positive number in W/m², got {flux:g}")
+    if not 0 < flux <= LARGEST_FLUX:
+        raise SolarsynthError(f"a flux must be a positive number of at most {LARGEST_FLUX:g} W/m², got {flux:g}")
     return int(class_of_flux(flux)), flux
 
 

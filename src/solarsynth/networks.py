@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
@@ -17,7 +16,7 @@ from solarsynth.diffusion.conditioning import DiscreteLabel
 from solarsynth.diffusion.parameterisations import PARAMETERISATIONS, X0, Denoiser
 from solarsynth.diffusion.samplers import NoiseStreams, image_seeds
 from solarsynth.diffusion.schedule import Schedule
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import reading
 from solarsynth.files import write_bytes, write_json
 from solarsynth.kinds import Sizes, kind
 from solarsynth.models.cevae import CeVAE, CeVAEConfig, hide
@@ -105,15 +104,18 @@ def read_network(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     SolarsynthError
         If a file is missing or damaged, or the weights are those of another architecture.
     """
-    try:
+    with reading(folder, "no readable model in it", "train it again"):
         about = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
-        # Its weights come from the file, not from where a training started.
-        network = build(about["architecture"] | {"pretrained": False}, seed=0)
-        network.load_state_dict(load_file(folder / MODEL_FILE))
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise SolarsynthError(
-            f"{folder}: no readable model in it ({str(error).splitlines()[0]}); train it again"
-        ) from None
+        weights = load_file(folder / MODEL_FILE)
+        # Its weights come from the file, not from where a training started. Without memory, since a damaged description
+        # may ask for any amount of it; only then for real, if the file has the weights of such a network.
+        architecture = about["architecture"] | {"pretrained": False}
+        with torch.device("meta"):
+            shapes = {name: value.shape for name, value in build(architecture, seed=0).state_dict().items()}
+        if shapes != {name: value.shape for name, value in weights.items()}:
+            raise ValueError("the weights are those of another architecture")
+        network = build(architecture, seed=0)
+        network.load_state_dict(weights)
     return network.to(device()).eval(), about
 
 

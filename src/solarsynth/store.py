@@ -200,7 +200,7 @@ class Store:
                 alike = _without_seeds(manifest["params"]) == wanted
                 if alike and (newest is None or manifest["made"] > newest["made"]):
                     newest = manifest
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue  # damaged: it says nothing
         return newest
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from solarsynth import paths, stages
 from solarsynth.devices import describe_device
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, reading, shown
 from solarsynth.stages import Lab
 from solarsynth.store import commit
 from solarsynth.times import MINUTE
@@ -114,7 +114,7 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
     known = list(namespace.get("__annotations__", {}))
     for injected in _injected(namespace):
         if injected not in known:
-            raise SolarsynthError(f"{name} has no parameter {injected!r}{did_you_mean(injected, known)}")
+            raise SolarsynthError(f"{name} has no parameter {shown(injected)}{did_you_mean(injected, known)}")
     values = {key: namespace[key] for key in known}
     changes = {key: values[key] for key in known if key not in (*COMMON, *own)}
     lab = Lab(
@@ -139,7 +139,8 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
 def _injected(namespace: dict[str, Any]) -> list[str]:
     """Return the names that papermill assigns, in a separate cell that begins with '# Parameters'."""
     cells = [source for source in namespace.get("In", ()) if source.startswith("# Parameters")]
-    return [node.targets[0].id for source in cells for node in ast.parse(source).body]
+    with reading("the page's parameters", "not 'name = value' lines"):
+        return [node.targets[0].id for source in cells for node in ast.parse(source).body]
 
 
 def _one_line_errors() -> None:

@@ -19,7 +19,7 @@ from solarsynth import paths, stages
 from solarsynth.book import ledger
 from solarsynth.book.notebooks import PAGES, parameters
 from solarsynth.book.publish import build_book, complete, copy_pages, publish, write_generated, write_provenance
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, shown
 from solarsynth.files import write_text
 from solarsynth.settings import load_settings
 from solarsynth.stages import Lab
@@ -67,7 +67,7 @@ def reproduce(
     """
     for name in pages:
         if name not in PAGES:
-            raise SolarsynthError(f"unknown page {name!r}{did_you_mean(name, PAGES)}")
+            raise SolarsynthError(f"unknown page {shown(name)}{did_you_mean(name, PAGES)}")
     if publish_it and pages:
         raise SolarsynthError("only a run of all pages can be published; leave out the page names")
     lab = Lab(profile=profile, source=source, data=data, seed=seed, overrides=settings, sample_seed=sample_seed)

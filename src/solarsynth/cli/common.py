@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, first_line, shown
 
 if TYPE_CHECKING:
     from solarsynth.stages import Lab
@@ -27,13 +27,13 @@ data_option = click.option(
     help="An archive's folder; a period 2012-01-01/2012-03-01 (quicklook); years 2011-2019 (sdoml); a .npz (labelled).",
 )
 seed_option = click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of training: which model."
+    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Seed of training: which model."
 )
 sample_seed_option = click.option(
     "--sample-seed",
     default=0,
     show_default=True,
-    type=click.IntRange(0),
+    type=click.IntRange(0, 2**63 - 1),
     help="Seed of sampling: which images are drawn. It trains no new model.",
 )
 settings_option = click.option(
@@ -54,8 +54,11 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, Any]:
     for text in settings:
         key, equals, value = text.partition("=")
         if not equals:
-            raise click.UsageError(f"--set takes KEY=VALUE, got {text!r}")
-        values[key.strip()] = yaml.safe_load(value)
+            raise click.UsageError(f"--set takes KEY=VALUE, got {shown(text)}")
+        try:
+            values[key.strip()] = yaml.safe_load(value)
+        except Exception as error:  # YAML has several errors, and Python's for dates that do not exist
+            raise click.UsageError(f"--set takes a value in YAML, got {shown(text)} ({first_line(error)})") from None
     return values
 
 

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 @source_option
 @data_option
 @settings_option
-@click.option("--clusters", default=5, show_default=True, type=click.IntRange(2), help="K of the cluster metrics.")
-@click.option("--cluster-seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of K-means.")
+@click.option("--clusters", default=5, show_default=True, type=click.IntRange(2, 999), help="K of the clusters.")
+@click.option(
+    "--cluster-seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Seed of K-means."
+)
 @click.option(
     "--space",
     default="cevae",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, reading, shown
 from solarsynth.flares import CLASSES
 from solarsynth.pixels import to_uint8
 
@@ -43,16 +42,15 @@ def read_samples(path: Path, image_size: int) -> tuple[np.ndarray, np.ndarray | 
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    try:
-        file = np.load(path, allow_pickle=False)
+    with reading(path, "not a readable .npz"), path.open("rb") as stream:
+        file = np.load(stream, allow_pickle=False)
         if not isinstance(file, np.lib.npyio.NpzFile):
             raise SolarsynthError(f"{path}: must be an .npz with image and label, got a single array")
         with file:
             if "image" not in file:
-                raise SolarsynthError(f"{path}: must have an array 'image', got {', '.join(file) or 'no array'}")
+                names = shown(", ".join(file)) if len(file) else "no array"
+                raise SolarsynthError(f"{path}: must have an array 'image', got {names}")
             return file["image"], file["label"] if "label" in file else None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise SolarsynthError(f"{path}: not a readable .npz ({str(error).splitlines()[0]})") from None
 
 
 def _as_uint8(path: Path, image: np.ndarray, size: int) -> np.ndarray:
@@ -83,10 +81,11 @@ def _as_classes(path: Path, label: np.ndarray, count: int) -> np.ndarray | None:
     if label.shape != (count,):
         raise SolarsynthError(f"{path}: label must have the shape ({count},), one per image, got {label.shape}")
     if label.dtype.kind in "US":
-        names = label.astype(str).tolist()
+        with reading(path, "label is not text"):
+            names = label.astype(str).tolist()
         unknown = sorted(set(names) - set(CLASSES))
         if unknown:
-            raise SolarsynthError(f"{path}: labels must be GOES classes, {', '.join(CLASSES)}, got {unknown[0]!r}")
+            raise SolarsynthError(f"{path}: labels must be GOES classes, {', '.join(CLASSES)}, got {shown(unknown[0])}")
         return np.array([CLASSES.index(name) for name in names])
     wanted = f"labels must be class names, or whole numbers from 0 (A) to {len(CLASSES) - 1} (X)"
     if label.dtype.kind not in "iu":

@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 
 from solarsynth.errors import SolarsynthError, reading, shown
+from solarsynth.flares import LARGEST_FLUX
 from solarsynth.observations.checked import DIGESTS, Arrays
 from solarsynth.pixels import UNITS
 from solarsynth.times import DAY, MINUTE, NO_TIME, SECOND, milliseconds, parse_times
 
 CHANNEL = "171A"
 
-LARGEST_FLUX = 1.0  # W/m²: a thousand times the largest flare that GOES measured
 LONGEST_TOLERANCE = DAY
 
 

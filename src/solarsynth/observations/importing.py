@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, shown
 from solarsynth.observations.writing import refuse_existing, write_archive
 from solarsynth.pixels import UNITS
 from solarsynth.times import NO_TIME, SECOND, parse_times
@@ -75,7 +75,11 @@ def import_archive(
         If a file is unusable; the message names the file and its fault. Then no archive is written.
     """
     if unit not in UNITS:
-        raise SolarsynthError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
+        raise SolarsynthError(f"unit must be one of {', '.join(UNITS)}, got {shown(unit)}")
+    if not 0 <= tolerance_minutes <= 1440:
+        raise SolarsynthError(f"the tolerance must be from 0 to 1440 minutes, got {tolerance_minutes:g}")
+    if flux_tolerance_seconds is not None and not 0 <= flux_tolerance_seconds <= 3600:
+        raise SolarsynthError(f"the flux tolerance must be from 0 to 3600 seconds, got {flux_tolerance_seconds:g}")
     refuse_existing(target)  # before the work
     image, time = _read_frames(frames)
     if origin == "upper":

@@ -17,6 +17,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.flares import LARGEST_FLUX
 from solarsynth.observations.archive import CHANNEL, EVENT_COLUMNS
 from solarsynth.observations.checked import DIGESTS, digest
 from solarsynth.times import MINUTE, NO_TIME, SECOND, format_times, to_datetime
@@ -68,6 +69,9 @@ def write_archive(
 
     path = Path(path)
     refuse_existing(path)
+    if unit == "display" and (np.nanmin(image, initial=0) < 0 or np.nanmax(image, initial=0) > 255):
+        got = f"{np.nanmin(image):g} to {np.nanmax(image):g}"
+        raise SolarsynthError(f"{path}: display pixels must be from 0 to 255, got {got}; is the unit DN/s?")
     compressor = Blosc("zstd", clevel=5, shuffle=Blosc.BITSHUFFLE)
     # zarr leaves out chunks of fill values; stored, a chunk that is missing is always a fault.
     with _folder_for(path) as partial, zarr.config.set({"array.write_empty_chunks": True}):
@@ -148,7 +152,10 @@ def _write_flux(table, xrs: pd.DataFrame | Iterable[pd.DataFrame], scale: str, c
     empty = pd.DataFrame({"time": [], "flux": []})  # makes the columns even if there is no part
     for part in chain([empty], [xrs] if isinstance(xrs, pd.DataFrame) else xrs):
         _column(table, "time", part["time"].to_numpy(np.int64), compressor)
-        _column(table, "flux", part["flux"].to_numpy(np.float32), compressor)
+        flux = part["flux"].to_numpy(np.float32)
+        if (flux > LARGEST_FLUX).any():
+            raise SolarsynthError(f"a flux must be in W/m² and at most {LARGEST_FLUX:g}, got {np.nanmax(flux):g}")
+        _column(table, "flux", flux, compressor)
         for name in ("quality", "satellite"):
             if name in part:
                 _column(table, name, part[name].to_numpy(np.int16), compressor)

@@ -96,7 +96,7 @@ def overview(lab: Lab) -> list[StageRow]:
                 stage.above,
                 len(mine),
                 sum(size for m in mine for size, _ in m["files"].values()),
-                time.time() - newest,
+                max(0.0, time.time() - newest),  # a clock may have been put back
                 len(entries) - len(mine),
             )
         )
@@ -110,8 +110,10 @@ def _manifests(folder: Path) -> Iterator[dict[str, Any]]:
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
             if "settings" in manifest["params"]:
+                _ = manifest["key"], _seconds(manifest["made"]), manifest["params"]["ask"], dict(manifest["upstream"])
+                _ = sum(int(size) for size, _ in manifest["files"].values())
                 yield manifest
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue  # damaged: it will be made again
 
 
