@@ -18,9 +18,17 @@ from filelock import FileLock, Timeout
 from solarsynth import paths, stages
 from solarsynth.book import ledger
 from solarsynth.book.notebooks import PAGES, parameters
-from solarsynth.book.publish import build_book, complete, copy_pages, publish, write_generated, write_provenance
+from solarsynth.book.publish import (
+    build_book,
+    complete,
+    copy_pages,
+    publish,
+    recover_book,
+    write_generated,
+    write_provenance,
+)
 from solarsynth.errors import SolarsynthError, did_you_mean, shown
-from solarsynth.files import write_text
+from solarsynth.files import DAMAGED, write_text
 from solarsynth.settings import load_settings
 from solarsynth.stages import Lab
 
@@ -70,6 +78,7 @@ def reproduce(
             raise SolarsynthError(f"unknown page {shown(name)}{did_you_mean(name, PAGES)}")
     if publish_it and pages:
         raise SolarsynthError("only a run of all pages can be published; leave out the page names")
+    recover_book()
     lab = Lab(profile=profile, source=source, data=data, seed=seed, overrides=settings, sample_seed=sample_seed)
     stages.archive(lab)  # a wrong folder fails here, before any notebook starts
     profile = _profile_file(lab, profile) if settings else profile
@@ -208,7 +217,10 @@ def _tidy(chapter: Path, seconds: float) -> None:
 
     if not chapter.is_file():
         return
-    notebook = nbformat.read(chapter, as_version=4)
+    try:
+        notebook = nbformat.read(chapter, as_version=4)
+    except DAMAGED:
+        return  # killed while it was written; it does not count as finished
     shorter = _shorten_metadata(notebook, seconds)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
@@ -219,7 +231,7 @@ def _tidy(chapter: Path, seconds: float) -> None:
             cell.metadata["tags"] = [*tags, "hide-input"]
             for full, short in shorter.items():
                 cell["source"] = cell["source"].replace(f'"{full}"', f'"{short}"')
-    nbformat.write(notebook, chapter)
+    write_text(chapter, nbformat.writes(notebook) + "\n")
 
 
 def _shorten_metadata(notebook: nbformat.NotebookNode, seconds: float) -> dict[str, str]:

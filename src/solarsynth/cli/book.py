@@ -80,7 +80,9 @@ def status_command(folder: Path | None) -> None:
 
     from solarsynth import paths
     from solarsynth.book import ledger, paper
+    from solarsynth.book.publish import recover_book
 
+    recover_book()
     folder = folder or paths.book()
     if not (folder / ledger.NAME).is_file():
         raise SolarsynthError(f"{folder}: no {ledger.NAME} in it; give a folder below runs/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,14 +80,24 @@ def open_lab(
     return Lab(profile, source, data, seed, parse_settings(settings), dask, compiled, sample_seed)
 
 
-def check_folder(path: Path | None) -> None:
-    """Fail before the work begins if the folder of a file to be written does not exist."""
-    if path and not path.resolve().parent.is_dir():
+def check_target(path: Path | None) -> None:
+    """Fail before the work begins if a file cannot be written: its folder is not there, or may not be written."""
+    if path is None:
+        return
+    folder = path.resolve().parent
+    if not folder.is_dir():
         raise SolarsynthError(f"{path}: its folder does not exist")
+    if path.is_dir():
+        raise SolarsynthError(f"{path}: is a folder; give the name of a file")
+    try:
+        with tempfile.TemporaryFile(dir=folder):  # the only sure way to know, on network disks and in containers
+            pass
+    except OSError as error:
+        raise SolarsynthError(f"{path}: its folder cannot be written ({error.strerror})") from None
 
 
 def check_npz(path: Path | None) -> None:
-    """Fail before the work begins if a file to be written is not an .npz, or its folder does not exist."""
+    """Fail before the work begins if a file to be written is not an .npz, or cannot be written."""
     if path and path.suffix != ".npz":
-        raise click.UsageError(f"--out must end in .npz, got {path}")
-    check_folder(path)
+        raise click.UsageError(f"--out must end in .npz, got {shown(str(path))}")
+    check_target(path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from solarsynth.cli.common import check_folder, data_option, open_lab, profile_option, settings_option, source_option
+from solarsynth.cli.common import check_target, data_option, open_lab, profile_option, settings_option, source_option
 from solarsynth.files import write_text
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def evaluate_command(
     if archive and source not in ("simulated", "archive"):
         raise click.UsageError(f"--reference names an archive, so --source must be left out, got {source}")
     for path in (csv_path, json_path):
-        check_folder(path)
+        check_target(path)
     source, data = ("archive", str(archive)) if archive else (source, data)
     lab = open_lab(profile, source, data, settings)
     table = _judge(lab, samples, clusters, cluster_seed, space)

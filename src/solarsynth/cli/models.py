@@ -62,6 +62,7 @@ def train_command(
 @click.option("--steps", type=click.IntRange(1), help="Sampling steps [default: the profile's].")
 @click.option("--sampler", help="ancestral, ddim or dpm-solver++ [default: the profile's].")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("samples.npz"), show_default=True)
+@click.option("--anyway", is_flag=True, help="Draw more images than memory and disk seem to hold.")
 @profile_option
 @source_option
 @data_option
@@ -76,6 +77,7 @@ def sample_command(
     steps: int | None,
     sampler: str | None,
     out: Path,
+    anyway: bool,
     profile: str,
     source: str,
     data: str,
@@ -96,6 +98,7 @@ def sample_command(
     import numpy as np
 
     from solarsynth import stages
+    from solarsynth.cli.size import check_samples
     from solarsynth.diffusion.sampling import Sampling
     from solarsynth.files import write_npz
     from solarsynth.kinds import check_request, kind
@@ -107,6 +110,7 @@ def sample_command(
     check_request(flare_class, flux, kind(model))
     changes = {"guidance": guidance, "steps": steps, "sampler": sampler}
     sampling = Sampling.of(lab.settings).replace(**changes)
+    check_samples(count, lab.settings.image_size, out, anyway)
     generator = stages.generator(lab, model, sampling)
     image = generator.sample(flare_class, count, seed=sample_seed, steps=steps)
     requests = {"label": np.full(count, CLASSES[label]), "condition": np.full(count, flare_class)}

@@ -69,6 +69,8 @@ def write_archive(
 
     path = Path(path)
     refuse_existing(path)
+    if image.ndim != 3 or image.dtype.kind not in "uif":
+        raise SolarsynthError(f"{path}: frames must be numbers (n, H, W), got {image.shape} {image.dtype}")
     if unit == "display" and (np.nanmin(image, initial=0) < 0 or np.nanmax(image, initial=0) > 255):
         got = f"{np.nanmin(image):g} to {np.nanmax(image):g}"
         raise SolarsynthError(f"{path}: display pixels must be from 0 to 255, got {got}; is the unit DN/s?")
