@@ -16,7 +16,7 @@ from solarsynth.diffusion.conditioning import DiscreteLabel
 from solarsynth.diffusion.parameterisations import PARAMETERISATIONS, X0, Denoiser
 from solarsynth.diffusion.samplers import NoiseStreams, image_seeds
 from solarsynth.diffusion.schedule import Schedule
-from solarsynth.errors import reading
+from solarsynth.errors import reading, shown
 from solarsynth.files import write_bytes, write_json
 from solarsynth.kinds import Sizes, kind
 from solarsynth.models.cevae import CeVAE, CeVAEConfig, hide
@@ -27,6 +27,9 @@ from solarsynth.pixels import to_uint8, to_unit
 
 MODEL_FILE = "model.safetensors"
 ABOUT_FILE = "model.json"
+
+#: Of a width, a depth or a number of steps in a description; a damaged one may ask for any.
+LARGEST_SIZE = 100_000
 
 
 def build(architecture: dict[str, Any], seed: int) -> nn.Module:
@@ -110,6 +113,9 @@ def read_network(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
         # Its weights come from the file, not from where a training started. Without memory, since a damaged description
         # may ask for any amount of it; only then for real, if the file has the weights of such a network.
         architecture = about["architecture"] | {"pretrained": False}
+        for name, value in architecture.items():
+            if isinstance(value, int) and not 0 <= value <= LARGEST_SIZE:
+                raise ValueError(f"{name} must be from 0 to {LARGEST_SIZE}, got {shown(value)}")
         with torch.device("meta"):
             shapes = {name: value.shape for name, value in build(architecture, seed=0).state_dict().items()}
         if shapes != {name: value.shape for name, value in weights.items()}:

@@ -85,7 +85,10 @@ def test_a_yaml_bomb_is_shown_in_short(tmp_path):
         assert len(str(error.value)) < 400 + len(str(tmp_path))
 
 
-@pytest.mark.parametrize("value", ["x" * 10**6, list(range(10**5)), {"a": ["x" * 10**5]}, 10**5000, b"x" * 10**6, 1.5])
+LONG = ("x" * 10**6, list(range(10**5)), {"a": ["x" * 10**5]}, 10**5000, b"x" * 10**6, 1.5)
+
+
+@pytest.mark.parametrize("value", LONG, ids=lambda value: type(value).__name__)
 def test_messages_repeat_at_most_80_characters(value):
     assert len(shown(value)) <= LONGEST_ECHO
     assert len(did_you_mean(value, ["known"])) < 40

@@ -8,7 +8,7 @@ with stopping.stoppable():  # an interrupt while these load ends in one line, to
     import click
 
     from solarsynth import __version__
-    from solarsynth.cli import archive, book, data, evaluate, models
+    from solarsynth.cli import archive, book, data, evaluate, models, store
     from solarsynth.errors import SolarsynthError, system_fault
 
 
@@ -59,5 +59,7 @@ for command in (
     models.train_command,
     models.sample_command,
     evaluate.evaluate_command,
+    store.store_command,
+    store.clean_command,
 ):
     main.add_command(command)
