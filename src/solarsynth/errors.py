@@ -6,6 +6,7 @@ import difflib
 import errno
 import os
 import reprlib
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -35,7 +36,9 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     known = sorted(known)
     text = word[:LONGEST_ECHO] if isinstance(word, str) else shown(word)
     close = difflib.get_close_matches(text, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {textwrap.shorten(', '.join(known), LONGEST_LIST, placeholder=' …')}"
 
 
 #: Faults of the machine that the user can put right, and how.
@@ -74,6 +77,7 @@ def system_fault(error: BaseException) -> str | None:
 
 #: Characters of a user's or a file's own text that a message repeats.
 LONGEST_ECHO = 80
+LONGEST_LIST = 200  # characters of a list of known words
 
 # A few lines of YAML can stand for a list of a thousand million items.
 _SHORT = reprlib.Repr()

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from solarsynth.errors import SolarsynthError
 from solarsynth.integrity import examine
-from solarsynth.store import DAMAGED, PARTIAL
+from solarsynth.store import ASIDE, PARTIAL
 
 #: What a folder of the store can be; all but the first can be made again without loss of finished work.
 STATES = ("finished", "damaged", "unreadable", "running", "unfinished", "moved aside")
@@ -62,7 +62,7 @@ def inventory(store: Path) -> Iterator[Item]:
 
 
 def _state(path: Path) -> tuple[str, str]:
-    if DAMAGED in path.name:
+    if ASIDE in path.name:
         return "moved aside", ""
     if path.name.endswith(PARTIAL):
         return ("running" if _locked(path.with_name(path.name.removesuffix(PARTIAL))) else "unfinished"), ""

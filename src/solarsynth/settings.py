@@ -234,10 +234,10 @@ def load_settings(profile: str | Path = "smoke", **overrides: Any) -> Settings:
     path = Path(profile)
     if path.suffix not in (".yml", ".yaml"):
         path = paths.params() / f"{profile}.yml"
-        if not path.is_file():
+        if not is_file(path):
             raise SolarsynthError(f"unknown profile {shown(str(profile))}{did_you_mean(str(profile), profiles())}")
-    if not path.exists():
-        raise SolarsynthError(f"{path}: no such profile file")
+    if not is_file(path):
+        raise SolarsynthError(f"{shown(str(path))}: no such profile file")
     with reading(path, "not YAML"):
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     if values is None:
@@ -245,6 +245,14 @@ def load_settings(profile: str | Path = "smoke", **overrides: Any) -> Settings:
     if not isinstance(values, dict):
         raise SolarsynthError(f"{path}: a profile must be a list of 'setting: value' lines, got {shown(values)}")
     return _checked(values, str(path)).replace(**overrides)
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is a file; there is none whose name the system does not take."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _checked(values: dict[str, Any], where: str) -> Settings:
@@ -270,7 +278,7 @@ def _as_number(value: Any) -> Any:
         return value
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return value
 
 

@@ -28,11 +28,11 @@ from filelock import FileLock, Timeout
 
 from solarsynth import paths
 from solarsynth.errors import SolarsynthError, system_fault
-from solarsynth.files import write_json
+from solarsynth.files import DAMAGED, write_json
 from solarsynth.integrity import MANIFEST, digests, examine, weights
 
 PARTIAL = ".partial"  # ends the name of an unfinished result's folder
-DAMAGED = ".damaged"  # is in the name of a folder that was moved aside
+ASIDE = ".damaged"  # is in the name of a folder that was moved aside
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ class Store:
                 alike = _without_seeds(manifest["params"]) == wanted
                 if alike and (newest is None or manifest["made"] > newest["made"]):
                     newest = manifest
-            except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            except DAMAGED:
                 continue  # damaged: it says nothing
         return newest
 
@@ -280,7 +280,7 @@ def _make(
 def _move_aside(folder: Path) -> Path:
     """Rename what lies at a result's place, so that nothing is lost; return its new name."""
     for number in itertools.count(1):
-        aside = folder.with_name(f"{folder.name}{DAMAGED}-{number}")
+        aside = folder.with_name(f"{folder.name}{ASIDE}-{number}")
         if not os.path.lexists(aside):
             os.rename(folder, aside)
             return aside

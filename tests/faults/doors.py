@@ -239,7 +239,7 @@ def _parameters(folder: Path) -> Attempt:
         values = damaged_json(good, rng)
         if not isinstance(values, dict) or not isinstance(values.get("overrides", {}), dict):
             values = good | {"overrides": {"guidance": values if not isinstance(values, dict) else None}}
-        Lab(**values)
+        Lab(**{name: value for name, value in values.items() if name in good})
 
     return attempt
 

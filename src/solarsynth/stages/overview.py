@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from solarsynth.files import DAMAGED
 from solarsynth.integrity import MANIFEST
 from solarsynth.settings import Settings
 from solarsynth.stages.archive import ARCHIVE
@@ -113,7 +114,7 @@ def _manifests(folder: Path) -> Iterator[dict[str, Any]]:
                 _ = manifest["key"], _seconds(manifest["made"]), manifest["params"]["ask"], dict(manifest["upstream"])
                 _ = sum(int(size) for size, _ in manifest["files"].values())
                 yield manifest
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except DAMAGED:
             continue  # damaged: it will be made again
 
 
