@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ MAY_BE_ABSENT = {
     *("xrs/quality", "xrs/satellite", "events/ar_noaanum", "events/hgs_location", "events/frm_name"),
     *("events/event_starttime", "events/event_endtime"),
 }
+
+LARGEST_SHAPE = 1 << 40  # rows, or rows of a chunk
 
 REPAIR = "restore it from a copy, or make the archive again"
 
@@ -53,8 +56,11 @@ class Arrays:
         if name not in self._known:
             with reading(self.path / name, "its description is damaged"):
                 array = self.group[name]
-                if not array.shape or min(array.chunks) < 1:
-                    raise ValueError("no rows")
+                if not array.shape or min(array.chunks) < 1 or max(*array.shape, *array.chunks) > LARGEST_SHAPE:
+                    raise ValueError("its shape or its chunks cannot be")
+                rows, files = -(-array.shape[0] // array.chunks[0]), len(os.listdir(self.path / name))
+                if rows > 10 * files + 10:  # before anything loops over them
+                    raise ValueError(f"{rows} chunks, but {files} files")
             self._known[name] = array
         return self._known[name]
 
