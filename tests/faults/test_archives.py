@@ -164,12 +164,19 @@ def test_texts_and_tiles_of_other_writers_are_read(shared_archive, small_archive
     assert np.array_equal(images, wanted) and table.equals(expected)
 
 
-def test_a_flux_in_another_unit_is_refused(tmp_path):
+def test_a_flux_or_pixels_in_another_unit_are_refused(small_archive, tmp_path):
     image, time, xrs, events = make_tables()
-    xrs.loc[5, "flux"] = 25.0
-    write_archive(tmp_path / "a", image=image, time=time, unit="display", xrs=xrs, events=events, attributes={})
+    given = {"time": time, "unit": "display", "events": events, "attributes": {}}
     with pytest.raises(SolarsynthError, match="at most 1, got 25"):
-        Archive(tmp_path / "a").xrs()
+        write_archive(tmp_path / "a", image=image, xrs=xrs.assign(flux=25.0), **given)
+    for factor in (-1.0, 2.0):
+        with pytest.raises(SolarsynthError, match="display pixels must be from 0 to 255"):
+            write_archive(tmp_path / "a", image=image * factor, xrs=xrs, **given)
+    assert not list(tmp_path.glob("*a"))
+    as_of_others(small_archive)
+    zarr.open_group(str(small_archive), mode="r+", zarr_format=2)["xrs/flux"][5] = 25.0
+    with pytest.raises(SolarsynthError, match="at most 1, got 25"):
+        Archive(small_archive).xrs()
 
 
 def write(path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from solarsynth.errors import SolarsynthError, shown
+from solarsynth.errors import SolarsynthError, reading, shown
 from solarsynth.observations.writing import refuse_existing, write_archive
 from solarsynth.pixels import UNITS
 from solarsynth.times import NO_TIME, SECOND, parse_times
@@ -81,15 +81,21 @@ def import_archive(
     if flux_tolerance_seconds is not None and not 0 <= flux_tolerance_seconds <= 3600:
         raise SolarsynthError(f"the flux tolerance must be from 0 to 3600 seconds, got {flux_tolerance_seconds:g}")
     refuse_existing(target)  # before the work
-    image, time = _read_frames(frames)
+    with reading(frames, "not a readable file of frames"):
+        image, time = _read_frames(frames)
     if origin == "upper":
         image = image[:, ::-1]
     keep, counts = _usable(image, time, frames)
     order = keep[np.argsort(time[keep], kind="stable")]
-    table = _read_flux(flux)
+    with reading(flux, "not a readable table of flux"):
+        table = _read_flux(flux)
     if flux_tolerance_seconds is None:
         flux_tolerance_seconds = max(6.0, float(np.median(np.diff(table["time"]))) / SECOND)
-    listed = pd.concat([_read_events(path) for path in events], ignore_index=True)
+    lists = []
+    for path in events:
+        with reading(path, "not a readable list of flares"):
+            lists.append(_read_events(path))
+    listed = pd.concat(lists, ignore_index=True)
     write_archive(
         Path(target),
         image=image[order],
