@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from solarsynth.files import replacing, write_bytes
+from solarsynth.files import DAMAGED, replacing, write_bytes
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "training.csv"
@@ -104,21 +104,38 @@ def load_checkpoint(
                 return Progress()
             progress = Progress(**json.loads(metadata["progress"]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        # Looked at before anything is loaded: a part of a damaged state must not remain in the model.
+        for prefix, module in (("weights.", model), ("average.", average)):
+            if _shapes(_part(tensors, prefix)) != _shapes(module.state_dict()):
+                raise ValueError(f"{prefix} are those of another network")
+        state = _optimiser_state(_part(tensors, "optimiser."), list(model.parameters()))
+    except (SafetensorError, *DAMAGED, RuntimeError):
         print(f"{path}: damaged; starting from the beginning", file=sys.stderr)
         return Progress()
     model.load_state_dict(_part(tensors, "weights."))
     average.load_state_dict(_part(tensors, "average."))
-    parameters = list(model.parameters())
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in _part(tensors, "optimiser.").items():
-        i, key = name.split(".", 1)
-        # The state gets its parameter's memory layout, since the fused optimiser walks through both together.
-        like = parameters[int(i)]
-        laid_out = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
-        state.setdefault(int(i), {})[key] = laid_out
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     return progress
+
+
+def _optimiser_state(tensors: dict[str, Tensor], parameters: list[nn.Parameter]) -> dict[int, dict[str, Tensor]]:
+    """Return the optimiser's state of each parameter, in its parameter's memory layout.
+
+    The fused optimiser walks through both together.
+    """
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        number, key = name.split(".", 1)
+        like = parameters[int(number)]
+        if value.ndim and value.shape != like.shape:
+            raise ValueError(f"{name} has another shape")
+        laid_out = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+        state.setdefault(int(number), {})[key] = laid_out
+    return state
+
+
+def _shapes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in tensors.items()}
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

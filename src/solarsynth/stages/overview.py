@@ -97,7 +97,7 @@ def overview(lab: Lab) -> list[StageRow]:
                 stage.above,
                 len(mine),
                 sum(size for m in mine for size, _ in m["files"].values()),
-                max(0.0, time.time() - newest),  # a clock may have been put back
+                max(time.time() - newest, 0.0),  # a clock may have been put back; NaN stays
                 len(entries) - len(mine),
             )
         )
