@@ -19,6 +19,9 @@ from solarsynth.files import DAMAGED, replacing, write_bytes
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "training.csv"
 
+#: What AdamW keeps for each parameter.
+ADAMW_STATE = {"step", "exp_avg", "exp_avg_sq"}
+
 
 @dataclass
 class Progress:
@@ -104,6 +107,8 @@ def load_checkpoint(
                 return Progress()
             progress = Progress(**json.loads(metadata["progress"]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if not all(type(count) is int and count >= 0 for count in (progress.step, progress.counted)):
+            raise ValueError("its progress is not a count of steps")
         # Looked at before anything is loaded: a part of a damaged state must not remain in the model.
         for prefix, module in (("weights.", model), ("average.", average)):
             if _shapes(_part(tensors, prefix)) != _shapes(module.state_dict()):
@@ -131,6 +136,8 @@ def _optimiser_state(tensors: dict[str, Tensor], parameters: list[nn.Parameter])
             raise ValueError(f"{name} has another shape")
         laid_out = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
         state.setdefault(int(number), {})[key] = laid_out
+    if any(set(each) != ADAMW_STATE for each in state.values()):
+        raise ValueError("a part of the optimiser's state is missing")
     return state
 
 
