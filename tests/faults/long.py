@@ -134,11 +134,14 @@ def table(results: dict) -> str:
     lines += ["| Door | damaged inputs | accepted | refused in one line | anything else |"]
     lines += ["| --- | --- | --- | --- | --- |"]
     for row in results["doors"]:
+        name = row["door"] + (f" (at commit `{row['commit']}`)" if "commit" in row else "")
         counts = f"{row['inputs']:,} | {row['accepted']:,} | {row['refused']:,}"
-        lines.append(f"| {row['door']} | {counts} | {row['inputs'] - row['accepted'] - row['refused']:,} |")
-    lines += ["", "| Command | killed | resumed to the same results | anything else |", "| --- | --- | --- | --- |"]
+        lines.append(f"| {name} | {counts} | {row['inputs'] - row['accepted'] - row['refused']:,} |")
+    lines += ["", "| Command | killed | resumed to the same results | what else was found |"]
+    lines += ["| --- | --- | --- | --- |"]
     for row in results["commands"]:
-        lines.append(f"| `{row['command']}` | {row['kills']} | {row['resumed']} | {row['kills'] - row['resumed']} |")
+        found = "; ".join(row["findings"]) or "–"
+        lines.append(f"| `{row['command']}` | {row['kills']} | {row['resumed']} | {found} |")
     return "\n".join([*lines, ""])
 
 
