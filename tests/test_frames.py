@@ -20,6 +20,7 @@ from solarsynth.errors import SolarsynthError
 from solarsynth.observations import quicklook
 from solarsynth.observations.archive import Archive
 from solarsynth.observations.frames import browse, collect, disk, fits, headers, jpeg2000, reading, scratch, sources
+from solarsynth.observations.frames import store as stores
 from solarsynth.observations.importing import import_archive
 from solarsynth.pixels import DISK_RADIUS
 from solarsynth.times import DAY, HOUR, NO_TIME, format_times, parse_times
@@ -480,7 +481,7 @@ def test_a_stores_frames_of_no_use_are_counted(tmp_path):
         headers.NO_EXPOSURE: 1,
         headers.FLAGGED: 1,
         disk.WRONG_LIMB: 1,
-        "frames of one value": 4,
+        stores.MISSING: 4,
     }
     assert len(found.time) == 4
 

@@ -8,16 +8,32 @@ Importing the package is cheap: torch, zarr and sunpy load when they are first u
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
 
-from solarsynth.flares import CLASSES, class_text, peak_flux
+# OpenMP's threads spin while they wait for one another, which is slow as soon as another process uses the machine.
+# The policy must be set before torch loads OpenMP. Every door imports this package first: the command, a notebook's
+# kernel, the tests and torchrun's processes.
+if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & set(os.environ):
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from solarsynth.flares import CLASSES, class_text, peak_flux
     from solarsynth.generator import Generator
 
 __version__ = "0.1.0"
 
 __all__ = ["CLASSES", "__version__", "class_text", "load", "peak_flux"]
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name of `solarsynth.flares`, which loads numpy; loaded here, it would delay the command."""
+    if name not in __all__:
+        raise AttributeError(f"module 'solarsynth' has no attribute {name!r}")
+    from solarsynth import flares
+
+    return getattr(flares, name)
 
 
 def load(

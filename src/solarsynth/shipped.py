@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, reading, shown
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,7 +29,11 @@ SAMPLING = {"sampler": "dpm-solver++", "steps": 20, "guidance": 2.0}
 def available() -> dict[str, dict[str, Any]]:
     """Return the files that come with the package: per name its file, size in bytes and SHA-256."""
     path = FOLDER / INDEX
-    return json.loads(path.read_text(encoding="utf-8"))["files"] if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    with reading(path, "not the index of the package's weights", "install the package again"):
+        files = json.loads(path.read_text(encoding="utf-8"))["files"]
+        return {name: {"file": str(row["file"])} | row for name, row in files.items()}
 
 
 def load_shipped(model: str = "discrete", sampling: Sampling | None = None) -> Generator:
@@ -71,15 +75,14 @@ def read_weights(name: str) -> tuple[nn.Module, dict[str, Any]]:
 
     files = available()
     if name not in files:
-        raise SolarsynthError(
-            f"no weights of {name!r} come with this package{did_you_mean(name, files)}; train a model with --profile"
-        )
+        hint = did_you_mean(name, files)
+        raise SolarsynthError(f"no weights of {shown(name)} come with this package{hint}; train a model with --profile")
     path = FOLDER / files[name]["file"]
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise SolarsynthError(f"{path}: cannot be read ({error.strerror}); install the package again") from None
-    if hashlib.sha256(raw).hexdigest() != files[name]["sha256"]:
+    if hashlib.sha256(raw).hexdigest() != files[name].get("sha256"):
         raise SolarsynthError(f"{path}: not the weights that came with the package (SHA-256); install it again")
     about = json.loads(_metadata(raw)["about"])
     network = build(about["architecture"] | {"pretrained": False}, seed=0)

@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock
 
 from solarsynth.book import paper
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, reading, shown
 from solarsynth.files import write_json
 
 NAME = "results.json"
@@ -57,11 +57,28 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / NAME
     if not path.is_file():
         return empty()
-    try:
+    with reading(path, "damaged ledger", "remove it and run the notebooks again"):
         held = json.loads(path.read_text(encoding="utf-8"))
-        return empty() | {entry["id"]: entry for entry in held["items"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise SolarsynthError(f"{path}: damaged ledger ({error}); remove it and run the notebooks again") from None
+        known = empty()
+        for entry in held["items"]:
+            if entry["id"] not in known:
+                raise SolarsynthError(f"{path}: damaged ledger (no item {shown(entry['id'])}); run the notebooks again")
+            known[entry["id"]] = _checked(entry)
+        return known
+
+
+def _checked(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry as it was read, or raise ValueError if pages could not show it."""
+    for name in KEYS:
+        value = entry[name]
+        text = name in ("id", "title", "chapter", "anchor", "status", "why")
+        if (text or (name in ("profile", "source") and value is not None)) and not isinstance(value, str):
+            raise ValueError(f"{name} must be a text")
+    if entry["status"] not in STATUSES:
+        raise ValueError(f"unknown status {shown(entry['status'])}")
+    for name in ("published", "ours", "error", "floor"):
+        value_text(entry[name])  # it can be written into a table
+    return entry
 
 
 def status_of(ours: Mapping[str, Any] | None, exact: Mapping[str, Any] | None = None) -> str:

@@ -72,6 +72,7 @@ def train_command(
     show_default=True,
     help="A name that ends in .npz, .fits (opens in sunpy) or .png (a picture of all), or a new folder of pictures.",
 )
+@click.option("--anyway", is_flag=True, help="Draw more images than memory and disk seem to hold.")
 @profile_option
 @source_option
 @data_option
@@ -86,6 +87,7 @@ def sample_command(
     steps: int | None,
     sampler: str | None,
     out: Path,
+    anyway: bool,
     profile: str,
     source: str,
     data: str,
@@ -109,6 +111,7 @@ def sample_command(
       solarsynth sample M2.5 4 --model continuous
     """
     from solarsynth import __version__, stages
+    from solarsynth.cli.size import check_samples
     from solarsynth.diffusion.sampling import Sampling
     from solarsynth.evaluation.writing import form_of, write_samples
     from solarsynth.kinds import check_request, kind
@@ -122,10 +125,12 @@ def sample_command(
     if _of_ones_own(click.get_current_context()):
         lab = open_lab(profile, source, data, settings, seed)
         sampling = Sampling.of(lab.settings).replace(**changes)
+        check_samples(count, lab.settings.image_size, out, anyway)
         generator = stages.generator(lab, model, sampling)
     else:
         sampling = Sampling(**SAMPLING).replace(**changes)
         generator = load_shipped(model, sampling)
+        check_samples(count, generator.denoiser.shape[-1], out, anyway)
     image = generator.sample(flare_class, count, seed=sample_seed, steps=steps)
     about = {"model": model, "seed": sample_seed, "training_seed": seed, "guidance": sampling.guidance}
     about |= {

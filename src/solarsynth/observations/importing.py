@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, reading, shown
 from solarsynth.observations.frames import collect, find
 from solarsynth.observations.lists import read_events, read_flux
 from solarsynth.observations.writing import refuse_existing, write_archive
@@ -64,11 +64,18 @@ def import_archive(
     SolarsynthError
         If a file is unusable; the message names the file and its fault. Then no archive is written.
     """
+    if not 0 <= tolerance_minutes <= 1440:
+        raise SolarsynthError(f"the tolerance must be from 0 to 1440 minutes, got {tolerance_minutes:g}")
+    if flux_tolerance_seconds is not None and not 0 <= flux_tolerance_seconds <= 3600:
+        raise SolarsynthError(f"the flux tolerance must be from 0 to 3600 seconds, got {flux_tolerance_seconds:g}")
     refuse_existing(target)  # before the work
     stated = _stated_period(events_period)
     frames = [frames] if isinstance(frames, str | Path) else list(frames)
     find(frames)  # what is not there, or a bad table, is said before the frames are read
-    table, scale, notes = (None, "operational", []) if flux is None else read_flux(flux, flux_scale)
+    table, scale, notes = None, "operational", []
+    if flux is not None:
+        with reading(flux, "not a readable table of flux"):
+            table, scale, notes = read_flux(flux, flux_scale)
     if flux_tolerance_seconds is None:
         flux_tolerance_seconds = _cadence(table)
     listed = _read_lists(events, notes)
@@ -106,7 +113,8 @@ def _read_lists(paths: Sequence[Path], notes: list[str]) -> pd.DataFrame:
     """Return the events of all lists; add what was left out to `notes`."""
     tables = []
     for path in paths:
-        table, said = read_events(path)
+        with reading(path, "not a readable list of flares"):
+            table, said = read_events(path)
         tables.append(table)
         notes += said
     listed = pd.concat(tables, ignore_index=True)
@@ -121,7 +129,7 @@ def _stated_period(texts: tuple[str, str] | None) -> dict[str, list[str]]:
         return {}
     first, last = parse_times(texts)
     if NO_TIME in (first, last) or first >= last:
-        raise SolarsynthError(f"a period must be like 2012-01-01/2012-10-01, got {'/'.join(texts)}")
+        raise SolarsynthError(f"a period must be like 2012-01-01/2012-10-01, got {shown('/'.join(texts))}")
     return {"events_period": format_times(np.array([first, last]))}
 
 
