@@ -603,7 +603,7 @@ def test_a_fault_gets_one_line_and_leaves_no_archive(tmp_path):
 
 def test_a_bad_table_is_found_before_the_frames_are_read(many, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "read", lambda *a: pytest.fail("the frames were read"))
-    (tmp_path / "events.csv").write_text("nothing\n")
+    (tmp_path / "events.csv").write_text("nothing\n1\n")
     done = call("archive", "import", tmp_path / "archive", "--frames", many, "--events", tmp_path / "events.csv")
     assert done.exit_code == 1 and "events.csv: no column" in done.output
 

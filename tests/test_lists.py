@@ -203,7 +203,7 @@ FAULTY_FLUX = {
         lambda: flux_table(time="noon"),
         "must have a time, got 0; the first unreadable one is 'noon'; times may be",
     ),
-    "no column": (lambda: flux_table().drop(columns="flux"), "no column for the flux .*; has time"),
+    "no column": (lambda: flux_table().drop(columns="flux"), "no column for the flux .*; has 'time'"),
 }
 
 
@@ -320,7 +320,7 @@ def test_the_real_swpc_list_against_pandas(real_folder):
     assert np.array_equal(table["start"], start)
     # A flare ends after it peaks and within a day; a few lines of the list contradict themselves.
     assert ((table["end"] >= table["peak"]) & (table["end"] - table["start"] < DAY)).mean() > 0.999
-    assert len(notes) == 1 and "1 of 19,170 classes are unreadable ('S" in notes[0]
+    assert len(notes) == 1 and "2 of 19,170 classes are unreadable ('A0.0', 'S" in notes[0]
     counts = table["goes_class"].str[:1].value_counts()
     assert counts.to_dict() == {"C": 12243, "B": 4732, "M": 1986, "X": 112, "A": 96, "": 1}
     assert (table["satellite"] == 16).all()

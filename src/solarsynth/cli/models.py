@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,12 @@ from solarsynth.cli.common import (
 from solarsynth.flares import CLASSES, parse_request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
+
+    from solarsynth.generator import Generator
+    from solarsynth.stages import Lab
 
 
 @click.command("train")
@@ -110,27 +115,20 @@ def sample_command(
       solarsynth sample X 16 --sample-seed 11 --out suns.fits
       solarsynth sample M2.5 4 --model continuous
     """
-    from solarsynth import __version__, stages
+    from solarsynth import __version__
     from solarsynth.cli.size import check_samples
-    from solarsynth.diffusion.sampling import Sampling
     from solarsynth.evaluation.writing import form_of, write_samples
     from solarsynth.kinds import check_request, kind
-    from solarsynth.shipped import SAMPLING, load_shipped
 
     label, flux = parse_request(flare_class)
     check_out(out)
     # What cannot be drawn is said before a model is trained for it.
     check_request(flare_class, flux, kind(model))
     changes = {"guidance": guidance, "steps": steps, "sampler": sampler}
-    if _of_ones_own(click.get_current_context()):
-        lab = open_lab(profile, source, data, settings, seed)
-        sampling = Sampling.of(lab.settings).replace(**changes)
-        check_samples(count, lab.settings.image_size, out, anyway)
-        generator = stages.generator(lab, model, sampling)
-    else:
-        sampling = Sampling(**SAMPLING).replace(**changes)
-        generator = load_shipped(model, sampling)
-        check_samples(count, generator.denoiser.shape[-1], out, anyway)
+    own = _of_ones_own(click.get_current_context())
+    lab = open_lab(profile, source, data, settings, seed) if own else None
+    generator = _generator(model, lab, changes, lambda size: check_samples(count, size, out, anyway))
+    sampling = generator.sampling
     image = generator.sample(flare_class, count, seed=sample_seed, steps=steps)
     about = {"model": model, "seed": sample_seed, "training_seed": seed, "guidance": sampling.guidance}
     about |= {
@@ -141,6 +139,21 @@ def sample_command(
     names, asked = [CLASSES[label]] * count, [flare_class] * count
     write_samples(out, image, names, unit=generator.unit, about=about, condition=asked, grid=_grid)
     click.echo(f"wrote {out}: {_content(form_of(out), image.shape)}")
+
+
+def _generator(model: str, lab: Lab | None, changes: dict[str, Any], check: Callable[[int], None]) -> Generator:
+    """Return the lab's model, or the one in the package; `check` gets the images' side, before a model is trained."""
+    from solarsynth import stages
+    from solarsynth.diffusion.sampling import Sampling
+    from solarsynth.shipped import SAMPLING, load_shipped
+
+    if lab is None:
+        generator = load_shipped(model, Sampling(**SAMPLING).replace(**changes))
+        check(generator.denoiser.shape[-1])
+        return generator
+    sampling = Sampling.of(lab.settings).replace(**changes)
+    check(lab.settings.image_size)
+    return stages.generator(lab, model, sampling)
 
 
 def _of_ones_own(context: click.Context) -> bool:

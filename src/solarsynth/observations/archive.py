@@ -100,21 +100,9 @@ class Archive:
             self.years = [year for year in years if (self.path / str(year) / CHANNEL).exists()]
         if not self.years:
             raise SolarsynthError(f"{self.path}: not an archive: no array <year>/{CHANNEL} in it")
-        arrays = [self.array(year) for year in self.years]
-        if len({array.shape[1:] for array in arrays}) > 1 or arrays[0].ndim != 3:
-            shapes = ", ".join(str(shape) for shape in sorted({array.shape for array in arrays}))
-            raise SolarsynthError(f"{self.path}: the arrays of all years must be (n, H, W) of one size, got {shapes}")
-        self.shape: tuple[int, int] = arrays[0].shape[1:]
-        for year, array in zip(self.years, arrays, strict=True):
-            if array.dtype.kind not in "uif":
-                raise SolarsynthError(f"{self.path}/{year}/{CHANNEL}: frames must be numbers, got {array.dtype}")
-        with reading(self.path, "its PIXLUNIT cannot be read"):
-            units = {_unit(array.attrs.get("PIXLUNIT", "DN/s")) for array in arrays}
-        if len(units) > 1 or not units <= set(UNITS):
-            raise SolarsynthError(
-                f"{self.path}: PIXLUNIT must be one of {', '.join(UNITS)}, got {shown(', '.join(sorted(units)))}"
-            )
-        self.unit: str = units.pop()
+        arrays = {year: self.array(year) for year in self.years}
+        self.unit: str = _unit_of_all(self.path, arrays)
+        self.shape: tuple[int, int] = arrays[self.years[0]].shape[1:]
 
     def array(self, year: int):
         """Return a year's frames as the zarr array (n, H, W)."""
@@ -163,15 +151,11 @@ class Archive:
         for year in self.years:
             array, place = self.array(year), self.path / str(year) / CHANNEL
             if "T_OBS" not in array.attrs:
-                raise SolarsynthError(
-                    f"{self.path}/{year}/{CHANNEL}: no T_OBS among its attributes; it must hold one UTC time per frame"
-                )
+                raise SolarsynthError(f"{place}: no T_OBS among its attributes; it must hold one UTC time per frame")
             with reading(place, "its T_OBS cannot be read"):
                 time = parse_times(list(array.attrs["T_OBS"]))
             if len(time) != array.shape[0]:
-                raise SolarsynthError(
-                    f"{self.path}/{year}/{CHANNEL}: {array.shape[0]} frames but {len(time)} times in T_OBS"
-                )
+                raise SolarsynthError(f"{place}: {array.shape[0]} frames but {len(time)} times in T_OBS")
             for name in (".zarray", ".zattrs"):
                 self.arrays.verify(f"{year}/{CHANNEL}/{name}")
             times.append(time)
@@ -298,6 +282,23 @@ def _events_period(attributes: dict) -> tuple[int, int] | None:
         return None
     limits = np.iinfo(np.int64)
     return limits.min, limits.max
+
+
+def _unit_of_all(path: Path, arrays: dict) -> str:
+    """Return the unit of the frames of all years; raise if they are no frames of one size and unit."""
+    sizes = {array.shape[1:] for array in arrays.values()}
+    if len(sizes) > 1 or any(len(size) != 2 for size in sizes):
+        shapes = ", ".join(str(shape) for shape in sorted({array.shape for array in arrays.values()}))
+        raise SolarsynthError(f"{path}: the arrays of all years must be (n, H, W) of one size, got {shapes}")
+    for year, array in arrays.items():
+        if array.dtype.kind not in "uif":
+            raise SolarsynthError(f"{path}/{year}/{CHANNEL}: frames must be numbers, got {array.dtype}")
+    with reading(path, "its PIXLUNIT cannot be read"):
+        units = {_unit(array.attrs.get("PIXLUNIT", "DN/s")) for array in arrays.values()}
+    if len(units) > 1 or not units <= set(UNITS):
+        got = shown(", ".join(sorted(units)))
+        raise SolarsynthError(f"{path}: PIXLUNIT must be one of {', '.join(UNITS)}, got {got}")
+    return units.pop()
 
 
 def _unit(value: str | list) -> str:
