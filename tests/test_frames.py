@@ -467,12 +467,14 @@ def test_stores_of_every_layout(tmp_path, layout):
 
 
 def test_a_stores_frames_of_no_use_are_counted(tmp_path):
-    sun = np.stack([expected(64) * (1 + 0.1 * i) for i in range(12)])
+    sun = np.stack([expected(64) * (1 + 0.1 * i) for i in range(16)])
     sun[2] = np.nan
     sun[3] = np.roll(sun[3], 12, axis=1)
-    quality = [0, 131072] + [0] * 10
-    store = make_store(tmp_path / "s", sun, quality=quality, exposure=[0.0] + [2.0] * 11)
+    quality = [0, 131072] + [0] * 14
+    store = make_store(tmp_path / "s", sun, quality=quality, exposure=[0.0] + [2.0] * 15)
     (store / "2014" / "171A" / "2.0.0").unlink()  # zarr reads a missing chunk as zeros
+    cut = store / "2014" / "171A" / "1.0.0"
+    cut.write_bytes(cut.read_bytes()[:-1])
     found = collected(tmp_path, store, size=SIZE)
     assert found.counts == {
         "frames without a time": 0,
@@ -481,6 +483,7 @@ def test_a_stores_frames_of_no_use_are_counted(tmp_path):
         headers.NO_EXPOSURE: 1,
         headers.FLAGGED: 1,
         disk.WRONG_LIMB: 1,
+        stores.DAMAGED: 4,
         stores.MISSING: 4,
     }
     assert len(found.time) == 4

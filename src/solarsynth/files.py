@@ -10,6 +10,7 @@ import secrets
 import shutil
 import struct
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -85,9 +86,18 @@ def new_folder(path: Path):
             raise SolarsynthError(f"{path} exists; choose another name or remove it")
         partial.rename(path)  # takes the place of an empty folder
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        _remove(partial)
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, also if a library's threads still write to it: zarr's do, when one of them has failed."""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
 
 
 def check_folder(path: Path) -> None:

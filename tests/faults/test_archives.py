@@ -179,6 +179,30 @@ def test_a_flux_or_pixels_in_another_unit_are_refused(small_archive, tmp_path):
         Archive(small_archive).xrs()
 
 
+@pytest.mark.parametrize("value", [7, "2012-03-01", ["2012-03-01"], ["x", "y"], ["2012-03-02", "2012-03-01"]])
+def test_a_period_of_lists_that_cannot_be(small_archive, value):
+    as_of_others(small_archive)
+    attributes = json.loads((small_archive / ".zattrs").read_text())
+    (small_archive / ".zattrs").write_text(json.dumps(attributes | {"events_period": value}))
+    with pytest.raises(SolarsynthError, match="its attribute events_period must be two texts of times"):
+        _ = Archive(small_archive).events_period
+
+
+def test_an_archive_without_flux_is_checked_too(tmp_path):
+    image, time, _, events = make_tables()
+    path = tmp_path / "a"
+    events["satellite"] = 15
+    write_archive(
+        path, image=image, time=time, unit="display", xrs=None, events=events, attributes={"source": "archive"}
+    )
+    archive = Archive(path)
+    assert not archive.has_flux and archive.xrs_scale == "operational" and archive.xrs().empty
+    assert archive.events()["satellite"].tolist() == [15] * len(events) and not inspect(archive).damages
+    (path / "events" / "goes_satellite" / "0").unlink()
+    with pytest.raises(SolarsynthError, match="events/goes_satellite/0: missing"):
+        Archive(path).events()
+
+
 def write(path):
     image, time, xrs, events = make_tables()
     write_archive(path, image=image, time=time, unit="display", xrs=xrs, events=events, attributes={})

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from solarsynth.cli import main, size
 from solarsynth.errors import LONGEST_ECHO, SolarsynthError, did_you_mean, shown
-from solarsynth.flares import flux_of_class, parse_request
+from solarsynth.flares import flux_of_class, parse_request, tidy_class
 from solarsynth.settings import load_settings
 
 
@@ -99,6 +99,7 @@ def test_classes_that_are_none():
     flux = flux_of_class(names)
     assert np.isnan(flux[:6]).all()
     np.testing.assert_allclose(flux[6:], [1.5e-5, 2e-6])
-    for name in names[:6]:
+    assert [tidy_class(name) for name in (*names[:6], "> X28+")] == [""] * 6 + ["X28"]
+    for name in (*names[:6], "X28+", "M+"):
         with pytest.raises(SolarsynthError):
             parse_request(name)
