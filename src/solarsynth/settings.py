@@ -15,7 +15,7 @@ import attrs
 import yaml
 
 from solarsynth import paths
-from solarsynth.errors import SolarsynthError, did_you_mean, reading, shown
+from solarsynth.errors import LONGEST_LIST, SolarsynthError, did_you_mean, reading, shown
 
 #: Bound of every number that has none of its own: larger ones overflow in the libraries, or fill the memory.
 LARGEST = 1_000_000_000
@@ -276,7 +276,8 @@ def load_settings(profile: str | Path = "smoke", **overrides: Any) -> Settings:
         if not is_file(path):
             raise SolarsynthError(f"unknown profile {shown(str(profile))}{did_you_mean(str(profile), profiles())}")
     if not is_file(path):
-        raise SolarsynthError(f"{shown(str(path))}: no such profile file")
+        place = str(path) if len(str(path)) <= LONGEST_LIST and str(path).isprintable() else shown(str(path))
+        raise SolarsynthError(f"{place}: no such profile file")
     with reading(path, "not YAML"):
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     if values is None:
