@@ -135,6 +135,111 @@ def _evaluate(folder: Path) -> Attempt:
     return _npz(folder, arrays, lambda file: read_samples(file, 8))
 
 
+def _samples(folder: Path) -> Attempt:
+    """Samples in the other forms: FITS, a folder of pictures, and one array."""
+    from solarsynth.evaluation.samples import read_samples
+    from solarsynth.evaluation.writing import write_samples
+
+    image = np.random.default_rng(0).integers(0, 256, (4, 8, 8)).astype(np.uint8)
+    for name in ("suns.fits", "suns"):
+        write_samples(folder / name, image, list("ABCM"), unit="display", about={"model": "discrete", "seed": 0})
+    np.save(folder / "suns.npy", image)
+    damaged = {folder / "suns.fits": folder / "suns.fits", folder / "suns.npy": folder / "suns.npy"}
+    damaged[next((folder / "suns").rglob("*.png"))] = folder / "suns"
+    wholes = {file: file.read_bytes() for file in damaged}
+
+    def attempt(rng: np.random.Generator) -> None:
+        file = list(damaged)[rng.integers(len(damaged))]
+        raw = bytearray(wholes[file])
+        if file.suffix == ".fits" and rng.random() < 0.5:  # only its header
+            raw[rng.integers(2880)] = rng.integers(32, 127)
+        else:
+            raw = damaged_bytes(bytes(raw), rng)
+        try:
+            file.write_bytes(raw)
+            read_samples(damaged[file], 8)
+        finally:
+            file.write_bytes(wholes[file])
+
+    return attempt
+
+
+_EVENTS_TEXT = """:Product: 20120307events.txt
+:Date: 2012 03 07
+#Event    Begin    Max       End  Obs  Q  Type  Loc/Frq   Particulars       Reg#
+3450 +     0002   0024      0040  G15  5   XRA  1-8A      X5.4    9.4E-01   1429
+3460       0105   0114      0123  G15  5   XRA  1-8A      X1.3    1.6E-01   1430
+"""
+
+
+def _lists(folder: Path) -> Attempt:
+    """Lists of flares and tables of flux in JSON and text, as an import reads them."""
+    from solarsynth.observations import importing
+
+    row = {"begin_time": "2012-03-07T00:02:00Z", "max_time": "2012-03-07T00:24:00Z", "max_class": "X5.4"}
+    hek = {"event_peaktime": "2012-03-07T00:24:00", "fl_goescls": "X5.4", "hgs_coord": "POINT(-31 17)"}
+    hek |= {"ar_noaanum": 11429, "frm_name": "SWPC"}
+    sample = {"satellite": 16, "energy": "0.1-0.8nm", "electron_contaminaton": False}
+    flux = [sample | {"time_tag": f"2024-05-01T00:0{m}:00Z", "flux": 1e-6 * (m + 1)} for m in range(8)]
+    texts = {
+        "events.json": json.dumps([row | {"satellite": 15, "region": 11429}] * 3),
+        "hek.json": json.dumps({"result": [hek] * 2}),
+        "20120307events.txt": _EVENTS_TEXT,
+        "flux.json": json.dumps(flux),
+    }
+
+    def attempt(rng: np.random.Generator) -> None:
+        name = list(texts)[rng.integers(len(texts))]
+        of_json = name.endswith(".json") and rng.random() < 0.7
+        body = damaged_text(texts[name], rng) if of_json else damaged_bytes(texts[name].encode(), rng)
+        (folder / name).write_bytes(body)
+        if name == "flux.json":
+            importing._read_flux(folder / name, None)
+        else:
+            importing._read_lists([folder / name], [])
+
+    return attempt
+
+
+def _store(folder: Path) -> Attempt:
+    """A store of others, in tiles and in Fortran order, whose frames are imported."""
+    import zarr
+
+    from solarsynth.observations.frames import collect, store
+    from solarsynth.times import HOUR, format_times, parse_times
+
+    path = folder / "store"
+    array = zarr.open_group(str(path), mode="w", zarr_format=2).create_array(
+        "2014/171A", shape=(6, 32, 32), dtype="f4", chunks=(2, 16, 32), order="F"
+    )
+    array[:] = np.random.default_rng(0).uniform(10, 300, array.shape)
+    time = format_times(parse_times(["2014-02-03"])[0] + HOUR * np.arange(6))
+    array.attrs.update({"T_OBS": time, "QUALITY": [0] * 6, "EXPTIME": [2.0] * 6})
+    # An archive that records its source may have its limb anywhere; this one has none.
+    (path / ".zattrs").write_text(json.dumps({"source": "archive"}))
+
+    def use(damaged: Path) -> None:
+        store.opened.cache_clear(), store._year.cache_clear()
+        collect([damaged], folder / "made", size=16).forget()
+
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+
+    def attempt(rng: np.random.Generator) -> None:
+        file = files[rng.integers(len(files))]
+        whole = file.read_bytes()
+        try:
+            file.write_bytes(
+                damaged_text(whole.decode(), rng) if file.name.startswith(".") else damaged_bytes(whole, rng)
+            )
+            use(path)
+        finally:
+            file.write_bytes(whole)
+            for kept in folder.glob(".made.import-*"):
+                shutil.rmtree(kept)
+
+    return attempt
+
+
 def _ledger(folder: Path) -> Attempt:
     from solarsynth.book import ledger
 
@@ -406,6 +511,9 @@ DOORS = (
     Door("archive import", _import, 0.5),
     Door("labelled npz", _labelled),
     Door("evaluate", _evaluate),
+    Door("samples in other forms", _samples),
+    Door("lists of flares and flux", _lists),
+    Door("store of frames", _store, 0.5),
     Door("ledger", _ledger, 0.5),
     Door("model folder", _model),
     Door("checkpoint", _checkpoint),
