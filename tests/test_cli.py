@@ -51,7 +51,7 @@ def test_importing_the_package_and_the_commands_is_cheap():
 
 COMMANDS = (
     *("reproduce", "status", "notebooks", "profiles", "stages", "archive import", "archive info", "archive export"),
-    *("dataset", "train", "sample", "evaluate"),
+    *("dataset", "train", "sample", "evaluate", "store", "clean"),
 )
 
 
@@ -257,7 +257,7 @@ def cut_chunk(path):
 def cut_flux(path):
     chunk = path / "xrs" / "flux" / "0"
     chunk.write_bytes(chunk.read_bytes()[:40])
-    return "damaged: xrs cannot be decoded"
+    return "damaged: xrs cannot be read"
 
 
 @pytest.mark.parametrize("spoil", [missing_chunk, cut_chunk, cut_flux])
@@ -289,7 +289,7 @@ def test_archive_info_counts_faults_and_gaps(tmp_path):
     [
         (["sample", "Q"], 1, "a class must be one of A, B, C, M, X, got 'Q'"),
         (["sample", "Mx"], 1, "a class must be written like X or X2.5, got 'Mx'"),
-        (["sample", "X", "--out", "x.gif"], 2, "--out must end in .npz, .png, .fits, or be a folder, got x.gif"),
+        (["sample", "X", "--out", "x.gif"], 2, "--out must end in .npz, .png, .fits, or be a folder, got 'x.gif'"),
         (["sample", "X", "--out", "no/where/x.npz"], 1, "its folder does not exist"),
         (["sample", "X", "--model", "discret"], 1, "unknown model 'discret'; did you mean 'discrete'?"),
         (["train", "prio"], 1, "unknown model 'prio'; did you mean 'prior'?"),

@@ -1,11 +1,13 @@
 """Files are written whole or not at all, and made again if they are damaged."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from solarsynth import files
+from solarsynth.errors import SolarsynthError
 from solarsynth.observations.downloads import read_array, read_arrays
 
 
@@ -124,3 +126,42 @@ def test_a_damaged_array_is_a_value_error(tmp_path, share):
     path.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(ValueError, match="damaged"):
         read_array(path)
+
+
+def test_a_new_folder_is_there_whole_and_takes_the_place_of_an_empty_one_alone(tmp_path):
+    (tmp_path / ".made.partial").mkdir()
+    (tmp_path / ".made.partial" / "thesis.txt").write_text("three years")
+    (tmp_path / "made").mkdir()
+    with files.new_folder(tmp_path / "made") as folder:
+        (folder / "a").write_text("x")
+        assert not list((tmp_path / "made").iterdir())
+    assert (tmp_path / "made" / "a").read_text() == "x"
+    with pytest.raises(SolarsynthError, match="made exists; choose another name"):
+        with files.new_folder(tmp_path / "made") as folder:
+            (folder / "a").write_text("y")
+    assert (tmp_path / "made" / "a").read_text() == "x"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".made.partial", "made"], "a user's folder is not ours"
+
+
+def test_nothing_is_left_of_a_new_folder_that_fails_while_threads_write_to_it(tmp_path, monkeypatch):
+    remove, calls = shutil.rmtree, []
+
+    def busy(folder, **options):
+        calls.append(folder)
+        if len(calls) > 2:  # until then a thread has put a file there meanwhile
+            remove(folder, **options)
+
+    monkeypatch.setattr(files.shutil, "rmtree", busy)
+    with pytest.raises(Killed), files.new_folder(tmp_path / "made") as folder:
+        (folder / "a").write_text("x")
+        raise Killed
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_do_not_write_one_new_folder_at_once(tmp_path):
+    with files.new_folder(tmp_path / "made") as folder:
+        with pytest.raises(SolarsynthError, match="another process is writing it"):
+            with files.new_folder(tmp_path / "made"):
+                pytest.fail("both write")
+        (folder / "a").write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]

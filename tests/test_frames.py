@@ -20,6 +20,7 @@ from solarsynth.errors import SolarsynthError
 from solarsynth.observations import quicklook
 from solarsynth.observations.archive import Archive
 from solarsynth.observations.frames import browse, collect, disk, fits, headers, jpeg2000, reading, scratch, sources
+from solarsynth.observations.frames import store as stores
 from solarsynth.observations.importing import import_archive
 from solarsynth.pixels import DISK_RADIUS
 from solarsynth.times import DAY, HOUR, NO_TIME, format_times, parse_times
@@ -466,12 +467,14 @@ def test_stores_of_every_layout(tmp_path, layout):
 
 
 def test_a_stores_frames_of_no_use_are_counted(tmp_path):
-    sun = np.stack([expected(64) * (1 + 0.1 * i) for i in range(12)])
+    sun = np.stack([expected(64) * (1 + 0.1 * i) for i in range(16)])
     sun[2] = np.nan
     sun[3] = np.roll(sun[3], 12, axis=1)
-    quality = [0, 131072] + [0] * 10
-    store = make_store(tmp_path / "s", sun, quality=quality, exposure=[0.0] + [2.0] * 11)
+    quality = [0, 131072] + [0] * 14
+    store = make_store(tmp_path / "s", sun, quality=quality, exposure=[0.0] + [2.0] * 15)
     (store / "2014" / "171A" / "2.0.0").unlink()  # zarr reads a missing chunk as zeros
+    cut = store / "2014" / "171A" / "1.0.0"
+    cut.write_bytes(cut.read_bytes()[:-1])
     found = collected(tmp_path, store, size=SIZE)
     assert found.counts == {
         "frames without a time": 0,
@@ -480,7 +483,8 @@ def test_a_stores_frames_of_no_use_are_counted(tmp_path):
         headers.NO_EXPOSURE: 1,
         headers.FLAGGED: 1,
         disk.WRONG_LIMB: 1,
-        "frames of one value": 4,
+        stores.DAMAGED: 4,
+        stores.MISSING: 4,
     }
     assert len(found.time) == 4
 
@@ -602,7 +606,7 @@ def test_a_fault_gets_one_line_and_leaves_no_archive(tmp_path):
 
 def test_a_bad_table_is_found_before_the_frames_are_read(many, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "read", lambda *a: pytest.fail("the frames were read"))
-    (tmp_path / "events.csv").write_text("nothing\n")
+    (tmp_path / "events.csv").write_text("nothing\n1\n")
     done = call("archive", "import", tmp_path / "archive", "--frames", many, "--events", tmp_path / "events.csv")
     assert done.exit_code == 1 and "events.csv: no column" in done.output
 

@@ -138,8 +138,8 @@ def test_a_flux_is_asked_for_exactly(lab, monkeypatch, request_):
 @pytest.mark.parametrize(
     "model, request_, match",
     [
-        ("continuous", "M0", "a flux must be a positive number in W/m², got 0"),
-        ("continuous", "Mnan", "a flux must be a positive number in W/m², got nan"),
+        ("continuous", "M0", "a class must be written like X or X2.5, got 'M0'"),
+        ("continuous", "Mnan", "a class must be written like X or X2.5, got 'Mnan'"),
         ("continuous", "Mx", "a class must be written like X or X2.5, got 'Mx'"),
         ("continuous", 3 * u.m, "must have a unit that converts to W/m²"),
         ("discrete", "M2.5", "the discrete model takes a class, got M2.5; ask for M"),

@@ -234,7 +234,14 @@ class TestSunpysClient:
         assert opened and all(loop.is_closed() for loop in opened)
         assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
-    def test_an_interrupt_ends_the_fetch_and_the_next_goes_on(self, noaa, tmp_path):
+    @pytest.fixture
+    def as_in_a_terminal(self):
+        """SIGINT raises KeyboardInterrupt; it is ignored if the tests were started in a shell's background."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
+    def test_an_interrupt_ends_the_fetch_and_the_next_goes_on(self, noaa, as_in_a_terminal, tmp_path):
         _, state = noaa
         state["interrupt"] = True
         with pytest.raises(KeyboardInterrupt):

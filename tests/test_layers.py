@@ -9,7 +9,10 @@ from solarsynth import paths
 SOURCE = paths.root() / "src" / "solarsynth"
 
 #: What every room may import.
-GROUND = ("errors", "files", "flares", "paths", "pixels", "progress", "settings", "store", "times")
+GROUND = (
+    *("errors", "files", "flares", "integrity", "inventory", "paths", "pixels", "progress", "settings", "store"),
+    "times",
+)
 
 #: The rooms from left to right. A room imports itself, rooms to its left, and the ground.
 ROOMS = (
@@ -21,6 +24,7 @@ ROOMS = (
     "kinds",
     "networks",
     "generator",
+    "shipped",
     "augmentation",
     "metrics",
     "stages",

@@ -228,7 +228,7 @@ def test_a_sampling_seed_draws_other_images_of_the_same_model(lab):
 @pytest.mark.parametrize("name", ["seed", "sample_seed"])
 @pytest.mark.parametrize("value", [-1, 1.5, True, "a"])
 def test_seeds_that_cannot_be(name, value):
-    with pytest.raises(SolarsynthError, match=f"{name} must be a whole number of at least 0, got"):
+    with pytest.raises(SolarsynthError, match=f"{name} must be a whole number from 0 to 2..63 - 1, got"):
         Lab(**{name: value})
 
 
@@ -333,8 +333,8 @@ def test_a_changed_archive_is_read_again(small_archive, store_folder):
     [
         ({"source": "archiv"}, "unknown source 'archiv'; did you mean 'archive'"),
         ({"source": "archive"}, "needs data"),
-        ({"source": "simulated", "data": "x"}, "takes no data, got x; choose source 'archive'"),
-        ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
+        ({"source": "simulated", "data": "x"}, "takes no data, got 'x'; choose source 'archive'"),
+        ({"seed": -1}, "seed must be a whole number from 0 to 2..63 - 1, got -1"),
         ({"source": "labelled", "data": "nowhere.npz"}, r"nowhere\.npz: cannot be read"),
     ],
 )

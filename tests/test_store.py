@@ -1,11 +1,16 @@
+import errno
+import hashlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.store import MANIFEST, Store, readable_duration, stage_key
+from solarsynth.files import write_bytes
+from solarsynth.integrity import MANIFEST
+from solarsynth.store import Store, readable_duration, stage_key
 
 
 def writer(text="x"):
@@ -40,7 +45,7 @@ def test_what_a_key_depends_on():
     assert len({base, *others}) == 5
 
 
-@pytest.mark.parametrize("damage", ["change", "remove", "truncate manifest", "add"])
+@pytest.mark.parametrize("damage", ["change", "remove", "truncate manifest", "another key", "another parameter"])
 def test_a_damaged_result_is_made_anew(tmp_path, damage, capsys):
     make, calls = writer()
     path = Store(tmp_path).make("stage", make, params={}).path
@@ -48,13 +53,99 @@ def test_a_damaged_result_is_made_anew(tmp_path, damage, capsys):
         (path / "deep" / "result.txt").write_text("y")
     elif damage == "remove":
         (path / "deep" / "result.txt").unlink()
-    elif damage == "add":
-        (path / "more").write_text("z")
-    else:
+    elif damage == "truncate manifest":
         (path / MANIFEST).write_text((path / MANIFEST).read_text()[:40])
+    else:
+        manifest = json.loads((path / MANIFEST).read_text())
+        change = {"key": "0" * 16} if damage == "another key" else {"params": {"a": 2}}
+        (path / MANIFEST).write_text(json.dumps(manifest | change))
+    before = {p.name: p.read_bytes() for p in path.rglob("*") if p.is_file()}
     entry = Store(tmp_path).make("stage", make, params={})
     assert not entry.reused and len(calls) == 2 and (path / "deep" / "result.txt").read_text() == "x"
-    assert "damaged" in capsys.readouterr().err
+    assert "making it again" in capsys.readouterr().err
+    aside = path.with_name(f"{path.name}.damaged-1")
+    assert {p.name: p.read_bytes() for p in aside.rglob("*") if p.is_file()} == before, "nothing is lost"
+
+
+def test_files_of_others_do_not_damage_a_result(tmp_path):
+    make, calls = writer()
+    path = Store(tmp_path).make("stage", make, params={}).path
+    (path / ".DS_Store").write_text("z")
+    (path / "deep" / "Thumbs.db").write_text("z")
+    assert Store(tmp_path).make("stage", make, params={}).reused and len(calls) == 1
+    assert (path / ".DS_Store").is_file()
+
+
+@pytest.mark.parametrize("unreadable", [MANIFEST, "result.txt"])
+def test_what_cannot_be_read_is_not_removed(tmp_path, monkeypatch, unreadable):
+    make, calls = writer()
+    path = Store(tmp_path).make("stage", make, params={}).path
+    before = {p: p.read_bytes() for p in path.rglob("*") if p.is_file()}
+    read = Path.open
+
+    def refused(self, *args, **kwargs):
+        if self.name == unreadable:
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return read(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(SolarsynthError, match=rf"{unreadable}: cannot be read .Permission denied"):
+        Store(tmp_path).make("stage", make, params={})
+    monkeypatch.undo()
+    assert {p: p.read_bytes() for p in path.rglob("*") if p.is_file()} == before and len(calls) == 1
+
+
+def test_weights_are_named_by_their_sha256_and_old_results_stay_valid(tmp_path):
+    def make(folder):
+        write_bytes(folder / "model.safetensors", b"weights")
+
+    path = Store(tmp_path).make("stage", make, params={}).path
+    manifest = json.loads((path / MANIFEST).read_text())
+    assert manifest["sha256"] == {"model.safetensors": hashlib.sha256(b"weights").hexdigest()}
+    (path / MANIFEST).write_text(json.dumps({k: v for k, v in manifest.items() if k != "sha256"}))
+    assert Store(tmp_path).make("stage", make, params={}).reused
+    wrong = manifest | {"sha256": {"model.safetensors": "0" * 64}}
+    (path / MANIFEST).write_text(json.dumps(wrong))
+    assert not Store(tmp_path).make("stage", make, params={}).reused
+
+
+def test_temporary_files_of_a_killed_run_are_removed(tmp_path):
+    def killed(folder):
+        (folder / ".checkpoint.safetensors.4711.tmp").write_text("half")
+        (folder / "part").write_text("kept")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Store(tmp_path).make("stage", killed, params={})
+    make, calls = writer()
+    entry = Store(tmp_path).make("stage", make, params={})
+    assert calls == [["part"]] and set(entry.manifest["files"]) == {"part", "deep/result.txt"}
+
+
+def test_a_store_that_may_only_be_read_gives_what_it_holds(tmp_path, monkeypatch):
+    make, _ = writer()
+    Store(tmp_path).make("stage", make, params={})
+
+    def refused(*args, **kwargs):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refused)
+    assert Store(tmp_path).make("stage", make, params={}).reused
+    with pytest.raises(SolarsynthError, match=r"cannot be written .Read-only file system"):
+        Store(tmp_path).make("stage", make, params={"a": 1})
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_finished(tmp_path):
+    def full(folder):
+        (folder / "part").write_text("kept")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(SolarsynthError, match="the disk is full"):
+        Store(tmp_path).make("stage", full, params={})
+    assert not list(tmp_path.glob("stage/*/manifest.json"))
+    make, calls = writer()
+    Store(tmp_path).make("stage", make, params={})
+    assert calls == [["part"]]
 
 
 def test_the_last_one_made_is_that_of_the_same_parameters_whatever_its_seed(tmp_path):

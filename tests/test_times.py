@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from solarsynth.times import DAY, HOUR, MINUTE, NO_TIME, SECOND, format_times, milliseconds, parse_times, to_datetime
@@ -88,3 +89,13 @@ def test_any_text_is_a_time_or_none():
     for instant in parse_times(texts).tolist():
         if instant != NO_TIME:
             assert parse_times(format_times([instant])).tolist() == [instant]
+
+
+def test_what_json_may_hold_and_is_no_time():
+    odd = [[], {}, ["2012-03-07"], 10**400, -(2**63), True, None, "", "x", float("nan"), float("inf")]
+    several = np.empty(len(odd), dtype=object)
+    several[:] = odd
+    for values in (odd, several, pd.Series(odd, dtype=object)):
+        assert (parse_times(values) == NO_TIME).all()
+    found = parse_times(["2012-03-07T00:24:00Z", *odd, 1331079840])
+    assert found[0] == found[-1] == np.datetime64("2012-03-07T00:24", "ms").astype(np.int64)

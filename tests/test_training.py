@@ -321,6 +321,22 @@ def test_no_images(tmp_path):
         train(build(ARCHITECTURE, 0), np.empty((0, 16, 16), np.uint8), np.empty((0, 1)), settings(), tmp_path)
 
 
+def test_weights_and_checkpoints_have_the_mode_of_the_users_umask(tmp_path):
+    from solarsynth.diffusion.checkpoints import CHECKPOINT, Progress, save_checkpoint
+    from solarsynth.networks import MODEL_FILE, write_network
+
+    model = torch.nn.Linear(2, 2)
+    before = os.umask(0o027)
+    try:
+        write_network(tmp_path, model, {"architecture": {}})
+        save_checkpoint(tmp_path, {}, model, torch.nn.Linear(2, 2), torch.optim.AdamW(model.parameters()), Progress())
+    finally:
+        os.umask(before)
+    for name in (MODEL_FILE, CHECKPOINT):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o640, name
+    assert sorted(path.name for path in tmp_path.iterdir()) == [CHECKPOINT, "model.json", MODEL_FILE]
+
+
 def test_mirrored_images_are_told_and_only_they(tmp_path):
     """A network that must draw what it is told to draws a Sun upside down, and without the word upright."""
     from solarsynth.diffusion.conditioning import Mirrored

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, shown
 
 Result = TypeVar("Result")
 
@@ -26,7 +26,7 @@ def device() -> str:
     """
     chosen = os.environ.get("SOLARSYNTH_DEVICE", "")
     if chosen not in ("", "cpu", "cuda"):
-        raise SolarsynthError(f"SOLARSYNTH_DEVICE must be cpu or cuda, got {chosen!r}")
+        raise SolarsynthError(f"SOLARSYNTH_DEVICE must be cpu or cuda, got {shown(chosen)}")
     if chosen == "cuda" and not torch.cuda.is_available():
         raise SolarsynthError("SOLARSYNTH_DEVICE is cuda, but torch sees no GPU; unset it or set it to cpu")
     return chosen or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import json
 import os
+import secrets
 import shutil
+import struct
+import tempfile
+import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +20,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from solarsynth.errors import SolarsynthError
+
 Value = TypeVar("Value")
+
+#: What readers raise for a file that is not what it should be.
+DAMAGED = (
+    *(OSError, ValueError, LookupError, EOFError, TypeError, AttributeError, ArithmeticError, RecursionError),
+    *(MemoryError, struct.error, zipfile.BadZipFile, zlib.error),
+)
 
 
 @contextmanager
@@ -41,23 +55,66 @@ def replacing(path: Path):
 def new_folder(path: Path):
     """Give a folder beside `path` and rename it to `path` at the end; if the block fails, nothing is left.
 
-    There must be nothing at `path`, or an empty folder.
+    There must be nothing at `path`, or an empty folder. While it is written, no other process writes to the same path.
+    Folders that killed writers of the same path left are removed; only this package gives such names.
 
     Yields
     ------
     Path
+
+    Raises
+    ------
+    SolarsynthError
+        If another process is writing to `path`, or something has come to be there meanwhile.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(str(path.with_name(f".{path.name}.solarsynth.lock")))
     try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SolarsynthError(f"{path}: another process is writing it; wait for that, or choose another name") from None
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.solarsynth-partial")
+    try:
+        for old in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.solarsynth-partial"):
+            shutil.rmtree(old, ignore_errors=True)
+        partial.mkdir()
         yield partial
-        if path.is_dir():
-            path.rmdir()  # it was found empty
-        partial.rename(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+        empty = path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+        if os.path.lexists(path) and not empty:
+            raise SolarsynthError(f"{path} exists; choose another name or remove it")
+        partial.rename(path)  # takes the place of an empty folder
+    finally:
+        _remove(partial)
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, also if a library's threads still write to it: zarr's do, when one of them has failed."""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
+
+
+def check_folder(path: Path) -> None:
+    """Raise if nothing can be written at `path`: its folder is not there, or may not be written.
+
+    Raises
+    ------
+    SolarsynthError
+    """
+    folder = Path(path).resolve().parent
+    if not folder.is_dir():
+        raise SolarsynthError(f"{path}: its folder does not exist")
+    try:
+        with tempfile.TemporaryFile(dir=folder):  # the only sure way to know, on network disks and in containers
+            pass
+    except OSError as error:
+        raise SolarsynthError(f"{path}: its folder cannot be written ({error.strerror})") from None
 
 
 def write_bytes(path: Path, body: bytes) -> None:
@@ -104,7 +161,7 @@ def cached(path: Path, read: Callable[[Path], Value | None], make: Callable[[], 
     if path.is_file():
         try:
             kept = read(path)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except DAMAGED:
             kept = None
         if kept is not None:
             return kept

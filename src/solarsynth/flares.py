@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, shown
 
 #: The classes in the order of their peak flux.
 CLASSES = ("A", "B", "C", "M", "X")
@@ -24,8 +24,11 @@ UNIT_FLUX = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 #: Lower bounds of the classes B, C, M and X in W/m²; every smaller flux is of class A.
 CLASS_BOUNDS = UNIT_FLUX[1:]
 
+#: Largest flux in W/m² that is believed; the largest flare that GOES measured had 0.003.
+LARGEST_FLUX = 1.0
+
 # Lists mark saturated flares: >X17.2, X28+.
-_CLASS_TEXT = re.compile(r"\s*[>≥~]?\s*([ABCMX])\s*(\d+(?:\.\d*)?)?\s*\+?\s*", re.IGNORECASE)
+_CLASS_TEXT = re.compile(r"\s*[>≥~]?\s*([ABCMX])\s*([0-9]{1,9}(?:\.[0-9]{0,9})?)?\s*\+?\s*", re.IGNORECASE)
 
 
 def class_of_flux(flux: Any) -> np.ndarray:
@@ -65,12 +68,13 @@ def _flux(text: str) -> float:
     match = _CLASS_TEXT.fullmatch(text)
     if not match:
         return float("nan")
-    return UNIT_FLUX[CLASSES.index(match[1].upper())] * float(match[2] or 1)
+    flux = UNIT_FLUX[CLASSES.index(match[1].upper())] * float(match[2] or 1)
+    return flux if 0 < flux <= LARGEST_FLUX else float("nan")
 
 
 def tidy_class(text: str) -> str:
     """Return a class name as a capital letter and a number, without spaces and marks; "" for every other text."""
-    match = _CLASS_TEXT.fullmatch(text)
+    match = None if np.isnan(_flux(text)) else _CLASS_TEXT.fullmatch(text)
     return match[1].upper() + (match[2] or "") if match else ""
 
 
@@ -109,7 +113,7 @@ def peak_flux(text: str) -> Any:
 
     flux = _flux(text)
     if np.isnan(flux):
-        raise SolarsynthError(f"a GOES class is a letter of {', '.join(CLASSES)} and a number, got {text!r}")
+        raise SolarsynthError(f"a GOES class is a letter of {', '.join(CLASSES)} and a number, got {shown(text)}")
     return flux * u.W / u.m**2
 
 
@@ -136,17 +140,16 @@ def parse_request(request: Any) -> tuple[int, float | None]:
     if isinstance(request, str):
         letter, number = request[:1], request[1:]
         if letter not in CLASSES:
-            raise SolarsynthError(f"a class must be one of {', '.join(CLASSES)}, got {request!r}")
+            raise SolarsynthError(f"a class must be one of {', '.join(CLASSES)}, got {shown(request)}")
         if not number:
             return CLASSES.index(letter), None
-        try:
-            flux = float(number) * UNIT_FLUX[CLASSES.index(letter)]
-        except ValueError:
-            raise SolarsynthError(f"a class must be written like X or X2.5, got {request!r}") from None
+        flux = float("nan") if "+" in number else _flux(request)  # X28+ is a list's mark, not one flux
+        if np.isnan(flux):
+            raise SolarsynthError(f"a class must be written like X or X2.5, got {shown(request)}")
     else:
         flux = float(watts(request))
-    if not (np.isfinite(flux) and flux > 0):
-        raise SolarsynthError(f"a flux must be a positive number in W/m², got {flux:g}")
+    if not 0 < flux <= LARGEST_FLUX:
+        raise SolarsynthError(f"a flux must be a positive number of at most {LARGEST_FLUX:g} W/m², got {flux:g}")
     return int(class_of_flux(flux)), flux
 
 

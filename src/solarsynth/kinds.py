@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solarsynth.diffusion.conditioning import Condition, DiscreteLabel, LabelAndEmbedding, XRayFlux
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, shown
 from solarsynth.flares import CLASSES, class_of_flux
 
 
@@ -182,5 +182,5 @@ def kind(name: str) -> Kind:
         If there is no such model.
     """
     if name not in KINDS:
-        raise SolarsynthError(f"unknown model {name!r}{did_you_mean(name, KINDS)}")
+        raise SolarsynthError(f"unknown model {shown(name)}{did_you_mean(name, KINDS)}")
     return KINDS[name]

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from solarsynth.devices import device, in_batches
@@ -18,8 +17,8 @@ from solarsynth.diffusion.conditioning import DiscreteLabel, Mirrored
 from solarsynth.diffusion.parameterisations import PARAMETERISATIONS, X0, Denoiser
 from solarsynth.diffusion.samplers import NoiseStreams, image_seeds
 from solarsynth.diffusion.schedule import Schedule
-from solarsynth.errors import SolarsynthError
-from solarsynth.files import write_json
+from solarsynth.errors import reading, shown
+from solarsynth.files import write_bytes, write_json
 from solarsynth.kinds import Sizes, kind
 from solarsynth.models.cevae import CeVAE, CeVAEConfig, hide
 from solarsynth.models.classifier import Classifier, ClassifierConfig
@@ -29,6 +28,9 @@ from solarsynth.pixels import to_uint8, to_unit
 
 MODEL_FILE = "model.safetensors"
 ABOUT_FILE = "model.json"
+
+#: Of a width, a depth or a number of steps in a description; a damaged one may ask for any.
+LARGEST_SIZE = 100_000
 
 
 def build(architecture: dict[str, Any], seed: int) -> nn.Module:
@@ -93,7 +95,8 @@ def _denoiser(a: dict[str, Any]) -> Denoiser:
 
 def write_network(folder: Path, network: nn.Module, about: dict[str, Any]) -> None:
     """Write weights and description; ``about["architecture"]`` must be what the network was built from."""
-    save_file({k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}, folder / MODEL_FILE)
+    # As bytes: a file that safetensors writes itself can be read by its owner only.
+    write_bytes(folder / MODEL_FILE, save({k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}))
     write_json(folder / ABOUT_FILE, about)
 
 
@@ -111,15 +114,21 @@ def read_network(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     SolarsynthError
         If a file is missing or damaged, or the weights are those of another architecture.
     """
-    try:
+    with reading(folder, "no readable model in it", "train it again"):
         about = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
-        # Its weights come from the file, not from where a training started.
-        network = build(about["architecture"] | {"pretrained": False}, seed=0)
-        network.load_state_dict(load_file(folder / MODEL_FILE))
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise SolarsynthError(
-            f"{folder}: no readable model in it ({str(error).splitlines()[0]}); train it again"
-        ) from None
+        weights = load_file(folder / MODEL_FILE)
+        # Its weights come from the file, not from where a training started. Without memory, since a damaged description
+        # may ask for any amount of it; only then for real, if the file has the weights of such a network.
+        architecture = about["architecture"] | {"pretrained": False}
+        for name, value in architecture.items():
+            if isinstance(value, int) and not 0 <= value <= LARGEST_SIZE:
+                raise ValueError(f"{name} must be from 0 to {LARGEST_SIZE}, got {shown(value)}")
+        with torch.device("meta"):
+            shapes = {name: value.shape for name, value in build(architecture, seed=0).state_dict().items()}
+        if shapes != {name: value.shape for name, value in weights.items()}:
+            raise ValueError("the weights are those of another architecture")
+        network = build(architecture, seed=0)
+        network.load_state_dict(weights)
     return network.to(device()).eval(), about
 
 

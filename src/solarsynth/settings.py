@@ -15,14 +15,17 @@ import attrs
 import yaml
 
 from solarsynth import paths
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import LONGEST_LIST, SolarsynthError, did_you_mean, reading, shown
+
+#: Bound of every number that has none of its own: larger ones overflow in the libraries, or fill the memory.
+LARGEST = 1_000_000_000
 
 WORDS = {int: "a whole number", float: "a number", str: "a word"}
 
 
 def number(default: float, text: str, low: float = 1, high: float | None = None) -> Any:
     """Declare a number with inclusive bounds; its annotation says whether it must be whole."""
-    limits = [attrs.validators.ge(low)] + ([attrs.validators.le(high)] if high is not None else [])
+    limits = [attrs.validators.ge(low), attrs.validators.le(LARGEST if high is None else high)]
     return attrs.field(
         default=default, validator=[_typed, *limits], metadata={"text": text, "bounds": (low, high), "choices": None}
     )
@@ -53,7 +56,7 @@ class Settings:
         "factor on the light of flares in the frames of the simulated Sun; a larger one makes labels readable",
         0,
     )
-    image_size: int = number(64, "side of the images in pixels")
+    image_size: int = number(64, "side of the images in pixels", 1, 2048)
     quicklook_cadence: float = number(60.0, "minutes between two browse images of source quicklook", 1, 1440)
     downsampling: str = word(
         "bilinear-no-antialias",
@@ -78,7 +81,7 @@ class Settings:
         "random", "whole blocks of days on one side, or the paper's presumable random split", "blocked", "random"
     )
     block_days: float = number(27.0, "length of a block in days; 27 is one solar rotation", 1e-3)
-    fold_blocks: int = number(3, "consecutive blocks that are held out together")
+    fold_blocks: int = number(3, "consecutive blocks that are held out together", 1, 1000000)
     purge_days: float = number(14.0, "days on either side of a held-out block in which no frame is trained on", 0)
     test_fraction: float = number(0.3, "share of the labelled images that is held out; 0 holds out none", 0, 0.5)
     fold: int = number(0, "which of the 1 / test_fraction parts is held out; cross-validation takes all in turn", 0)
@@ -88,8 +91,8 @@ class Settings:
         "eps",
         "preconditioned",
     )
-    patch: int = number(1, "space-to-depth factor at the U-Net's entrance; 1 is the paper's")
-    base_width: int = number(64, "channels of the U-Net's first stage; every other width scales with it")
+    patch: int = number(1, "space-to-depth factor at the U-Net's entrance; 1 is the paper's", 1, 64)
+    base_width: int = number(64, "channels of the U-Net's first stage; every other width scales with it", 1, 4096)
     attention: str = word(
         "all",
         "stages of the U-Net with self-attention; inner leaves out the two with most pixels",
@@ -98,10 +101,10 @@ class Settings:
         "none",
     )
     dropout: float = number(0.0, "dropout inside the U-Net's convolutions; the paper has none", 0, 0.9)
-    n_steps: int = number(1000, "T, the length of the forward process", 2)
+    n_steps: int = number(1000, "T, the length of the forward process", 2, 100_000)
     beta_start: float = number(1e-4, "first variance of the linear schedule", 0, 1)
     beta_end: float = number(0.02, "last variance of the linear schedule", 0, 1)
-    batch_size: int = number(12, "images per optimiser step")
+    batch_size: int = number(12, "images per optimiser step", 1, 1000000)
     train_images: int = number(10_210_000, "length of a training in images; the paper: 500 passes over 20,420")
     learning_rate: float = number(3e-4, "AdamW's learning rate", 0)
     weight_decay: float = number(0.01, "AdamW's weight decay", 0)
@@ -144,9 +147,11 @@ class Settings:
         10_210_000, "length of each training of the page that compares ways of training, in images"
     )
     large_images: int = number(10_210_000, "length of the training of Appendix C's model of 128 px, in images")
-    generator_seeds: int = number(1, "trainings of each model, each with its own seed, that Table 1 averages over")
-    latent: int = number(512, "dimension of the ceVAE's latent space")
-    cevae_width: int = number(16, "channels of the ceVAE's first convolution; 16 in its published code")
+    generator_seeds: int = number(
+        1, "trainings of each model, each with its own seed, that Table 1 averages over", 1, 1000
+    )
+    latent: int = number(512, "dimension of the ceVAE's latent space", 1, 65536)
+    cevae_width: int = number(16, "channels of the ceVAE's first convolution; 16 in its published code", 1, 1024)
     cevae_images: int = number(1_000_000, "length of the ceVAE's training in images; its best state is kept")
     cevae_kl: str = word(
         "mean",
@@ -154,11 +159,11 @@ class Settings:
         "mean",
         "sum",
     )
-    prior_width: int = number(1024, "width of the prior's hidden layers")
+    prior_width: int = number(1024, "width of the prior's hidden layers", 1, 65536)
     prior_images: int = number(5_000_000, "length of the prior's training in embeddings")
     classifier: str = word("tiny", "size of DeiT; the paper does not say which", "tiny", "small", "base")
-    classifier_patch: int = number(8, "side of the classifier's tokens in pixels")
-    classifier_depth: int = number(12, "transformer blocks of the classifier; 12 is DeiT's")
+    classifier_patch: int = number(8, "side of the classifier's tokens in pixels", 1, 1024)
+    classifier_depth: int = number(12, "transformer blocks of the classifier; 12 is DeiT's", 1, 1000)
     classifier_pretrained: str = word(
         "auto",
         "whether the classifier starts from ImageNet weights; auto: where they are on the machine",
@@ -167,16 +172,16 @@ class Settings:
         "always",
     )
     classifier_images: int = number(400_000, "length of the classifier's training in images")
-    classifier_seeds: int = number(5, "number of classifiers over which scores are averaged")
-    trial_depth: int = number(12, "transformer blocks of the classifiers of Section 8")
+    classifier_seeds: int = number(5, "number of classifiers over which scores are averaged", 1, 1000)
+    trial_depth: int = number(12, "transformer blocks of the classifiers of Section 8", 1, 1000)
     trial_steps: int = number(
         2400, "longest training of each classifier of Section 8, in optimiser steps; the same in every arm"
     )
     downstream_scale: float = number(
         1.0, "factor on the amounts of added images; 1 for the paper's 200 to 600 and 50 to 500", 0, 100
     )
-    downstream_sets: int = number(3, "disjoint sets per amount in Section 8.1, and classifiers per set-up")
-    forecast_seeds: int = number(5, "classifiers per set-up in Section 8.2")
+    downstream_sets: int = number(3, "disjoint sets per amount in Section 8.1, and classifiers per set-up", 1, 1000)
+    forecast_seeds: int = number(5, "classifiers per set-up in Section 8.2", 1, 1000)
     fold_generators: int = number(
         1, "1: every fold of Section 8 gets a generator; 0: synthetic images are tested in the own fold only", 0, 1
     )
@@ -196,7 +201,7 @@ class Settings:
         "consistency",
     )
     eta: float = number(0.0, "of ddim: 0 is deterministic, 1 as noisy as the ancestral sampler", 0, 1)
-    sampling_steps: int = number(999, "network evaluations per image, twice as many with guidance")
+    sampling_steps: int = number(999, "network evaluations per image, twice as many with guidance", 1, 100000)
     guidance: float = number(2.0, "w of Eq. 6; the code lineage's cfg_scale = 3 is w = 2", -1)
     guidance_low: float = number(0.0, "lower end of the noise levels sigma between which guidance acts", 0)
     guidance_high: float = number(0.0, "upper end of these noise levels; 0 sets no upper end", 0)
@@ -263,22 +268,31 @@ def load_settings(profile: str | Path = "smoke", **overrides: Any) -> Settings:
         For an unknown profile, an unknown setting (with the closest known name), or a value of the wrong type or out
         of bounds.
     """
+    if not isinstance(profile, str | Path) or "\0" in str(profile):
+        raise SolarsynthError(f"a profile must be a name or the path of a YAML file, got {shown(profile)}")
     path = Path(profile)
     if path.suffix not in (".yml", ".yaml"):
         path = paths.params() / f"{profile}.yml"
-        if not path.is_file():
-            raise SolarsynthError(f"unknown profile {str(profile)!r}{did_you_mean(profile, profiles())}")
-    try:
+        if not is_file(path):
+            raise SolarsynthError(f"unknown profile {shown(str(profile))}{did_you_mean(str(profile), profiles())}")
+    if not is_file(path):
+        place = str(path) if len(str(path)) <= LONGEST_LIST and str(path).isprintable() else shown(str(path))
+        raise SolarsynthError(f"{place}: no such profile file")
+    with reading(path, "not YAML"):
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SolarsynthError(f"{path}: no such profile file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SolarsynthError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
     if values is None:
         values = {}  # only comments: the defaults
     if not isinstance(values, dict):
-        raise SolarsynthError(f"{path}: a profile must be a list of 'setting: value' lines, got {values!r:.40}")
+        raise SolarsynthError(f"{path}: a profile must be a list of 'setting: value' lines, got {shown(values)}")
     return _checked(values, str(path)).replace(**overrides)
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is a file; there is none whose name the system does not take."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _checked(values: dict[str, Any], where: str) -> Settings:
@@ -286,7 +300,7 @@ def _checked(values: dict[str, Any], where: str) -> Settings:
     fields, numbers = attrs.fields_dict(Settings), {}
     for name, value in values.items():
         if name not in fields:
-            raise SolarsynthError(f"{where}: unknown setting {name!r}{did_you_mean(name, fields)}")
+            raise SolarsynthError(f"{where}: unknown setting {shown(name)}{did_you_mean(name, fields)}")
         numbers[name] = _as_number(value) if fields[name].type is float else value
         try:
             fields[name].validator(None, fields[name], numbers[name])
@@ -304,23 +318,23 @@ def _as_number(value: Any) -> Any:
         return value
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return value
 
 
 def _fault(field: attrs.Attribute, value: Any) -> str:
     if type(value) is not field.type:
-        return f"{field.name} must be {WORDS[field.type]}, got {value!r}"
+        return f"{field.name} must be {WORDS[field.type]}, got {shown(value)}"
     if field.metadata["choices"]:
-        return f"{field.name} cannot be {value!r}{did_you_mean(value, field.metadata['choices'])}"
-    return f"{field.name} must be {_permitted(field)}, got {value!r}"
+        return f"{field.name} cannot be {shown(value)}{did_you_mean(value, field.metadata['choices'])}"
+    return f"{field.name} must be {_permitted(field)}, got {shown(value)}"
 
 
 def _permitted(field: attrs.Attribute) -> str:
     if field.metadata["choices"]:
         return ", ".join(field.metadata["choices"])
     low, high = field.metadata["bounds"]
-    return f"from {low:g} to {high:g}" if high is not None else f"at least {low:g} and finite"
+    return f"from {low:g} to {high:g}" if high is not None else f"at least {low:g} and finite, below {LARGEST:g}"
 
 
 attrs.resolve_types(Settings)  # the validators compare types, not the texts of annotations

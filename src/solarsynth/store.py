@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -28,10 +27,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from solarsynth import paths
-from solarsynth.errors import SolarsynthError
-from solarsynth.files import write_json
+from solarsynth.errors import SolarsynthError, system_fault
+from solarsynth.files import DAMAGED, write_json
+from solarsynth.integrity import MANIFEST, digests, examine, weights
 
-MANIFEST = "manifest.json"
+PARTIAL = ".partial"  # ends the name of an unfinished result's folder
+ASIDE = ".damaged"  # is in the name of a folder that was moved aside
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Entry:
     path : Path
         Its folder.
     manifest : dict
-        Parameters, upstream keys, commit, versions, device, seconds, files with their digests.
+        Parameters, upstream keys, commit, versions, device, seconds, files with their digests, SHA-256 of weights.
     reused : bool
         True if it was found, False if this call made it.
     """
@@ -128,59 +129,51 @@ class Store:
         Raises
         ------
         SolarsynthError
-            If the store cannot be written, or another run holds the result for longer than `wait`.
+            If the store cannot be written and does not hold the result, the result cannot be read, or another run holds
+            it for longer than `wait`. A damaged result is moved aside, never removed.
         """
         upstream = dict(upstream or {})
         key = stage_key(stage, stage_version, params, upstream)
         final = self.path(stage, key)
-        with self._locked(final, wait):
-            manifest = _intact(final)
-            if manifest is not None:
-                return Entry(stage, key, final, manifest, reused=True)
-            if final.exists():
-                print(f"{stage} {key}: damaged, making it again", file=sys.stderr)
-                shutil.rmtree(final)
-            partial = final.with_name(f"{key}.partial")
-            partial.mkdir(exist_ok=True)
-            started = time.perf_counter()
-            make(partial)
-            manifest = {
-                "stage": stage,
-                "key": key,
-                "stage_version": stage_version,
-                "params": dict(params),
-                "upstream": upstream,
-                "seconds": round(time.perf_counter() - started, 3),
-                "device": device(),
-                "made": datetime.now(UTC).isoformat(timespec="seconds"),
-                **environment(),
-                "files": _digests(partial),
-            }
-            write_json(partial / MANIFEST, manifest)
-            os.replace(partial, final)
-        return Entry(stage, key, final, manifest, reused=False)
-
-    @contextmanager
-    def _locked(self, final: Path, wait: float) -> Iterator[None]:
-        """Hold the lock of a result; say so if another run holds it."""
+        wanted = json.loads(json.dumps({"stage": stage, "key": key, "params": dict(params), "upstream": upstream}))
         try:
-            final.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(f"{final}.lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                print(f"{final.parent.name} {final.name}: another run is making it, waiting", file=sys.stderr)
-                lock.acquire(timeout=wait)
-        except Timeout:
-            raise SolarsynthError(f"{final}: another run has been making it for over {wait:g} s") from None
+            lock = self._lock(final, wait)
         except OSError as error:
+            manifest, fault = examine(final, wanted)
+            if manifest is not None and not fault:  # a store that may only be read
+                return Entry(stage, key, final, manifest, reused=True)
             raise SolarsynthError(
                 f"{self.folder}: the store cannot be written ({error.strerror}); set SOLARSYNTH_ARTIFACTS"
             ) from None
+        with lock:
+            manifest, fault = examine(final, wanted)
+            if manifest is not None and not fault:
+                return Entry(stage, key, final, manifest, reused=True)
+            if fault:
+                aside = _move_aside(final)
+                print(f"{stage} {key}: {fault}; moved to {aside.name}, making it again", file=sys.stderr)
+            try:
+                manifest = _make(make, final, wanted | {"stage_version": stage_version}, device)
+            except OSError as error:
+                line = system_fault(error)
+                if line is None:
+                    raise
+                raise SolarsynthError(f"{stage} {key}: {line}") from error
+        return Entry(stage, key, final, manifest, reused=False)
+
+    def _lock(self, final: Path, wait: float) -> FileLock:
+        """Return the lock of a result, held; say so if another run holds it. Raise OSError if it cannot be written."""
+        final.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{final}.lock")
         try:
-            yield
-        finally:
-            lock.release()
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"{final.parent.name} {final.name}: another run is making it, waiting", file=sys.stderr)
+            try:
+                lock.acquire(timeout=wait)
+            except Timeout:
+                raise SolarsynthError(f"{final}: another run has been making it for over {wait:g} s") from None
+        return lock
 
     def path(self, stage: str, key: str) -> Path:
         """Return the folder of a result."""
@@ -207,7 +200,7 @@ class Store:
                 alike = _without_seeds(manifest["params"]) == wanted
                 if alike and (newest is None or manifest["made"] > newest["made"]):
                     newest = manifest
-            except (OSError, ValueError, KeyError, TypeError):
+            except DAMAGED:
                 continue  # damaged: it says nothing
         return newest
 
@@ -262,20 +255,40 @@ def commit() -> str:
         return "unknown"
 
 
-def _digests(folder: Path) -> dict[str, list]:
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != MANIFEST:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, functools.partial(hashlib.blake2b, digest_size=16))
-            found[path.relative_to(folder).as_posix()] = [path.stat().st_size, digest.hexdigest()]
-    return found
+def _make(
+    make: Callable[[Path], None], final: Path, about: dict[str, Any], device: Callable[[], str]
+) -> dict[str, Any]:
+    """Make a result in its unfinished folder, write its manifest, and give the folder its final name."""
+    partial = final.with_name(f"{final.name}{PARTIAL}")
+    partial.mkdir(exist_ok=True)
+    _remove_temporary(partial)
+    started = time.perf_counter()
+    make(partial)
+    manifest = about | {
+        "seconds": round(time.perf_counter() - started, 3),
+        "device": device(),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        **environment(),
+        "files": digests(partial),
+        "sha256": weights(partial),
+    }
+    write_json(partial / MANIFEST, manifest)
+    os.replace(partial, final)
+    return manifest
 
 
-def _intact(folder: Path) -> dict[str, Any] | None:
-    """Return the manifest if every file it lists is there and unchanged."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return manifest if _digests(folder) == manifest["files"] else None
-    except (OSError, ValueError, KeyError):
-        return None
+def _move_aside(folder: Path) -> Path:
+    """Rename what lies at a result's place, so that nothing is lost; return its new name."""
+    for number in itertools.count(1):
+        aside = folder.with_name(f"{folder.name}{ASIDE}-{number}")
+        if not os.path.lexists(aside):
+            os.rename(folder, aside)
+            return aside
+    raise AssertionError
+
+
+def _remove_temporary(partial: Path) -> None:
+    """Remove the temporary files that a killed run left in its unfinished folder; the lock is held."""
+    for path in partial.rglob(".*tmp*"):
+        if path.is_file():
+            path.unlink()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,8 @@ def parse_times(values: Iterable) -> np.ndarray:
     """
     import pandas as pd
 
-    values = values if isinstance(values, np.ndarray | pd.Series) else list(values)
+    if not isinstance(values, np.ndarray | pd.Series) or values.dtype == object:
+        values = [_cell(value) for value in values]
     given = np.asarray(values)
     if given.dtype.kind == "M":
         return _of_datetimes(given)
@@ -71,6 +73,13 @@ def parse_times(values: Iterable) -> np.ndarray:
     if tai:
         times[tai] = _from_tai(times[tai])
     return times
+
+
+def _cell(value: Any) -> Any:
+    """Return a value, or None for what JSON may hold and is no time: lists, objects and numbers that no float holds."""
+    if isinstance(value, list | tuple | dict) or (isinstance(value, int) and abs(value) >= 2**63):
+        return None
+    return value
 
 
 def _of_datetimes(stamps: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from filelock import FileLock
 from solarsynth.book import paper
 from solarsynth.book.claims import CLAIMS
 from solarsynth.book.rules import NOT_RUN, VERDICTS
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, reading, shown
 from solarsynth.files import write_json
 
 NAME = "results.json"
@@ -102,12 +102,38 @@ def _held(folder: Path, part: str) -> dict[str, dict[str, Any]]:
     path = folder / NAME
     if not path.is_file():
         return {}
-    try:
+    with reading(path, "damaged ledger", "remove it and run the notebooks again"):
         held = json.loads(path.read_text(encoding="utf-8"))
         # Ledgers of earlier versions have no claims.
-        return {entry["id"]: entry for entry in (held.get(part, []) if part == "claims" else held[part])}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SolarsynthError(f"{path}: damaged ledger ({error}); remove it and run the notebooks again") from None
+        entries = held.get(part, []) if part == "claims" else held[part]
+        known = no_claims() if part == "claims" else empty()
+        found = {}
+        for entry in entries:
+            if entry["id"] not in known:
+                raise SolarsynthError(
+                    f"{path}: damaged ledger (no {part[:-1]} {shown(entry['id'])}); run the notebooks again"
+                )
+            found[entry["id"]] = _checked(entry, part)
+        return found
+
+
+#: Keys whose values must be texts, keys whose values stand in tables, and the key of the outcome with what it can be.
+_ITEM = (("id", "title", "chapter", "anchor", "status", "why"), ("published", "ours", "error", "floor"), "status")
+_CLAIM = (("id", "section", "claim", "test", "verdict"), ("value", "interval", "detectable", "published"), "verdict")
+
+
+def _checked(entry: dict[str, Any], part: str) -> dict[str, Any]:
+    """Return an entry as it was read, or raise ValueError if pages could not show it."""
+    texts, values, outcome = _ITEM if part == "items" else _CLAIM
+    for name in KEYS if part == "items" else CLAIM_KEYS:
+        optional = name in ("profile", "source") and entry[name] is not None
+        if (name in texts or optional) and not isinstance(entry[name], str):
+            raise ValueError(f"{name} must be a text")
+    if entry[outcome] not in (STATUSES if part == "items" else VERDICTS):
+        raise ValueError(f"unknown {outcome} {shown(entry[outcome])}")
+    for name in values:
+        value_text(entry[name])  # it can be written into a table
+    return entry
 
 
 def status_of(ours: Mapping[str, Any] | None, exact: Mapping[str, Any] | None = None) -> str:

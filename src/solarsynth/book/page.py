@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from solarsynth import paths, stages
 from solarsynth.devices import describe_device
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, reading, shown
 from solarsynth.stages import Lab
 from solarsynth.store import commit
 from solarsynth.times import MINUTE
@@ -115,7 +115,7 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
     known = list(namespace.get("__annotations__", {}))
     for injected in _injected(namespace):
         if injected not in known:
-            raise SolarsynthError(f"{name} has no parameter {injected!r}{did_you_mean(injected, known)}")
+            raise SolarsynthError(f"{name} has no parameter {shown(injected)}{did_you_mean(injected, known)}")
     for key in ("seed", "sample_seed", *own):
         namespace[key] = _own_value(key, namespace["__annotations__"][key], namespace[key])
     values = {key: namespace[key] for key in known}
@@ -148,17 +148,18 @@ def _own_value(name: str, kind: type, value: Any) -> Any:
     is_right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
     lowest = 0 if name.endswith("seed") else 1
     if kind is int and (not is_right or value < lowest):
-        raise SolarsynthError(f"{name} must be a whole number of at least {lowest}, got {value!r}")
+        raise SolarsynthError(f"{name} must be a whole number of at least {lowest}, got {shown(value)}")
     if not is_right:
         wanted = {bool: "True or False", str: "a text"}.get(kind, f"a {kind.__name__}")
-        raise SolarsynthError(f"{name} must be {wanted}, got {value!r}")
+        raise SolarsynthError(f"{name} must be {wanted}, got {shown(value)}")
     return value
 
 
 def _injected(namespace: dict[str, Any]) -> list[str]:
     """Return the names that papermill assigns, in a separate cell that begins with '# Parameters'."""
     cells = [source for source in namespace.get("In", ()) if source.startswith("# Parameters")]
-    return [node.targets[0].id for source in cells for node in ast.parse(source).body]
+    with reading("the page's parameters", "not 'name = value' lines"):
+        return [node.targets[0].id for source in cells for node in ast.parse(source).body]
 
 
 def _one_line_errors() -> None:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from solarsynth import paths, stages
 from solarsynth.book import claims_page, ledger
 from solarsynth.book.notebooks import PAGES
+from solarsynth.book.swapping import recover, replace_folder
 from solarsynth.dataset.splits import fold_count
 from solarsynth.devices import describe_device
 from solarsynth.errors import SolarsynthError
 from solarsynth.figures.stages import stage_graph
-from solarsynth.files import write_json, write_text
+from solarsynth.files import DAMAGED, write_json, write_text
 from solarsynth.store import environment
 
 if TYPE_CHECKING:
@@ -29,12 +30,24 @@ if TYPE_CHECKING:
 #: What a run writes and a publication carries over.
 PRODUCTS = ("chapters", "_static/figures", "_generated")
 PROVENANCE = "run.json"
+REBUILT = ("_build",)  # what a build makes inside the book
 STAGES_PICTURE = "_static/figures/stages.png"
 
 
 def complete(folder: Path) -> bool:
-    """Return whether a run's folder holds every chapter: only then can the book be built."""
-    return all((folder / "chapters" / f"{name}.ipynb").is_file() for name in PAGES)
+    """Return whether a run's folder holds every chapter, each finished: only then can the book be built."""
+    return all(finished(folder / "chapters" / f"{name}.ipynb") for name in PAGES)
+
+
+def finished(chapter: Path) -> bool:
+    """Return whether a notebook has run to its end: each of its code cells was executed and none failed."""
+    try:
+        notebook = json.loads(chapter.read_text(encoding="utf-8"))
+        cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+        failed = any(output["output_type"] == "error" for cell in cells for output in cell["outputs"])
+        return bool(cells) and not failed and all(cell["execution_count"] is not None for cell in cells)
+    except DAMAGED:
+        return False
 
 
 def copy_pages(folder: Path) -> None:
@@ -176,20 +189,24 @@ def build_book(folder: Path) -> Path:
 
 
 def publish(folder: Path) -> None:
-    """Replace the published run by the run in `folder`, all at once."""
+    """Replace the published run by the run in `folder`, all at once; the book's own pages stay as they are."""
     book = paths.book()
-    staged = book.with_name(".book-staged")
-    shutil.rmtree(staged, ignore_errors=True)
-    for name in PRODUCTS:
-        shutil.copytree(folder / name, staged / name)
-    for name in (ledger.NAME, PROVENANCE):
-        shutil.copyfile(folder / name, staged / name)
-    for name in (*PRODUCTS, ledger.NAME, PROVENANCE):
-        target = book / name
-        old = target.with_name(f".{target.name}.old")
-        if target.exists():
-            target.rename(old)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (staged / name).rename(target)
-        shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-    shutil.rmtree(staged)
+
+    def fill(staged: Path) -> None:
+        skipped = {book / name for name in (*PRODUCTS, ledger.NAME, PROVENANCE, *REBUILT)}
+
+        def ignored(where: str, names: list[str]) -> list[str]:
+            return [name for name in names if Path(where) / name in skipped]
+
+        shutil.copytree(book, staged, ignore=ignored, symlinks=True, dirs_exist_ok=True)
+        for name in PRODUCTS:
+            shutil.copytree(folder / name, staged / name)
+        for name in (ledger.NAME, PROVENANCE):
+            shutil.copyfile(folder / name, staged / name)
+
+    replace_folder(book, fill, keep=REBUILT)
+
+
+def recover_book() -> None:
+    """Put right what a crash in `publish` left."""
+    recover(paths.book(), keep=REBUILT)

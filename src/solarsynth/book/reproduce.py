@@ -18,9 +18,17 @@ from filelock import FileLock, Timeout
 from solarsynth import paths, stages
 from solarsynth.book import ledger
 from solarsynth.book.notebooks import PAGES, parameters
-from solarsynth.book.publish import build_book, complete, copy_pages, publish, write_generated, write_provenance
-from solarsynth.errors import SolarsynthError, did_you_mean
-from solarsynth.files import write_text
+from solarsynth.book.publish import (
+    build_book,
+    complete,
+    copy_pages,
+    publish,
+    recover_book,
+    write_generated,
+    write_provenance,
+)
+from solarsynth.errors import SolarsynthError, did_you_mean, shown
+from solarsynth.files import DAMAGED, write_text
 from solarsynth.settings import load_settings
 from solarsynth.stages import Lab
 
@@ -67,9 +75,10 @@ def reproduce(
     """
     for name in pages:
         if name not in PAGES:
-            raise SolarsynthError(f"unknown page {name!r}{did_you_mean(name, PAGES)}")
+            raise SolarsynthError(f"unknown page {shown(name)}{did_you_mean(name, PAGES)}")
     if publish_it and pages:
         raise SolarsynthError("only a run of all pages can be published; leave out the page names")
+    recover_book()
     lab = Lab(profile=profile, source=source, data=data, seed=seed, overrides=settings, sample_seed=sample_seed)
     stages.archive(lab)  # a wrong folder fails here, before any notebook starts
     profile = _profile_file(lab, profile) if settings else profile
@@ -177,10 +186,26 @@ def _execute(name: str, folder: Path, values: dict[str, Any], title: str) -> str
             progress_bar={"desc": title, "bar_format": _BAR},
             stderr_file=_AboveTheBar(),
             extra_arguments=["--log-level=ERROR"],
+            kernel_manager_class=_kernels(folder / "kernels.log"),
         )
     except papermill.PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}".splitlines()[0]
     return ""
+
+
+def _kernels(log: Path) -> type:
+    """Return the class that starts kernels; what a kernel prints besides its cells' outputs goes to `log`.
+
+    A kernel that is ended with its run prints tracebacks of its own.
+    """
+    from jupyter_client import AsyncKernelManager
+
+    class Kernels(AsyncKernelManager):
+        async def _async_launch_kernel(self, kernel_cmd, **options):
+            with log.open("ab") as file:
+                await super()._async_launch_kernel(kernel_cmd, stderr=file, **options)
+
+    return Kernels
 
 
 def _tidy(chapter: Path, seconds: float) -> None:
@@ -192,7 +217,10 @@ def _tidy(chapter: Path, seconds: float) -> None:
 
     if not chapter.is_file():
         return
-    notebook = nbformat.read(chapter, as_version=4)
+    try:
+        notebook = nbformat.read(chapter, as_version=4)
+    except DAMAGED:
+        return  # killed while it was written; it does not count as finished
     shorter = _shorten_metadata(notebook, seconds)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
@@ -203,7 +231,7 @@ def _tidy(chapter: Path, seconds: float) -> None:
             cell.metadata["tags"] = [*tags, "hide-input"]
             for full, short in shorter.items():
                 cell["source"] = cell["source"].replace(f'"{full}"', f'"{short}"')
-    nbformat.write(notebook, chapter)
+    write_text(chapter, nbformat.writes(notebook) + "\n")
 
 
 def _shorten_metadata(notebook: nbformat.NotebookNode, seconds: float) -> dict[str, str]:

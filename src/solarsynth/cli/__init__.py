@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-import click
+from solarsynth.cli import stopping
 
-from solarsynth import __version__
-from solarsynth.cli import archive, book, data, evaluate, models
-from solarsynth.errors import SolarsynthError
+with stopping.stoppable():  # an interrupt while these load ends in one line, too
+    import click
+
+    from solarsynth import __version__
+    from solarsynth.cli import archive, book, data, evaluate, models, store
+    from solarsynth.errors import SolarsynthError, system_fault
 
 
 class _OneLine(click.Group):
-    """Print a user's mistake as one line and exit with 1; usage errors exit with 2."""
+    """Print a mistake, a fault of the machine or an interrupt as one line; exit with 1, 2 for usage, or 130."""
+
+    stop = stopping.Stopping()
+
+    def main(self, *args, **kwargs):
+        with stopping.stoppable() as self.stop:
+            return super().main(*args, **kwargs)
 
     def invoke(self, context: click.Context):
         try:
             return super().invoke(context)
-        except SolarsynthError as error:
-            click.echo(f"solarsynth: {error}", err=True)
-            context.exit(1)
         except KeyboardInterrupt:
-            click.echo("solarsynth: interrupted; finished work is kept, run the same command again to go on", err=True)
-            context.exit(130)
+            click.echo(stopping.MESSAGE, err=True)
+            context.exit(stopping.INTERRUPTED)
+        except Exception as error:
+            line = str(error) if isinstance(error, SolarsynthError) else system_fault(error)
+            if line is None or self.stop.code:
+                raise
+            click.echo(f"solarsynth: {line}", err=True)
+            context.exit(1)
 
 
 @click.group(cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -47,5 +59,7 @@ for command in (
     models.train_command,
     models.sample_command,
     evaluate.evaluate_command,
+    store.store_command,
+    store.clean_command,
 ):
     main.add_command(command)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from solarsynth.cli.common import NO_FLUX
+from solarsynth.errors import shown
 from solarsynth.flares import CLASSES
 
 
@@ -18,7 +19,7 @@ def read_period(context: click.Context, option: click.Parameter, text: str | Non
         return None
     first, _, last = text.partition("/")
     if not first or not last:
-        raise click.BadParameter(f"must be written FROM/TO, such as 2012-01-01/2012-10-01, got {text!r}")
+        raise click.BadParameter(f"must be written FROM/TO, such as 2012-01-01/2012-10-01, got {shown(text)}")
     return first, last
 
 

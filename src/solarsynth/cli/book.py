@@ -80,14 +80,16 @@ def status_command(folder: Path | None) -> None:
 
     from solarsynth import paths
     from solarsynth.book import claims_page, ledger, paper
+    from solarsynth.book.publish import recover_book
 
+    recover_book()
     folder = folder or paths.book()
     if not (folder / ledger.NAME).is_file():
         raise SolarsynthError(f"{folder}: no {ledger.NAME} in it; give a folder below runs/")
     table = Table("paper", "item", "status", "why")
     for entry in ledger.read(folder).values():
         table.add_row(paper.item(entry["id"]).place, entry["title"], entry["status"], entry["why"])
-    _console().print(table)
+    console().print(table)
     click.echo(claims_page.sentence(ledger.read_claims(folder)).replace("**", ""))
 
 
@@ -117,7 +119,7 @@ def profiles_command(name: str | None) -> None:
     table = Table("setting", "value", "paper", "permitted", "meaning", title=f"profile {name}")
     for setting, default, permitted, meaning in settings.describe():
         table.add_row(setting, _text(getattr(settings, setting)), _text(default), permitted, meaning)
-    _console().print(table)
+    console().print(table)
 
 
 @click.command("stages")
@@ -147,7 +149,7 @@ def stages_command(profile: str, source: str, data: str, seed: int, settings: tu
         size, age = (readable_size(row.bytes), readable_age(row.age)) if row.made else ("", "")
         counts = (str(row.made), size, age, str(row.others or ""))
         table.add_row(row.stage, row.title, ", ".join(row.above), ", ".join(row.asked), ", ".join(row.reads), *counts)
-    _console().print(table)
+    console().print(table)
 
 
 def readable_size(count: int) -> str:
@@ -173,7 +175,7 @@ def _text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _console() -> Console:
+def console() -> Console:
     """Return the console for tables; lines are not wrapped if the output is not a terminal."""
     import sys
 

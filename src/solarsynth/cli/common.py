@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, first_line, shown
+from solarsynth.files import check_folder
 
 if TYPE_CHECKING:
     from solarsynth.stages import Lab
@@ -30,13 +31,13 @@ data_option = click.option(
     help="An archive's folder; a period 2012-01-01/2012-03-01 (quicklook); years 2011-2019 (sdoml); a .npz (labelled).",
 )
 seed_option = click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of training: which model."
+    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Seed of training: which model."
 )
 sample_seed_option = click.option(
     "--sample-seed",
     default=0,
     show_default=True,
-    type=click.IntRange(0),
+    type=click.IntRange(0, 2**63 - 1),
     help="Seed of sampling: which images are drawn. It trains no new model.",
 )
 settings_option = click.option(
@@ -57,8 +58,11 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, Any]:
     for text in settings:
         key, equals, value = text.partition("=")
         if not equals:
-            raise click.UsageError(f"--set takes KEY=VALUE, got {text!r}")
-        values[key.strip()] = yaml.safe_load(value)
+            raise click.UsageError(f"--set takes KEY=VALUE, got {shown(text)}")
+        try:
+            values[key.strip()] = yaml.safe_load(value)
+        except Exception as error:  # YAML has several errors, and Python's for dates that do not exist
+            raise click.UsageError(f"--set takes a value in YAML, got {shown(text)} ({first_line(error)})") from None
     return values
 
 
@@ -79,10 +83,13 @@ def open_lab(
     return Lab(profile, source, data, seed, parse_settings(settings), dask, compiled, sample_seed)
 
 
-def check_folder(path: Path | None) -> None:
-    """Fail before the work begins if the folder of a file to be written does not exist."""
-    if path and not path.resolve().parent.is_dir():
-        raise SolarsynthError(f"{path}: its folder does not exist")
+def check_target(path: Path | None) -> None:
+    """Fail before the work begins if a file cannot be written: its folder is not there, or may not be written."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise SolarsynthError(f"{path}: is a folder; give the name of a file")
+    check_folder(path)
 
 
 def check_out(path: Path) -> None:
@@ -90,12 +97,12 @@ def check_out(path: Path) -> None:
     from solarsynth.evaluation.writing import FORMS, check_target, form_of
 
     if form_of(path) is None:
-        raise click.UsageError(f"--out must end in {', '.join(FORMS)}, or be a folder, got {path}")
+        raise click.UsageError(f"--out must end in {', '.join(FORMS)}, or be a folder, got {shown(str(path))}")
     check_target(path)
 
 
 def check_npz(path: Path | None) -> None:
-    """Fail before the work begins if a file to be written is not an .npz, or its folder does not exist."""
+    """Fail before the work begins if a file to be written is not an .npz, or cannot be written."""
     if path and path.suffix != ".npz":
-        raise click.UsageError(f"--out must end in .npz, got {path}")
-    check_folder(path)
+        raise click.UsageError(f"--out must end in .npz, got {shown(str(path))}")
+    check_target(path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from solarsynth.cli.common import check_folder, data_option, open_lab, profile_option, settings_option, source_option
+from solarsynth.cli.common import check_target, data_option, open_lab, profile_option, settings_option, source_option
 from solarsynth.files import write_text
 
 if TYPE_CHECKING:
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 @source_option
 @data_option
 @settings_option
-@click.option("--clusters", default=5, show_default=True, type=click.IntRange(2), help="K of the cluster metrics.")
-@click.option("--cluster-seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of K-means.")
+@click.option("--clusters", default=5, show_default=True, type=click.IntRange(2, 999), help="K of the clusters.")
+@click.option(
+    "--cluster-seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Seed of K-means."
+)
 @click.option(
     "--space",
     default="cevae",
@@ -75,7 +77,7 @@ def evaluate_command(
     if archive and source not in ("simulated", "archive"):
         raise click.UsageError(f"--reference names an archive, so --source must be left out, got {source}")
     for path in (csv_path, json_path):
-        check_folder(path)
+        check_target(path)
     source, data = ("archive", str(archive)) if archive else (source, data)
     lab = open_lab(profile, source, data, settings)
     table = _judge(lab, samples, origin, clusters, cluster_seed, space)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,12 @@ from solarsynth.cli.common import (
 from solarsynth.flares import CLASSES, parse_request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
+
+    from solarsynth.generator import Generator
+    from solarsynth.stages import Lab
 
 
 @click.command("train")
@@ -72,6 +77,7 @@ def train_command(
     show_default=True,
     help="A name that ends in .npz, .fits (opens in sunpy) or .png (a picture of all), or a new folder of pictures.",
 )
+@click.option("--anyway", is_flag=True, help="Draw more images than memory and disk seem to hold.")
 @profile_option
 @source_option
 @data_option
@@ -86,6 +92,7 @@ def sample_command(
     steps: int | None,
     sampler: str | None,
     out: Path,
+    anyway: bool,
     profile: str,
     source: str,
     data: str,
@@ -98,25 +105,30 @@ def sample_command(
     FLARE_CLASS is A, B, C, M or X; the continuous model takes a flux such as M2.5 as well. In .npz and .fits row 0 is
     the southern one; pictures have north at the top.
 
+    The model comes with the package; it was trained on real frames of 2012. With --profile, --source, --seed or --set
+    it is one of your own, which is trained first if the store does not hold it.
+
     \b
     Examples:
-      solarsynth sample X 16 --guidance 2 --out suns.npz
+      solarsynth sample X 16 --out suns.png
+      solarsynth sample X 16 --profile laptop --out suns.npz
       solarsynth sample X 16 --sample-seed 11 --out suns.fits
       solarsynth sample M2.5 4 --model continuous
     """
-    from solarsynth import __version__, stages
-    from solarsynth.diffusion.sampling import Sampling
+    from solarsynth import __version__
+    from solarsynth.cli.size import check_samples
     from solarsynth.evaluation.writing import form_of, write_samples
     from solarsynth.kinds import check_request, kind
 
     label, flux = parse_request(flare_class)
     check_out(out)
-    lab = open_lab(profile, source, data, settings, seed)
     # What cannot be drawn is said before a model is trained for it.
     check_request(flare_class, flux, kind(model))
     changes = {"guidance": guidance, "steps": steps, "sampler": sampler}
-    sampling = Sampling.of(lab.settings).replace(**changes)
-    generator = stages.generator(lab, model, sampling)
+    own = _of_ones_own(click.get_current_context())
+    lab = open_lab(profile, source, data, settings, seed) if own else None
+    generator = _generator(model, lab, changes, lambda size: check_samples(count, size, out, anyway))
+    sampling = generator.sampling
     image = generator.sample(flare_class, count, seed=sample_seed, steps=steps)
     about = {"model": model, "seed": sample_seed, "training_seed": seed, "guidance": sampling.guidance}
     about |= {
@@ -127,6 +139,27 @@ def sample_command(
     names, asked = [CLASSES[label]] * count, [flare_class] * count
     write_samples(out, image, names, unit=generator.unit, about=about, condition=asked, grid=_grid)
     click.echo(f"wrote {out}: {_content(form_of(out), image.shape)}")
+
+
+def _generator(model: str, lab: Lab | None, changes: dict[str, Any], check: Callable[[int], None]) -> Generator:
+    """Return the lab's model, or the one in the package; `check` gets the images' side, before a model is trained."""
+    from solarsynth import stages
+    from solarsynth.diffusion.sampling import Sampling
+    from solarsynth.shipped import SAMPLING, load_shipped
+
+    if lab is None:
+        generator = load_shipped(model, Sampling(**SAMPLING).replace(**changes))
+        check(generator.denoiser.shape[-1])
+        return generator
+    sampling = Sampling.of(lab.settings).replace(**changes)
+    check(lab.settings.image_size)
+    return stages.generator(lab, model, sampling)
+
+
+def _of_ones_own(context: click.Context) -> bool:
+    """Return whether the user asks for a model of a profile, a source or a seed, not for the one in the package."""
+    names = ("profile", "source", "data", "seed", "settings")
+    return any(context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT for name in names)
 
 
 def _grid(image: np.ndarray, names: list[str]) -> bytes:

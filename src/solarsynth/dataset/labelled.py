@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from solarsynth.dataset.regions import independent_units
-from solarsynth.errors import SolarsynthError
-from solarsynth.flares import CLASSES
+from solarsynth.errors import SolarsynthError, reading
+from solarsynth.files import write_npz
+from solarsynth.flares import CLASSES, LARGEST_FLUX
+from solarsynth.pixels import UNITS
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class LabelledSet:
         """Write the set as a zarr store, or as one compressed file if the name ends in .npz."""
         if path.suffix == ".npz":
             about = json.dumps({"unit": self.unit, "funnel": self.funnel, "about": self.about})
-            np.savez_compressed(path, **{name: getattr(self, name) for name in self.ARRAYS}, attributes=np.array(about))
+            write_npz(path, **{name: getattr(self, name) for name in self.ARRAYS}, attributes=np.array(about))
             return
         import zarr
 
@@ -121,15 +122,43 @@ class LabelledSet:
             If a file is missing, damaged, or not a labelled set.
         """
         if path.suffix == ".npz":
-            try:
-                with np.load(path, allow_pickle=False) as file:
+            with reading(path, "not a labelled set"):
+                with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                     arrays = {name: file[name] for name in cls.ARRAYS}
                     attributes = json.loads(str(file["attributes"]))
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-                raise SolarsynthError(f"{path}: not a labelled set ({str(error).splitlines()[0]})") from None
-            return cls(**arrays, **attributes)
-        import zarr
+                    attributes = {name: attributes[name] for name in ("unit", "funnel", "about")}
+                return _checked(path, cls(**arrays, **attributes))
+        with reading(path, "not a labelled set"):
+            import zarr
 
-        group = zarr.open_group(str(path), mode="r", zarr_format=2)
-        arrays = {name: group[name][:] for name in cls.ARRAYS}
-        return cls(**arrays, unit=group.attrs["unit"], funnel=group.attrs["funnel"], about=group.attrs["about"])
+            group = zarr.open_group(str(path), mode="r", zarr_format=2)
+            arrays = {name: group[name][:] for name in cls.ARRAYS}
+            found = cls(**arrays, unit=group.attrs["unit"], funnel=group.attrs["funnel"], about=group.attrs["about"])
+            return _checked(path, found)
+
+
+def _checked(path: Path, data: LabelledSet) -> LabelledSet:
+    """Return a set that was read, or raise `SolarsynthError` if its parts do not fit one another."""
+    n = len(data.image) if data.image.ndim == 3 else 0
+    if not n or data.image.dtype != np.uint8 or data.image.shape[1] != data.image.shape[2] or not data.image.shape[1]:
+        shape = f"{data.image.shape} {data.image.dtype}"
+        raise SolarsynthError(f"{path}: image must be (n, H, H) uint8 with n ≥ 1, got {shape}")
+    kinds = dict.fromkeys(LabelledSet.ARRAYS, "iu") | {"flux": "f"} | dict.fromkeys(LabelledSet.PARTS, "b")
+    for name in LabelledSet.ARRAYS[1:]:
+        values = getattr(data, name)
+        if values.shape != (n,) or values.dtype.kind not in kinds[name]:
+            shape = f"{values.shape} {values.dtype}"
+            raise SolarsynthError(f"{path}: {name} must have one value per image of kind {kinds[name]!r}, got {shape}")
+    if not np.isin(data.label, np.arange(len(CLASSES))).all():
+        raise SolarsynthError(f"{path}: label must be from 0 (A) to {len(CLASSES) - 1} (X), got {data.label.max()}")
+    if not ((data.flux > 0) & (data.flux <= LARGEST_FLUX)).all():
+        raise SolarsynthError(f"{path}: a flux must be above 0 and at most {LARGEST_FLUX:g} W/m²")
+    if (data.test & data.train).any() or (data.fit & ~data.train).any() or (data.validation & ~data.train).any():
+        raise SolarsynthError(f"{path}: an image is held out and trained on at once; make the set again")
+    about = data.about if isinstance(data.about, dict) else {}
+    known = data.unit in UNITS and isinstance(about.get("source"), str) and isinstance(data.funnel, dict)
+    if not known or not all(type(count) is int for count in data.funnel.values()):
+        raise SolarsynthError(f"{path}: its attributes must hold a unit ({', '.join(UNITS)}), a funnel and a source")
+    if not all(type(about.get(name, 0)) in (int, float) for name in ("frame_tolerance", "flux_tolerance")):
+        raise SolarsynthError(f"{path}: its tolerances must be numbers of milliseconds")
+    return data

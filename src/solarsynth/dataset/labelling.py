@@ -9,7 +9,7 @@ import pandas as pd
 
 from solarsynth.dataset.daily import midnight_frames, midnights
 from solarsynth.dataset.regions import active_regions
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, shown
 from solarsynth.flares import CLASSES, class_of_flux, flux_of_class
 from solarsynth.observations.archive import Archive
 from solarsynth.observations.goes import list_satellite, to_scale
@@ -114,7 +114,7 @@ def event_flux(
         Whether the flux follows from the class in the list.
     """
     if scale not in SCALES:
-        raise SolarsynthError(f"unknown scale {scale!r}{did_you_mean(scale, SCALES)}")
+        raise SolarsynthError(f"unknown scale {shown(scale)}{did_you_mean(scale, SCALES)}")
     peak = events["peak"].to_numpy()
     flux = flux_of_class(events["goes_class"].fillna("").astype(str))
     from_list = np.isfinite(flux)

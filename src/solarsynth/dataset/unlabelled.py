@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from solarsynth.dataset.labelled import LabelledSet
-from solarsynth.dataset.labelling import event_flux, normalised_frames
 from solarsynth.dataset.regions import NO_REGION
 from solarsynth.dataset.splits import VALIDATION_GAP, purged, split, time_blocks
-from solarsynth.observations.archive import Archive
+
+if TYPE_CHECKING:
+    from solarsynth.observations.archive import Archive
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ def unlabelled_frames(
     UnlabelledSet
         Frames that are empty or hold NaN are left out.
     """
+    # Training from one file needs no pandas, and imports this module.
+    import pandas as pd
+
+    from solarsynth.dataset.labelling import event_flux, normalised_frames
+
     frames = archive.frames()
     index = np.flatnonzero(~np.isin(frames.time, data.frame_time))
     image, sound = normalised_frames(archive, index, data.image.shape[-1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +11,16 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
+
+from solarsynth.files import DAMAGED, replacing, write_bytes
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "training.csv"
+
+#: What AdamW keeps for each parameter.
+ADAMW_STATE = {"step", "exp_avg", "exp_avg_sq"}
 
 
 @dataclass
@@ -67,9 +71,7 @@ def save_checkpoint(
         tensors |= {f"optimiser.{i}.{name}": value for name, value in state.items()}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"identity": json.dumps(identity), "progress": json.dumps(vars(progress))}
-    temporary = folder / f".{CHECKPOINT}.tmp"
-    save_file(tensors, temporary, metadata=metadata)
-    os.replace(temporary, folder / CHECKPOINT)
+    write_bytes(folder / CHECKPOINT, save(tensors, metadata=metadata))
 
 
 def load_checkpoint(
@@ -105,21 +107,42 @@ def load_checkpoint(
                 return Progress()
             progress = Progress(**json.loads(metadata["progress"]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        if not all(type(count) is int and count >= 0 for count in (progress.step, progress.counted)):
+            raise ValueError("its progress is not a count of steps")
+        # Looked at before anything is loaded: a part of a damaged state must not remain in the model.
+        for prefix, module in (("weights.", model), ("average.", average)):
+            if _shapes(_part(tensors, prefix)) != _shapes(module.state_dict()):
+                raise ValueError(f"{prefix} are those of another network")
+        state = _optimiser_state(_part(tensors, "optimiser."), list(model.parameters()))
+    except (SafetensorError, *DAMAGED, RuntimeError):
         print(f"{path}: damaged; starting from the beginning", file=sys.stderr)
         return Progress()
     model.load_state_dict(_part(tensors, "weights."))
     average.load_state_dict(_part(tensors, "average."))
-    parameters = list(model.parameters())
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in _part(tensors, "optimiser.").items():
-        i, key = name.split(".", 1)
-        # The state gets its parameter's memory layout, since the fused optimiser walks through both together.
-        like = parameters[int(i)]
-        laid_out = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
-        state.setdefault(int(i), {})[key] = laid_out
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     return progress
+
+
+def _optimiser_state(tensors: dict[str, Tensor], parameters: list[nn.Parameter]) -> dict[int, dict[str, Tensor]]:
+    """Return the optimiser's state of each parameter, in its parameter's memory layout.
+
+    The fused optimiser walks through both together.
+    """
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        number, key = name.split(".", 1)
+        like = parameters[int(number)]
+        if value.ndim and value.shape != like.shape:
+            raise ValueError(f"{name} has another shape")
+        laid_out = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+        state.setdefault(int(number), {})[key] = laid_out
+    if any(set(each) != ADAMW_STATE for each in state.values()):
+        raise ValueError("a part of the optimiser's state is missing")
+    return state
+
+
+def _shapes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in tensors.items()}
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -129,9 +152,7 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def write_log(folder: Path, rows: list, score_name: str) -> None:
     """Write the log ``training.csv``: images, loss, score, norm of the gradient and, if watched, held-out loss."""
     columns = ("images", "loss", score_name, "gradient_norm", "held_out_loss")
-    temporary = folder / f".{LOG}.tmp"
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+    with replacing(folder / LOG) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns[: len(rows[0])] if rows else columns[:4])
         writer.writerows([int(row[0]), *(f"{value:.6g}" for value in row[1:])] for row in rows)
-    os.replace(temporary, folder / LOG)

@@ -14,7 +14,7 @@ from solarsynth.diffusion import consistency  # registers its sampler  # noqa: F
 from solarsynth.diffusion.guidance import Guidance
 from solarsynth.diffusion.parameterisations import Denoiser
 from solarsynth.diffusion.samplers import SAMPLERS, NoiseStreams
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, shown
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
-            raise SolarsynthError(f"unknown sampler {self.sampler!r}{did_you_mean(self.sampler, SAMPLERS)}")
+            raise SolarsynthError(f"unknown sampler {shown(self.sampler)}{did_you_mean(self.sampler, SAMPLERS)}")
         for name, low, high, kind in (
             ("steps", 1, math.inf, int),
             ("batch", 0, math.inf, int),
@@ -77,7 +77,7 @@ class Sampling:
         known = [field.name for field in dataclasses.fields(self)]
         for name in changes:
             if name not in known:
-                raise SolarsynthError(f"sampling has no field {name!r}{did_you_mean(name, known)}")
+                raise SolarsynthError(f"sampling has no field {shown(name)}{did_you_mean(name, known)}")
         return dataclasses.replace(self, **{name: value for name, value in changes.items() if value is not None})
 
     def steps_of(self, n_steps: int) -> int:
@@ -140,4 +140,4 @@ def _number(name: str, value: Any, low: float, high: float, kind: type) -> Any:
         pass
     word = "a whole number" if kind is int else "a finite number"
     bounds = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
-    raise SolarsynthError(f"{name} must be {word} {bounds}, got {value!r}")
+    raise SolarsynthError(f"{name} must be {word} {bounds}, got {shown(value)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from solarsynth.diffusion.ema import EMA
+from solarsynth.files import write_bytes
 from solarsynth.pixels import to_unit
 
 BEST = "best.safetensors"
@@ -125,10 +125,8 @@ class Best:
         """Write the best state, whole or not at all, unless the file holds it already."""
         if self.chosen == self._saved:
             return
-        temporary = self.path.with_name(f".{BEST}.tmp")
         about = {"identity": self.identity, "chosen": json.dumps(vars(self.chosen))}
-        save_file({name: value.contiguous() for name, value in self.state.items()}, temporary, metadata=about)
-        os.replace(temporary, self.path)
+        write_bytes(self.path, save({name: value.contiguous() for name, value in self.state.items()}, metadata=about))
         self._saved = self.chosen
 
     def restore(self, average: nn.Module) -> Chosen | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, shown
 from solarsynth.evaluation.control import Control, control
 from solarsynth.flares import CLASSES
 from solarsynth.pixels import block_mean
@@ -31,7 +31,7 @@ def features(lab: Lab, space: str, images: ImageSet) -> np.ndarray:
     from solarsynth import stages
 
     if space not in SPACES:
-        raise SolarsynthError(f"unknown feature space {space!r}{did_you_mean(space, SPACES)}")
+        raise SolarsynthError(f"unknown feature space {shown(space)}{did_you_mean(space, SPACES)}")
     if space != "pixels":
         return stages.features(lab, space, images)
     size = images.image.shape[-1]
@@ -81,7 +81,7 @@ def controls(
     from solarsynth import stages
 
     if part not in ("test", "train"):
-        raise SolarsynthError(f"part must be test or train, got {part!r}")
+        raise SolarsynthError(f"part must be test or train, got {shown(part)}")
     data = stages.labelled_set(lab)
     here = np.flatnonzero(getattr(data, part))
     known = np.ones(len(images), bool) if images.label is None else images.label >= 0

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, first_line, reading, shown
 from solarsynth.flares import CLASSES
 
 _IMAGES = ("image", "images", "samples", "arr_0")
 _LABELS = ("label", "labels", "arr_1")
 _PICTURES = (".png", ".jpg", ".jpeg")
 _FITS = (".fits", ".fits.gz", ".fit")
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-)
 _DAMAGE = r"(?i)[\s\S]*(truncated|checksum|datasum|error validating|non-ascii)"
 
 
@@ -76,17 +63,21 @@ def read_found(path: Path) -> Found:
 def _read_numpy(path: Path) -> Found:
     name = "image"
     try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            return Found(file, None, "the array")
-        with file:
-            name = next((name for name in _IMAGES if name in file), "")
-            if not name:
-                raise SolarsynthError(f"{path}: must have an array 'image', got {', '.join(file) or 'no array'}")
-            image, images = file[name], name
-            name = next((name for name in _LABELS if name in file), "")
-            return Found(image, file[name] if name else None, images, name)
-    except _UNREADABLE as error:
+        with path.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                return Found(file, None, "the array")
+            with file:
+                name = next((name for name in _IMAGES if name in file), "")
+                if not name:
+                    names = shown(", ".join(file)) if len(file) else "no array"
+                    raise SolarsynthError(f"{path}: must have an array 'image', got {names}")
+                image, images = file[name], name
+                name = next((name for name in _LABELS if name in file), "")
+                return Found(image, file[name] if name else None, images, name)
+    except SolarsynthError:
+        raise
+    except Exception as error:  # numpy's readers have many for a damaged file
         if "Object arrays" in str(error):
             raise SolarsynthError(
                 f"{path}: {name!r} holds Python objects, which only pickle can read; store numbers or text, "
@@ -94,7 +85,7 @@ def _read_numpy(path: Path) -> Found:
             ) from None
         kind = ".npy" if path.suffix == ".npy" else ".npz"
         # numpy takes every other file for a pickle, and advises to open it; nobody should.
-        reason = "it is no file of numpy's" if "pickle" in str(error) else _first_line(error)
+        reason = "it is no file of numpy's" if "pickle" in str(error) else first_line(error)
         if isinstance(error, FileNotFoundError):
             reason = "no such file"
         raise SolarsynthError(f"{path}: not a readable {kind} ({reason})") from None
@@ -128,14 +119,13 @@ def _read_folder(folder: Path) -> Found:
 def _read_picture(path: Path) -> np.ndarray:
     from PIL import Image
 
-    try:
-        with Image.open(path) as picture:
+    with reading(path, "not a readable picture, perhaps cut off"), warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # a header may claim any size
+        with Image.open(path, formats=("PNG", "JPEG")) as picture:
             if picture.mode.startswith(("I", "F")):
                 raise SolarsynthError(f"{path}: must have 8 bits per channel, got mode {picture.mode}")
             grey = picture.mode in ("L", "1")
             return np.asarray(picture.convert("L" if grey else "RGB"))
-    except (OSError, ValueError, SyntaxError, zlib.error, struct.error) as error:
-        raise SolarsynthError(f"{path}: not a readable picture, perhaps cut off ({_first_line(error)})") from None
 
 
 def _read_fits_files(paths: list[Path], single: bool = False) -> Found:
@@ -145,27 +135,24 @@ def _read_fits_files(paths: list[Path], single: bool = False) -> Found:
     images, classes, units = [], [], set()
     for path in paths:
         before = len(images)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                warnings.filterwarnings("error", message=_DAMAGE)  # astropy only warns of a file that is cut off
-                with fits.open(path, memmap=False, checksum=True) as units_of_file:
-                    for unit in units_of_file:
-                        if unit.is_image and unit.data is not None:
-                            data = np.asarray(unit.data)
-                            # FITS is big-endian; the rest of the package computes in the machine's order.
-                            data = data.astype(data.dtype.newbyteorder("="))
-                            images += list(data) if data.ndim == 3 else [data]
-                            classes += [str(unit.header.get("GOESCLS", ""))[:1]] * (len(images) - len(classes))
-                            units.add(str(unit.header.get("BUNIT", "")).replace(" ", ""))
-        except (*_UNREADABLE, TypeError, Warning) as error:
-            raise SolarsynthError(f"{path}: not a readable FITS file, perhaps cut off ({_first_line(error)})") from None
+        with reading(path, "not a readable FITS file, perhaps cut off"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("error", message=_DAMAGE)  # astropy only warns of a file that is cut off
+            with fits.open(path, memmap=False, checksum=True) as units_of_file:
+                for unit in units_of_file:
+                    if unit.is_image and unit.data is not None:
+                        data = np.asarray(unit.data)
+                        # FITS is big-endian; the rest of the package computes in the machine's order.
+                        data = data.astype(data.dtype.newbyteorder("="))
+                        images += list(data) if data.ndim == 3 else [data]
+                        classes += [str(unit.header.get("GOESCLS", ""))[:1]] * (len(images) - len(classes))
+                        units.add(str(unit.header.get("BUNIT", "")).replace(" ", ""))
         if single and len(images) != before + 1:
             raise SolarsynthError(f"{path}: must hold one image, got {len(images) - before}")
     if not images:
         raise SolarsynthError(f"{paths[0]}: no image in it")
     if len(units) > 1:
-        raise SolarsynthError(f"{paths[0]}: the images must have one BUNIT, got {', '.join(map(repr, sorted(units)))}")
+        raise SolarsynthError(f"{paths[0]}: the images must have one BUNIT, got {shown(', '.join(sorted(units)))}")
     label = np.array(classes) if all(name in CLASSES for name in classes) else None
     unit = "DN/s" if units == {"DN/s"} else ""
     image = _stack([paths[0]] * len(images) if len(paths) == 1 else paths, images)
@@ -179,7 +166,3 @@ def _stack(paths: list[Path], images: list[np.ndarray]) -> np.ndarray:
                 f"{path}: must have the shape {images[0].shape} of the first image, got {image.shape}"
             )
     return np.stack(images)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

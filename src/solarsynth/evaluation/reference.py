@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, shown
 from solarsynth.evaluation.classifiers import CrossValidated, cross_validated
 from solarsynth.evaluation.pool import LARGEST_SHARE, Comparisons, Pool
 
@@ -42,7 +42,7 @@ class Reference:
         from solarsynth import stages
 
         if space not in stages.SPACES:
-            raise SolarsynthError(f"unknown feature space {space!r}{did_you_mean(space, stages.SPACES)}")
+            raise SolarsynthError(f"unknown feature space {shown(space)}{did_you_mean(space, stages.SPACES)}")
         self.lab, self.space, self.clusters, self.seed = lab, space, clusters, seed
         self._predictions: dict[str, np.ndarray] = {}
         self._prepared: dict[tuple, object] = {}

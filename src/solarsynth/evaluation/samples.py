@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, reading, shown
 from solarsynth.evaluation.formats import Found, read_found
 from solarsynth.flares import CLASSES
 from solarsynth.pixels import normalise, to_uint8
@@ -70,7 +70,7 @@ def open_samples(path: Path, image_size: int, origin: str | None = None) -> Samp
     """
     path = Path(path)
     if origin not in (None, *ORIGINS):
-        raise SolarsynthError(f"origin must be lower or upper, got {origin!r}")
+        raise SolarsynthError(f"origin must be lower or upper, got {shown(origin)}")
     found = read_found(path)
     given = found.image
     image, said = _as_uint8(path, found, image_size)
@@ -145,10 +145,11 @@ def _as_classes(path: Path, label: np.ndarray, count: int) -> np.ndarray | None:
     if label.shape != (count,):
         raise SolarsynthError(f"{path}: label must have the shape ({count},), one per image, got {label.shape}")
     if label.dtype.kind in "US":
-        names = [name.decode(errors="replace") if isinstance(name, bytes) else name for name in label.tolist()]
+        with reading(path, "label is not text"):
+            names = [v.decode(errors="replace") if isinstance(v, bytes) else v for v in label.tolist()]
         unknown = sorted(set(names) - set(CLASSES))
         if unknown:
-            raise SolarsynthError(f"{path}: labels must be GOES classes, {', '.join(CLASSES)}, got {unknown[0]!r}")
+            raise SolarsynthError(f"{path}: labels must be GOES classes, {', '.join(CLASSES)}, got {shown(unknown[0])}")
         return np.array([CLASSES.index(name) for name in names])
     wanted = f"labels must be class names, or whole numbers from 0 (A) to {len(CLASSES) - 1} (X)"
     if label.dtype.kind not in "iu":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.files import new_folder, write_bytes, write_npz
+from solarsynth.files import check_folder, new_folder, write_bytes, write_npz
 from solarsynth.pixels import denormalise, to_unit
 
 #: How a target's name says its form; a name without one of these endings is a folder.
@@ -31,13 +30,10 @@ def check_target(path: Path) -> None:
     Raises
     ------
     SolarsynthError
-        If its folder does not exist, or something other than a file of the same form stands there.
+        If its folder does not exist or cannot be written, or something other than a file of the same form stands there.
     """
     path = Path(path)
-    if not path.resolve().parent.is_dir():
-        raise SolarsynthError(f"{path}: its folder does not exist")
-    if not os.access(path.resolve().parent, os.W_OK):
-        raise SolarsynthError(f"{path}: its folder cannot be written to")
+    check_folder(path)
     if form_of(path) == "folder":
         if path.is_file() or (path.is_dir() and any(path.iterdir())):
             raise SolarsynthError(f"{path} exists; choose another name or remove it")

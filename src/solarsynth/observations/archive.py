@@ -3,10 +3,12 @@
 It is SDOMLv2's layout (Galvez et al. 2019): a zarr format-2 store with one array ``/<year>/171A`` ``(n, H, W)`` per
 year, row 0 in the south. The array's attributes hold ``T_OBS`` (one UTC time per frame, in stored order) and
 ``PIXLUNIT``. The groups ``xrs`` (time, flux, quality, satellite) and ``events`` (HEK's columns) stand beside the years.
+An archive that this package wrote has a digest of every file among its attributes, and no other bytes are read.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +16,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, reading, shown
+from solarsynth.flares import LARGEST_FLUX
+from solarsynth.observations.checked import DIGESTS, Arrays
 from solarsynth.pixels import UNITS
-from solarsynth.times import MINUTE, NO_TIME, SECOND, milliseconds, parse_times
+from solarsynth.times import DAY, MINUTE, NO_TIME, SECOND, milliseconds, parse_times
 
 CHANNEL = "171A"
+
+LONGEST_TOLERANCE = DAY
 
 #: Columns of ``events``: HEK's name, and ours.
 EVENT_COLUMNS = {
@@ -31,6 +37,9 @@ EVENT_COLUMNS = {
     "ar_noaanum": "noaa",
     "goes_satellite": "satellite",  # not one of HEK's
 }
+
+#: Those of them that hold numbers.
+NUMBERS = ("peak", "start", "end", "noaa", "satellite")
 
 
 @dataclass(frozen=True)
@@ -83,46 +92,44 @@ class Archive:
         self.path = Path(path)
         if not self.path.exists():
             raise SolarsynthError(f"{self.path}: no such archive")
-        try:
+        with reading(self.path, "not an archive", "make one with 'solarsynth archive import'"):
             self._group = zarr.open_group(str(self.path), mode="r", zarr_format=2, use_consolidated=False)
-            years = sorted(int(name) for name, _ in self._group.groups() if name.isdigit())
-        except (OSError, ValueError, KeyError) as error:
-            raise SolarsynthError(
-                f"{self.path}: not an archive ({type(error).__name__}); make one with 'solarsynth archive import'"
-            ) from None
-        self.years = [year for year in years if f"{year}/{CHANNEL}" in self._group]
+            self.arrays = Arrays(self.path, self._group)
+            # By the folders' names: zarr leaves out those that it cannot read.
+            years = sorted(int(d.name) for d in self.path.iterdir() if re.fullmatch(r"[12]\d{3}", d.name))
+            self.years = [year for year in years if (self.path / str(year) / CHANNEL).exists()]
         if not self.years:
             raise SolarsynthError(f"{self.path}: not an archive: no array <year>/{CHANNEL} in it")
-        arrays = [self.array(year) for year in self.years]
-        if len({array.shape[1:] for array in arrays}) > 1 or arrays[0].ndim != 3:
-            shapes = ", ".join(str(shape) for shape in sorted({array.shape for array in arrays}))
-            raise SolarsynthError(f"{self.path}: the arrays of all years must be (n, H, W) of one size, got {shapes}")
-        self.shape: tuple[int, int] = arrays[0].shape[1:]
-        units = {_unit(array.attrs.get("PIXLUNIT", "DN/s")) for array in arrays}
-        if len(units) > 1 or not units <= set(UNITS):
-            raise SolarsynthError(
-                f"{self.path}: PIXLUNIT must be one of {', '.join(UNITS)}, got {', '.join(sorted(units))}"
-            )
-        self.unit: str = units.pop()
+        arrays = {year: self.array(year) for year in self.years}
+        self.unit: str = _unit_of_all(self.path, arrays)
+        self.shape: tuple[int, int] = arrays[self.years[0]].shape[1:]
 
     def array(self, year: int):
         """Return a year's frames as the zarr array (n, H, W)."""
-        return self._group[f"{year}/{CHANNEL}"]
+        return self.arrays.array(f"{year}/{CHANNEL}")
 
     @property
     def attributes(self) -> dict:
         """Attributes of the store: source, tolerances, licence."""
-        return dict(self._group.attrs)
+        return {name: value for name, value in self._group.attrs.items() if name != DIGESTS}
 
     @property
     def frame_tolerance(self) -> int:
         """Longest delay from a flare's peak to its frame in milliseconds; the paper's 7 minutes if not recorded."""
-        return milliseconds(float(self.attributes.get("frame_tolerance_minutes", 7.0)), MINUTE)
+        return self._tolerance("frame_tolerance_minutes", 7.0, MINUTE)
 
     @property
     def flux_tolerance(self) -> int:
         """Longest delay from a flare's peak to its flux in milliseconds; the paper's 6 seconds if not recorded."""
-        return milliseconds(float(self.attributes.get("flux_tolerance_seconds", 6.0)), SECOND)
+        return self._tolerance("flux_tolerance_seconds", 6.0, SECOND)
+
+    def _tolerance(self, name: str, default: float, unit: int) -> int:
+        value = self.attributes.get(name, default)
+        if type(value) not in (int, float) or not 0 <= value * unit <= LONGEST_TOLERANCE:
+            raise SolarsynthError(
+                f"{self.path}: its attribute {name} must be a number of at most a day, got {shown(value)}"
+            )
+        return milliseconds(float(value), unit)
 
     @property
     def events_period(self) -> tuple[int, int] | None:
@@ -130,7 +137,8 @@ class Archive:
 
         An imported archive may state it, as two texts. The lists of other sources cover all of their frames.
         """
-        return _events_period(self.attributes)
+        with reading(self.path, "its attribute events_period must be two texts of times"):
+            return _events_period(self.attributes)
 
     @property
     def _satellite(self) -> int:
@@ -141,16 +149,15 @@ class Archive:
         """Return the frames that have a time, sorted, without those that repeat a time."""
         times, years, rows = [], [], []
         for year in self.years:
-            array = self.array(year)
+            array, place = self.array(year), self.path / str(year) / CHANNEL
             if "T_OBS" not in array.attrs:
-                raise SolarsynthError(
-                    f"{self.path}/{year}/{CHANNEL}: no T_OBS among its attributes; it must hold one UTC time per frame"
-                )
-            time = parse_times(array.attrs["T_OBS"])
+                raise SolarsynthError(f"{place}: no T_OBS among its attributes; it must hold one UTC time per frame")
+            with reading(place, "its T_OBS cannot be read"):
+                time = parse_times(list(array.attrs["T_OBS"]))
             if len(time) != array.shape[0]:
-                raise SolarsynthError(
-                    f"{self.path}/{year}/{CHANNEL}: {array.shape[0]} frames but {len(time)} times in T_OBS"
-                )
+                raise SolarsynthError(f"{place}: {array.shape[0]} frames but {len(time)} times in T_OBS")
+            for name in (".zarray", ".zattrs"):
+                self.arrays.verify(f"{year}/{CHANNEL}/{name}")
             times.append(time)
             years.append(np.full(len(time), year))
             rows.append(np.arange(len(time)))
@@ -189,8 +196,8 @@ class Archive:
             here = np.flatnonzero(frames.year[index] == year)
             rows = frames.row[index[here]]
             wanted, back = np.unique(rows, return_inverse=True)
-            # With one selection per year, zarr decodes each chunk once, however many of its frames are wanted.
-            images[here] = self.array(year).oindex[wanted][back]
+            # With one selection per year each chunk is decoded once, however many of its frames are wanted.
+            images[here] = self.arrays.rows(f"{year}/{CHANNEL}", wanted)[back]
         return images
 
     @property
@@ -203,7 +210,10 @@ class Archive:
         """Scale of the X-ray flux: ``operational`` or ``science`` (without the SWPC factor)."""
         if not self.has_flux:
             return "operational"
-        return self._part("xrs", ("time", "flux")).attrs.get("scale", "operational")
+        scale = self.arrays.table("xrs", ("time", "flux")).attrs.get("scale", "operational")
+        if scale not in ("operational", "science"):
+            raise SolarsynthError(f"{self.path}/xrs: its scale must be operational or science, got {shown(scale)}")
+        return scale
 
     def xrs_parts(self, rows: int = 1 << 22) -> Iterator[pd.DataFrame]:
         """Give the X-ray flux in parts of `rows` stored rows: good samples only, time increasing.
@@ -217,17 +227,20 @@ class Archive:
         """
         if not self.has_flux:
             return
-        group = self._part("xrs", ("time", "flux"))
-        last = NO_TIME
-        for first in range(0, group["time"].shape[0], rows):
-            here = slice(first, first + rows)
-            time, flux = group["time"][here], group["flux"][here]
+        columns = self.arrays.columns("xrs", ("time", "flux"), ("quality", "satellite"))
+        last, count = NO_TIME, self.arrays.array("xrs/time").shape[0]
+        for first in range(0, count, rows):
+            here = np.arange(first, min(first + rows, count))
+            time, flux = (self.arrays.numbers(f"xrs/{name}", here) for name in ("time", "flux"))
             good = np.isfinite(flux) & (flux > 0)
-            if "quality" in group:
-                good &= group["quality"][here] == 0
-            satellite = (
-                group["satellite"][here] if "satellite" in group else np.full(len(time), self._satellite, np.int16)
-            )
+            if (flux[good] > LARGEST_FLUX).any():
+                value = flux[good].max()
+                raise SolarsynthError(f"{self.path}/xrs/flux: a flux must be in W/m² and at most 1, got {value:.3g}")
+            if "quality" in columns:
+                good &= self.arrays.numbers("xrs/quality", here) == 0
+            satellite = np.full(len(time), self._satellite, np.int16)
+            if "satellite" in columns:
+                satellite = self.arrays.numbers("xrs/satellite", here)
             table = pd.DataFrame({"time": time[good], "flux": flux[good], "satellite": satellite[good]})
             if len(table) and (table["time"].iloc[0] <= last or not table["time"].is_monotonic_increasing):
                 if first:
@@ -247,27 +260,23 @@ class Archive:
         An unknown time is `NO_TIME`, an unknown text "", an unknown NOAA region 0. A list that names its ``satellite``
         has that column too.
         """
-        group = self._part("events", ("event_peaktime", "fl_goescls"))
-        table = pd.DataFrame({ours: group[hek][:] for hek, ours in EVENT_COLUMNS.items() if hek in group})
-        if self._satellite and "satellite" not in table:
-            table["satellite"] = self._satellite
-        return table
-
-    def _part(self, name: str, columns: tuple[str, ...]):
-        if name not in self._group:
-            raise SolarsynthError(
-                f"{self.path}: no '{name}' in it; import the archive with --{'flux' if name == 'xrs' else name}"
-            )
-        group = self._group[name]
-        for column in columns:
-            if column not in group:
-                raise SolarsynthError(f"{self.path}/{name}: the column {column!r} is missing")
-        return group
+        columns = self.arrays.columns("events", ("event_peaktime", "fl_goescls"), tuple(EVENT_COLUMNS))
+        here = np.arange(self.arrays.array("events/event_peaktime").shape[0])
+        found = {}
+        for name in columns:
+            ours = EVENT_COLUMNS[name]
+            read = self.arrays.numbers if ours in NUMBERS else self.arrays.texts
+            found[ours] = read(f"events/{name}", here)
+        if self._satellite and "satellite" not in found:
+            found["satellite"] = np.full(len(here), self._satellite)
+        return pd.DataFrame(found)
 
 
 def _events_period(attributes: dict) -> tuple[int, int] | None:
     if "events_period" in attributes:
-        first, last = parse_times(attributes["events_period"]).tolist()
+        first, last = parse_times(list(attributes["events_period"])).tolist()
+        if not NO_TIME < first < last:
+            raise ValueError(f"got {shown(attributes['events_period'])}")
         return first, last
     if attributes.get("source", "archive") == "archive":
         return None
@@ -275,6 +284,23 @@ def _events_period(attributes: dict) -> tuple[int, int] | None:
     return limits.min, limits.max
 
 
+def _unit_of_all(path: Path, arrays: dict) -> str:
+    """Return the unit of the frames of all years; raise if they are no frames of one size and unit."""
+    sizes = {array.shape[1:] for array in arrays.values()}
+    if len(sizes) > 1 or any(len(size) != 2 for size in sizes):
+        shapes = ", ".join(str(shape) for shape in sorted({array.shape for array in arrays.values()}))
+        raise SolarsynthError(f"{path}: the arrays of all years must be (n, H, W) of one size, got {shapes}")
+    for year, array in arrays.items():
+        if array.dtype.kind not in "uif":
+            raise SolarsynthError(f"{path}/{year}/{CHANNEL}: frames must be numbers, got {array.dtype}")
+    with reading(path, "its PIXLUNIT cannot be read"):
+        units = {_unit(array.attrs.get("PIXLUNIT", "DN/s")) for array in arrays.values()}
+    if len(units) > 1 or not units <= set(UNITS):
+        got = shown(", ".join(sorted(units)))
+        raise SolarsynthError(f"{path}: PIXLUNIT must be one of {', '.join(UNITS)}, got {got}")
+    return units.pop()
+
+
 def _unit(value: str | list) -> str:
     """Return the unit, which SDOMLv2 repeats for every frame."""
-    return value if isinstance(value, str) else next((v for v in value if v), "DN/s")
+    return value if isinstance(value, str) else str(next((v for v in value if v), "DN/s"))

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from solarsynth import files
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, shown
 from solarsynth.observations import goes, hek, quicklook, sdoml
 from solarsynth.observations.downloads import read_arrays
 from solarsynth.observations.periods import months, period_of_years
@@ -36,10 +36,10 @@ def parse_years(text: str) -> list[int]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{4})(?:\s*-\s*(\d{4}))?\s*", part)
         if not match:
-            raise SolarsynthError(f"years must be written like 2011-2019, 2012 or 2011,2013, got {text!r}")
+            raise SolarsynthError(f"years must be written like 2011-2019, 2012 or 2011,2013, got {shown(text)}")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise SolarsynthError(f"years must not end before they begin, got {text!r}")
+            raise SolarsynthError(f"years must not end before they begin, got {shown(text)}")
         years += range(first, last + 1)
     return sorted(set(years))
 
@@ -52,9 +52,9 @@ def parse_period(text: str) -> tuple[int, int]:
             raise ValueError
         start, end = (int(np.datetime64(part.strip(), "ms").astype(np.int64)) for part in parts)
     except ValueError:
-        raise SolarsynthError(f"a period must be written like 2012-01-01/2012-03-01, got {text!r}") from None
+        raise SolarsynthError(f"a period must be written like 2012-01-01/2012-03-01, got {shown(text)}") from None
     if end <= start:
-        raise SolarsynthError(f"a period must end after it begins, got {text!r}")
+        raise SolarsynthError(f"a period must end after it begins, got {shown(text)}")
     return start, end
 
 

@@ -1,61 +1,98 @@
-"""Chunks of frames, read and decoded one by one.
+"""Chunks of zarr arrays, read and decoded one by one, and nothing decoded unchecked.
 
-zarr reads a missing chunk as zeros without an error, and blosc can decode half of one without an error. These functions
-report both.
+zarr reads a missing chunk as zeros without an error. blosc can decode half of one without an error, and a damaged
+header can end the process. These functions look at a chunk before they decode it.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Callable
+
 import numpy as np
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, shown
+
+#: Codecs that this package decodes with. Others may run code of the archive, such as numcodecs' pickle.
+COMPRESSORS = {"blosc", "zlib", "gzip", "bz2", "lzma", "zstd", "lz4"}
+FILTERS = {"vlen-utf8", "delta", "shuffle", "fixedscaleoffset", "quantize", "astype"}
+
+_BLOSC_HEADER = 16  # bytes: version, inner version, flags, item size, then three sizes of 4 bytes
+_BLOSC_COPIED = 0x2  # flag: stored without compression
 
 
-def read_chunk(array, number: int) -> np.ndarray:
-    """Read the frames of one row of chunks, whatever the chunks' shape, order and keys.
+def read_chunk(
+    array,
+    number: int,
+    *,
+    check: Callable[[str, bytes], None] = lambda key, raw: None,
+    absent_is_fill: bool = False,
+) -> np.ndarray:
+    """Read the rows of an array that lie in one chunk along its first axis, whatever the chunks' shape, order and keys.
 
     Parameters
     ----------
     array : zarr.Array
-        Frames (n, H, W), in one chunk along the other axes as in SDOMLv2, or in tiles.
+        Such as frames (n, H, W), in one chunk along the other axes as in SDOMLv2, or in tiles.
     number : int
         Of the chunk along the first axis.
+    check : callable, optional
+        Gets the name and the bytes of each chunk before they are decoded; raises if they are not what was written.
+    absent_is_fill : bool
+        Whether a chunk that is not stored stands for the array's fill value, as zarr has it.
 
     Returns
     -------
-    ndarray, shape (k, H, W)
+    ndarray, shape (k, ...)
 
     Raises
     ------
     FileNotFoundError
-        If a chunk is missing.
+        If a chunk is missing; the message is its name.
     OSError
-        If one is truncated.
+        If it is cut off or damaged.
     SolarsynthError
-        If they are stored with filters.
+        If it is stored with a codec that this package does not decode.
     """
+    layout = layout_of(array)
+    first = number * array.chunks[0]
+    rows = np.empty((min(array.chunks[0], array.shape[0] - first), *array.shape[1:]), array.dtype)
+    # Frames are whole in a chunk as SDOMLv2 stores them; other archives may cut them into tiles.
+    tiles = [range(-(-size // chunk)) for size, chunk in zip(array.shape[1:], array.chunks[1:], strict=True)]
+    for tile in itertools.product(*tiles):
+        key = array.metadata.encode_chunk_key((number, *tile))
+        sizes = zip(tile, array.chunks[1:], array.shape[1:], strict=True)
+        place = tuple(slice(i * chunk, min((i + 1) * chunk, size)) for i, chunk, size in sizes)
+        try:
+            raw = fetch(array.store_path / key)
+        except FileNotFoundError:
+            if not absent_is_fill:
+                raise FileNotFoundError(key) from None
+            rows[(slice(None), *place)] = array.fill_value
+            continue
+        check(key, raw)
+        inside = tuple(slice(s.stop - s.start) for s in place)
+        rows[(slice(None), *place)] = decode_chunk(raw, layout, number)[(slice(None), *inside)]
+    return rows
+
+
+def rows_of_chunks(array) -> int:
+    """Return the number of chunks of an array along its first axis; see `read_chunk`."""
+    return -(-array.shape[0] // array.chunks[0])
+
+
+def layout_of(array) -> dict:
+    """Return what `decode_chunk` needs to know of a zarr array, as in its ``.zarray``."""
     compressors = [codec.get_config() for codec in array.compressors]
-    layout = {
+    return {
         "shape": array.shape,
         "chunks": array.chunks,
-        "dtype": array.dtype.str,
+        "dtype": array.dtype.str if array.dtype.kind != "T" else "|O",  # numpy's own texts are objects on disk
         "compressor": compressors[0] if compressors else None,
         "filters": [codec.get_config() for codec in array.filters],
         "order": array.order,
     }
-    height, width = array.chunks[1:]
-    frames = np.empty((min(array.chunks[0], array.shape[0] - number * array.chunks[0]), *array.shape[1:]), array.dtype)
-    for row in range(-(-array.shape[1] // height)):
-        for column in range(-(-array.shape[2] // width)):
-            raw = fetch(array.store_path / array.metadata.encode_chunk_key((number, row, column)))
-            place = frames[:, row * height : (row + 1) * height, column * width : (column + 1) * width]
-            place[:] = decode_chunk(raw, layout, number)[:, : place.shape[1], : place.shape[2]]
-    return frames
-
-
-def rows_of_chunks(array) -> int:
-    """Return the number of chunks of an array of frames along the first axis; see `read_chunk`."""
-    return -(-array.shape[0] // array.chunks[0])
 
 
 def fetch(place) -> bytes:
@@ -70,7 +107,7 @@ def fetch(place) -> bytes:
 
 
 def decode_chunk(raw: bytes, layout: dict, number: int) -> np.ndarray:
-    """Decode a chunk of frames and check that it is whole.
+    """Decode a chunk and check that it is whole.
 
     Parameters
     ----------
@@ -83,28 +120,54 @@ def decode_chunk(raw: bytes, layout: dict, number: int) -> np.ndarray:
 
     Returns
     -------
-    ndarray, shape (k, H, W)
+    ndarray, shape (k, ...)
 
     Raises
     ------
     OSError
-        If it is truncated.
+        If it is cut off or damaged.
     SolarsynthError
-        If it is stored with filters.
+        If it is stored with a codec that this package does not decode.
     """
     import numcodecs
 
-    if layout.get("filters"):
-        raise SolarsynthError("frames with filters cannot be read; write the archive without them")
-    compressor = layout["compressor"]
+    compressor, filters = layout["compressor"], layout.get("filters") or []
+    for codec, known in [(compressor, COMPRESSORS)] * bool(compressor) + [(codec, FILTERS) for codec in filters]:
+        if codec.get("id") not in known:
+            raise SolarsynthError(
+                f"the codec {shown(codec.get('id'))} cannot be read; known: {', '.join(sorted(known))}"
+            )
+    dtype, values = np.dtype(layout["dtype"]), math.prod(layout["chunks"])
+    size = None if filters or dtype.hasobject else values * dtype.itemsize
     if compressor and compressor["id"] == "blosc":
-        # Blosc decodes a truncated chunk without an error if its data did not compress; its header holds the length.
-        if len(raw) < 16 or int.from_bytes(raw[12:16], "little") != len(raw):
-            raise OSError(f"chunk {number} is cut off: {len(raw)} bytes")
-    if compressor:
-        raw = numcodecs.get_codec(dict(compressor)).decode(raw)
-    frames = np.frombuffer(raw, layout["dtype"])
-    if frames.size != np.prod(layout["chunks"]):
-        raise OSError(f"chunk {number} is cut off: {frames.size} values instead of {np.prod(layout['chunks'])}")
+        _check_blosc(raw, size, number)
+    data = numcodecs.get_codec(dict(compressor)).decode(raw) if compressor else raw
+    for codec in reversed(filters):
+        data = numcodecs.get_codec(dict(codec)).decode(data)
+    if dtype.hasobject and not filters:
+        raise SolarsynthError("objects without a filter cannot be read; write the column as text")
+    rows = np.asarray(data) if filters else np.frombuffer(data, dtype)
+    if rows.size != values:
+        raise OSError(f"chunk {number} is cut off: {rows.size} values instead of {values}")
     left = layout["shape"][0] - number * layout["chunks"][0]
-    return frames.reshape(layout["chunks"], order=layout.get("order", "C"))[:left]
+    return rows.reshape(layout["chunks"], order=layout.get("order", "C"))[:left]
+
+
+def _check_blosc(raw: bytes, size: int | None, number: int) -> None:
+    """Raise OSError unless a blosc header fits the bytes that follow it, and their decoded size if that is known."""
+    # Blosc decodes a truncated chunk without an error if its data did not compress; its header holds the length.
+    if len(raw) < _BLOSC_HEADER or int.from_bytes(raw[12:16], "little") != len(raw):
+        raise OSError(f"chunk {number} is cut off: {len(raw)} bytes")
+    version, flags, item = raw[0], raw[2], raw[3]
+    decoded, block = (int.from_bytes(raw[i : i + 4], "little") for i in (4, 8))
+    blocks = -(-decoded // block) if block else 0
+    copied = bool(flags & _BLOSC_COPIED)
+    table = _BLOSC_HEADER + (decoded if copied else 4 * blocks)
+    if (
+        version != 2
+        or not item
+        or (size is not None and decoded != size)
+        or (decoded and not 0 < block <= decoded)
+        or (table != len(raw) if copied else table > len(raw))
+    ):
+        raise OSError(f"chunk {number} is damaged: its header does not fit its {len(raw)} bytes")

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from solarsynth.errors import SolarsynthError
-from solarsynth.files import new_folder, write_npz
+from solarsynth.errors import SolarsynthError, shown
+from solarsynth.files import check_folder, new_folder, write_npz
 from solarsynth.observations.archive import Archive, Frames
 from solarsynth.pixels import normalise, to_uint8
 from solarsynth.progress import bar
@@ -26,9 +26,8 @@ _PART = 256
 def check_target(target: Path, form: str) -> None:
     """Raise if `target` cannot be written, before the work."""
     if form not in FORMS:
-        raise SolarsynthError(f"an archive is exported as {', '.join(FORMS)}, got {form!r}")
-    if not target.resolve().parent.is_dir():
-        raise SolarsynthError(f"{target}: its folder does not exist")
+        raise SolarsynthError(f"an archive is exported as {', '.join(FORMS)}, got {shown(form)}")
+    check_folder(target)
     if target.exists() and (form != "npz" or target.is_dir()):
         raise SolarsynthError(f"{target} exists; choose another name or remove it")
 
@@ -92,7 +91,9 @@ def _inside(archive: Archive, frames: Frames, period: tuple[str | None, str | No
         if text is not None:
             limits[side] = int(parse_times([text])[0])
             if limits[side] == NO_TIME:
-                raise SolarsynthError(f"a period's limits must be like 2012-03-01 or 2012-03-01T06:00, got {text!r}")
+                raise SolarsynthError(
+                    f"a period's limits must be like 2012-03-01 or 2012-03-01T06:00, got {shown(text)}"
+                )
     index = np.flatnonzero((frames.time >= limits[0]) & (frames.time < limits[1]))
     if not len(index):
         first, last = format_times(frames.time[[0, -1]])

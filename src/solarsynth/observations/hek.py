@@ -37,6 +37,7 @@ RETURNED = (
     "hgs_coord",
     "kb_archivid",
 )
+LARGEST_REGION = 1_000_000  # NOAA's numbers have five digits
 PAGE_LIMIT = 200  # a server with more pages for one month is broken
 
 
@@ -87,7 +88,7 @@ def fetch_month(
 
 def _read_rows(path: Path) -> list[dict] | None:
     rows = json.loads(path.read_text(encoding="utf-8"))
-    return rows if isinstance(rows, list) else None
+    return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None
 
 
 def _pages(month: np.datetime64, url: str, result_limit: int, retries: dict) -> list[dict]:
@@ -126,7 +127,7 @@ def _inside(rows: list[dict], month: np.datetime64) -> list[dict]:
     unique = {}
     for row, began in zip(rows, start, strict=True):
         if low <= began < high:
-            unique.setdefault(row.get("kb_archivid") or json.dumps(row, sort_keys=True), row)
+            unique.setdefault(str(row.get("kb_archivid") or json.dumps(row, sort_keys=True)), row)
     return list(unique.values())
 
 
@@ -143,10 +144,12 @@ def _fault(body: bytes) -> str | None:
         return "the answer is a web page, not rows"
     try:
         answer = _decode(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "the answer is not JSON, or cut off"
     if not isinstance(answer, dict) or not isinstance(answer.get("result"), list):
         return "the answer has no 'result'"
+    if not all(isinstance(row, dict) for row in answer["result"]):
+        return "a row of the answer is no object"
     return None
 
 
@@ -214,12 +217,16 @@ def events(rows: Sequence[dict]) -> pd.DataFrame:
 def point_location(point: object) -> str:
     """Return HEK's ``POINT(west north)`` in degrees as a location, "" for anything else."""
     match = re.fullmatch(r"POINT\((-?[\d.]+) (-?[\d.]+)\)", str(point))
-    return location_text(float(match[2]), float(match[1])) if match else ""
+    try:
+        return location_text(float(match[2]), float(match[1])) if match else ""
+    except (ValueError, OverflowError):  # such as 1.2.3
+        return ""
 
 
 def _number(value: object) -> int:
     """Return the number of an active region, 0 for anything that is not a positive whole number."""
     try:
-        return max(0, int(float(str(value))))
-    except (ValueError, OverflowError):
+        number = float(str(value))
+    except ValueError:
         return 0
+    return int(number) if 0 < number < LARGEST_REGION else 0

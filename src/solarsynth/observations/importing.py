@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, reading, shown
 from solarsynth.observations.frames import collect, find
 from solarsynth.observations.lists import read_events, read_flux
 from solarsynth.observations.writing import refuse_existing, write_archive
@@ -62,15 +62,15 @@ def import_archive(
     Raises
     ------
     SolarsynthError
-        If a file is unusable; the message names the file and its fault. Then no archive is written.
+        If a file is unusable; the message names it and its fault. No archive is written.
     """
+    _check_tolerances(tolerance_minutes, flux_tolerance_seconds)
     refuse_existing(target)  # before the work
     stated = _stated_period(events_period)
     frames = [frames] if isinstance(frames, str | Path) else list(frames)
     find(frames)  # what is not there, or a bad table, is said before the frames are read
-    table, scale, notes = (None, "operational", []) if flux is None else read_flux(flux, flux_scale)
-    if flux_tolerance_seconds is None:
-        flux_tolerance_seconds = _cadence(table)
+    table, scale, notes = _read_flux(flux, flux_scale)
+    flux_tolerance = _cadence(table) if flux_tolerance_seconds is None else flux_tolerance_seconds
     listed = _read_lists(events, notes)
     found = collect(frames, target, size=size, unit=unit, to_dn=to_dn, origin=origin)
     for line in (*found.notes, *notes, *_period_notes(found.time, table, listed, tolerance_minutes)):
@@ -87,14 +87,29 @@ def import_archive(
             "made_from": [Path(path).name for path in (*frames, flux, *events) if path is not None],
             "frames_read": found.notes,
             "frame_tolerance_minutes": tolerance_minutes,
-            "flux_tolerance_seconds": flux_tolerance_seconds,
+            "flux_tolerance_seconds": flux_tolerance,
             **stated,
         },
         xrs_scale=scale,
     )
     found.forget()
-    samples = 0 if table is None else len(table)
-    return found.counts | {"frames": len(found.time), "flux samples": samples, "events": len(listed)}
+    counts = {"flux samples": 0 if table is None else len(table), "events": len(listed)}
+    return found.counts | {"frames": len(found.time)} | counts
+
+
+def _check_tolerances(minutes: float, flux_seconds: float | None) -> None:
+    if not 0 <= minutes <= 1440:
+        raise SolarsynthError(f"the tolerance must be from 0 to 1440 minutes, got {minutes:g}")
+    if flux_seconds is not None and not 0 <= flux_seconds <= 3600:
+        raise SolarsynthError(f"the flux tolerance must be from 0 to 3600 seconds, got {flux_seconds:g}")
+
+
+def _read_flux(path: Path | None, scale: str | None) -> tuple[pd.DataFrame | None, str, list[str]]:
+    """Return the flux, its scale and notes on it; None for the flux if there is no file."""
+    if path is None:
+        return None, "operational", []
+    with reading(path, "not a readable table of flux"):
+        return read_flux(path, scale)
 
 
 def _cadence(flux: pd.DataFrame | None) -> float:
@@ -106,7 +121,8 @@ def _read_lists(paths: Sequence[Path], notes: list[str]) -> pd.DataFrame:
     """Return the events of all lists; add what was left out to `notes`."""
     tables = []
     for path in paths:
-        table, said = read_events(path)
+        with reading(path, "not a readable list of flares"):
+            table, said = read_events(path)
         tables.append(table)
         notes += said
     listed = pd.concat(tables, ignore_index=True)
@@ -121,7 +137,7 @@ def _stated_period(texts: tuple[str, str] | None) -> dict[str, list[str]]:
         return {}
     first, last = parse_times(texts)
     if NO_TIME in (first, last) or first >= last:
-        raise SolarsynthError(f"a period must be like 2012-01-01/2012-10-01, got {'/'.join(texts)}")
+        raise SolarsynthError(f"a period must be like 2012-01-01/2012-10-01, got {shown('/'.join(texts))}")
     return {"events_period": format_times(np.array([first, last]))}
 
 

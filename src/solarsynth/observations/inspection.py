@@ -10,7 +10,8 @@ import pandas as pd
 from solarsynth.errors import SolarsynthError
 from solarsynth.flares import tidy_class
 from solarsynth.observations.archive import CHANNEL, Archive
-from solarsynth.observations.chunks import read_chunk, rows_of_chunks
+from solarsynth.observations.checked import MissingChunk
+from solarsynth.observations.chunks import rows_of_chunks
 from solarsynth.times import NO_TIME
 
 
@@ -92,12 +93,12 @@ def _faulty_frames(archive: Archive, damages: list[str]) -> tuple[int, int]:
         chunks = rows_of_chunks(array)
         for number in range(chunks):
             try:
-                frames = read_chunk(array, number)
-            except FileNotFoundError:
+                frames = archive.arrays.chunk(f"{year}/{CHANNEL}", number)
+            except MissingChunk:
                 missing += 1
                 continue
-            except Exception as error:  # every codec has errors of its own
-                damages.append(f"chunk {number} of {year}/{CHANNEL} cannot be decoded ({type(error).__name__})")
+            except SolarsynthError as error:
+                damages.append(f"chunk {number} of {year}/{CHANNEL} cannot be decoded ({error})")
                 continue
             bad = ~np.isfinite(frames).all(axis=(1, 2))
             nan += int(bad.sum())
@@ -108,26 +109,26 @@ def _faulty_frames(archive: Archive, damages: list[str]) -> tuple[int, int]:
 
 
 def _flux_samples(archive: Archive, damages: list[str]) -> int:
-    """Return the number of good X-ray samples; add undecodable flux to `damages`."""
+    """Return the number of good X-ray samples; add what is missing or damaged to `damages`."""
     samples = 0
     try:
         for part in archive.xrs_parts():
             samples += len(part)
-    except SolarsynthError:
-        raise
-    except Exception as error:
-        damages.append(f"xrs cannot be decoded ({type(error).__name__})")
+    except SolarsynthError as error:
+        if not (archive.path / "xrs").exists():
+            raise
+        damages.append(f"xrs cannot be read ({error})")
     return samples
 
 
 def _events(archive: Archive, damages: list[str]) -> pd.DataFrame:
-    """Return the events; if they cannot be decoded, add that to `damages` and return none."""
+    """Return the events; if they are missing in part or damaged, add that to `damages` and return none."""
     try:
         return archive.events()
-    except SolarsynthError:
-        raise
-    except Exception as error:
-        damages.append(f"events cannot be decoded ({type(error).__name__})")
+    except SolarsynthError as error:
+        if not (archive.path / "events").exists():
+            raise
+        damages.append(f"events cannot be read ({error})")
         return pd.DataFrame({"peak": np.empty(0, np.int64), "goes_class": np.empty(0, str)})
 
 

@@ -12,13 +12,14 @@ import io
 import json
 import re
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from solarsynth import files
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, first_line
 from solarsynth.observations import web
 from solarsynth.observations.downloads import read_arrays
 from solarsynth.observations.periods import days
@@ -96,7 +97,7 @@ def fetch(
     folder = Path(folder)
     wanted = days(start, end).tolist()
     manifest_path = folder / "manifest.json"
-    manifest = files.cached(manifest_path, lambda path: json.loads(path.read_text(encoding="utf-8")), dict)
+    manifest = files.cached(manifest_path, _read_manifest, dict)
 
     def held(midnight: int) -> Day:
         date = np.datetime64(midnight, "ms").astype("datetime64[D]")
@@ -124,6 +125,11 @@ def fetch(
     image, stamp = np.concatenate([day.image for day in found]), np.concatenate([day.time for day in found])
     inside = (stamp >= start) & (stamp < end)
     return image[inside], stamp[inside], counts
+
+
+def _read_manifest(path: Path) -> dict[str, dict] | None:
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    return manifest if isinstance(manifest, dict) else None
 
 
 def _read_day(path: Path) -> Day:
@@ -216,16 +222,21 @@ def decode(body: bytes) -> np.ndarray:
     BadPicture
         If it is not a JPEG of 512 px.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(body)) as picture:
-            picture.load()
-            rgb = np.asarray(picture.convert("RGB"), np.int16)
-    except (UnidentifiedImageError, OSError, ValueError) as error:
-        raise BadPicture(f"not a readable JPEG, perhaps cut off ({str(error).splitlines()[0]})") from None
-    if rgb.shape[:2] != (SIZE, SIZE):
-        raise BadPicture(f"a picture must be {SIZE} × {SIZE} px, got {rgb.shape[1]} × {rgb.shape[0]}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(body), formats=("JPEG", "PNG")) as picture:
+                if picture.size != (SIZE, SIZE):  # before it is decoded: a header may claim any size
+                    got = f"{picture.size[0]} × {picture.size[1]}"
+                    raise BadPicture(f"a picture must be {SIZE} × {SIZE} px, got {got}")
+                picture.load()
+                rgb = np.asarray(picture.convert("RGB"), np.int16)
+    except BadPicture:
+        raise
+    except Exception as error:  # Pillow's decoders have many
+        raise BadPicture(f"not a readable JPEG, perhaps cut off ({first_line(error)})") from None
     return without_border(invert_colours(rgb))[::-1]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
+import json
+import os
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -11,7 +12,10 @@ import numpy as np
 import pandas as pd
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.files import new_folder
+from solarsynth.flares import LARGEST_FLUX
 from solarsynth.observations.archive import CHANNEL, EVENT_COLUMNS
+from solarsynth.observations.checked import DIGESTS, digest
 from solarsynth.times import MINUTE, NO_TIME, SECOND, format_times, to_datetime
 
 #: Frames per chunk, as in SDOMLv2.
@@ -60,11 +64,16 @@ def write_archive(
     import zarr
     from numcodecs import Blosc
 
+    path = Path(path)
     refuse_existing(path)
-    partial = path.with_name(f"{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    if image.ndim != 3 or image.dtype.kind not in "uif":
+        raise SolarsynthError(f"{path}: frames must be numbers (n, H, W), got {image.shape} {image.dtype}")
+    if unit == "display" and (np.nanmin(image, initial=0) < 0 or np.nanmax(image, initial=0) > 255):
+        got = f"{np.nanmin(image):g} to {np.nanmax(image):g}"
+        raise SolarsynthError(f"{path}: display pixels must be from 0 to 255, got {got}; is the unit DN/s?")
     compressor = Blosc("zstd", clevel=5, shuffle=Blosc.BITSHUFFLE)
-    try:
+    # zarr leaves out chunks of fill values; stored, a chunk that is missing is always a fault.
+    with new_folder(path) as partial, zarr.config.set({"array.write_empty_chunks": True}):
         group = zarr.open_group(str(partial), mode="w", zarr_format=2)
         group.attrs.update(attributes)
         _write_frames(group, image, time, unit, compressor)
@@ -73,15 +82,16 @@ def write_archive(
         else:
             _write_flux(group.create_group("xrs"), xrs, xrs_scale, compressor)
         _write_events(group.create_group("events"), events, compressor)
-        partial.rename(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+        held = {file.relative_to(partial).as_posix(): file for file in sorted(partial.rglob("*")) if file.is_file()}
+        digests = {name: digest(file.read_bytes()) for name, file in held.items() if name != ".zattrs"}
+        digests[""] = digest(json.dumps(dict(group.attrs), sort_keys=True).encode())
+        group.attrs[DIGESTS] = digests
+        refuse_existing(path)  # an empty folder, too, is not ours
 
 
 def refuse_existing(path: Path) -> None:
     """Raise if there is something at `path`: an archive is never overwritten."""
-    if Path(path).exists():
+    if os.path.lexists(path):
         raise SolarsynthError(f"{path} exists; choose another name or remove it")
 
 
@@ -118,7 +128,10 @@ def _write_flux(table, xrs: pd.DataFrame | Iterable[pd.DataFrame], scale: str, c
     empty = pd.DataFrame({"time": [], "flux": []})  # makes the columns even if there is no part
     for part in chain([empty], [xrs] if isinstance(xrs, pd.DataFrame) else xrs):
         _column(table, "time", part["time"].to_numpy(np.int64), compressor)
-        _column(table, "flux", part["flux"].to_numpy(np.float32), compressor)
+        flux = part["flux"].to_numpy(np.float32)
+        if (flux > LARGEST_FLUX).any():
+            raise SolarsynthError(f"a flux must be in W/m² and at most {LARGEST_FLUX:g}, got {np.nanmax(flux):g}")
+        _column(table, "flux", flux, compressor)
         for name in ("quality", "satellite"):
             if name in part:
                 _column(table, name, part[name].to_numpy(np.int16), compressor)

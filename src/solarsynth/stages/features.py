@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solarsynth.dataset.images import ImageSet
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, shown
 from solarsynth.stages.encoders import CEVAE, CLASSIFIER
 from solarsynth.stages.graph import Ask, Job, Lab, Need, Stage
 from solarsynth.stages.labelled import DATASET, all_images, labelled_set
@@ -107,7 +107,7 @@ def held_out_features(lab: Lab, name: str) -> np.ndarray:
 
 def _check(name: str) -> None:
     if name not in SPACES:
-        raise SolarsynthError(f"unknown feature space {name!r}{did_you_mean(name, SPACES)}")
+        raise SolarsynthError(f"unknown feature space {shown(name)}{did_you_mean(name, SPACES)}")
 
 
 def _map(job: Job) -> None:

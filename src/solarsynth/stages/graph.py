@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, shown
 from solarsynth.settings import Settings, load_settings
 from solarsynth.store import Entry, Store, readable_duration, stage_key
 
@@ -109,7 +109,7 @@ class _Declared:
 
     def __getattr__(self, name: str) -> Any:
         if name not in self._names:
-            raise RuntimeError(f"stage {self._stage.name!r} reads the setting {name!r} without declaring it")
+            raise RuntimeError(f"stage {self._stage.name!r} reads the setting {shown(name)} without declaring it")
         return self._lab.seed if name == "seed" else getattr(self._lab.settings, name)
 
 
@@ -148,6 +148,10 @@ class Job:
         return self.lab.entry(stage, **ask)
 
 
+#: torch takes no larger seed.
+LARGEST_SEED = 2**63 - 1
+
+
 @dataclass
 class Lab:
     """Settings, a source of observations, two seeds and the store.
@@ -183,15 +187,16 @@ class Lab:
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
-            raise SolarsynthError(f"unknown source {self.source!r}{did_you_mean(self.source, SOURCES)}")
+            raise SolarsynthError(f"unknown source {shown(self.source)}{did_you_mean(self.source, SOURCES)}")
         if self.source in _DATA and not self.data:
-            raise SolarsynthError(f"source {self.source!r} needs data: {_DATA[self.source]} (DATA=… or -p data …)")
+            raise SolarsynthError(f"source {shown(self.source)} needs data: {_DATA[self.source]} (DATA=… or -p data …)")
         if self.source == "simulated" and self.data:
-            raise SolarsynthError(f"source 'simulated' takes no data, got {self.data}; choose source 'archive' for it")
+            got = shown(self.data)
+            raise SolarsynthError(f"source 'simulated' takes no data, got {got}; choose source 'archive' for it")
         for name in ("seed", "sample_seed"):
             seed = getattr(self, name)
-            if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-                raise SolarsynthError(f"{name} must be a whole number of at least 0, got {seed!r}")
+            if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+                raise SolarsynthError(f"{name} must be a whole number from 0 to 2**63 - 1, got {shown(seed)}")
         if isinstance(self.profile, Settings):
             self.settings = self.profile.replace(**(self.overrides or {}))
             self.profile = "custom"
@@ -284,7 +289,7 @@ class Lab:
         ask = {**stage.ask, **ask}
         for name in ask:
             if name not in stage.ask:
-                raise TypeError(f"stage {stage.name!r} takes no parameter {name!r}")
+                raise TypeError(f"stage {stage.name!r} takes no parameter {shown(name)}")
         declared = _Declared(self, stage, ask)
         settings = {name: getattr(declared, name) for name in stage.settings_of(self, ask)}
         return {"settings": settings, "ask": stage.identity(self, ask)}

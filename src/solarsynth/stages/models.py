@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solarsynth.errors import SolarsynthError, did_you_mean
+from solarsynth.errors import SolarsynthError, did_you_mean, shown
 from solarsynth.flares import CLASSES
 from solarsynth.stages.days import DAYS
 from solarsynth.stages.encoders import CEVAE, read_network_of
@@ -238,7 +238,7 @@ def network_stage(name: str) -> Need:
     if name in KINDS:
         return Need(MODEL, {"model": name})
     if name not in NETWORKS:
-        raise SolarsynthError(f"unknown model {name!r}{did_you_mean(name, (*KINDS, *NETWORKS))}")
+        raise SolarsynthError(f"unknown model {shown(name)}{did_you_mean(name, (*KINDS, *NETWORKS))}")
     return Need(NETWORKS[name])
 
 

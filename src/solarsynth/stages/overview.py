@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from solarsynth.files import DAMAGED
+from solarsynth.integrity import MANIFEST
 from solarsynth.settings import Settings
 from solarsynth.stages.archive import ARCHIVE
 from solarsynth.stages.days import DAYS
@@ -22,7 +24,6 @@ from solarsynth.stages.physics import PHYSICS
 from solarsynth.stages.samples import SAMPLES
 from solarsynth.stages.trials import TRIAL
 from solarsynth.stages.unlabelled import UNLABELLED
-from solarsynth.store import MANIFEST
 
 #: All stages; each needs only stages before it, and `model` also itself, to start from trained weights.
 STAGES: tuple[Stage, ...] = (
@@ -100,7 +101,7 @@ def overview(lab: Lab) -> list[StageRow]:
                 stage.above,
                 len(mine),
                 sum(size for m in mine for size, _ in m["files"].values()),
-                time.time() - newest,
+                max(time.time() - newest, 0.0),  # a clock may have been put back; NaN stays
                 len(entries) - len(mine),
             )
         )
@@ -109,13 +110,15 @@ def overview(lab: Lab) -> list[StageRow]:
 
 def _manifests(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob(f"*/{MANIFEST}")):
-        if path.parent.suffix == ".partial":
-            continue
+        if "." in path.parent.name:
+            continue  # unfinished, or moved aside because it is damaged
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
             if "settings" in manifest["params"]:
+                _ = manifest["key"], _seconds(manifest["made"]), manifest["params"]["ask"], dict(manifest["upstream"])
+                _ = sum(int(size) for size, _ in manifest["files"].values())
                 yield manifest
-        except (OSError, ValueError, KeyError, TypeError):
+        except DAMAGED:
             continue  # damaged: it will be made again
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, first_line, reading, shown
 from solarsynth.times import parse_times
 
 #: Names of the array of images, and the unit that each stands for.
@@ -47,15 +45,19 @@ def read(path: Path, unit: str | None) -> tuple[np.ndarray, np.ndarray, str, str
             name = next((n for n in names if ARRAYS[n] == unit), names[0] if names else "image")
             for wanted in (name, "t_obs"):
                 if wanted not in file:
+                    has = shown(", ".join(file.files)) if file.files else "none"
                     raise SolarsynthError(
-                        f"{path}: no array {wanted!r} in it (has {', '.join(file.files) or 'none'}); "
+                        f"{path}: no array {wanted!r} in it (has {has}); "
                         "it must hold 'image' or 'dn_per_s' (n, H, W) and 't_obs' (n,)"
                     )
             image, stamps = _array(file, name, path), _array(file, "t_obs", path)
+    except SolarsynthError:
+        raise
     except FileNotFoundError:
         raise SolarsynthError(f"{path}: no such file") from None
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError) as error:
-        raise SolarsynthError(f"{path}: not a readable .npz, perhaps truncated ({error}); fetch it again") from None
+    except Exception as error:  # numpy's readers have many for a damaged file
+        why = first_line(error)
+        raise SolarsynthError(f"{path}: not a readable .npz, perhaps truncated ({why}); fetch it again") from None
     if image.ndim != 3 or stamps.ndim != 1 or len(image) != len(stamps):
         raise SolarsynthError(
             f"{path}: {name!r} must be (n, H, W) with one 't_obs' per frame, got {image.shape} with {stamps.size} times"
@@ -63,7 +65,9 @@ def read(path: Path, unit: str | None) -> tuple[np.ndarray, np.ndarray, str, str
     if image.dtype.kind not in "uif":
         raise SolarsynthError(f"{path}: {name!r} must hold numbers, got {image.dtype}")
     image = image.astype(image.dtype.newbyteorder("="), copy=False)
-    return image, parse_times(stamps.astype(str)), unit or ARRAYS[name], name
+    with reading(path, "'t_obs' must hold texts of times"):
+        time = parse_times(stamps.astype(str))
+    return image, time, unit or ARRAYS[name], name
 
 
 def _array(file, name: str, path: Path) -> np.ndarray:

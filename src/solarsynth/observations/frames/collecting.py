@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, shown
 from solarsynth.observations.frames import arrays, browse, disk, ranges, reading, sources, store
 from solarsynth.observations.frames.headers import WITHOUT_TIME
 from solarsynth.pixels import DISK_RADIUS, UNITS, block_mean
@@ -89,9 +89,9 @@ def collect(
         If nothing is usable, the units differ, or values cannot be in their unit.
     """
     if unit not in (None, *UNITS):
-        raise SolarsynthError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
+        raise SolarsynthError(f"unit must be one of {', '.join(UNITS)}, got {shown(unit)}")
     if origin not in ("upper", "lower"):
-        raise SolarsynthError(f"origin must be upper or lower, got {origin!r}")
+        raise SolarsynthError(f"origin must be upper or lower, got {shown(origin)}")
     found, others = sources.find(given)
     packed = [(source.path, *arrays.read(source.path, unit)) for source in found if source.kind == "npz"]
     files = [source for source in found if source.kind != "npz"]

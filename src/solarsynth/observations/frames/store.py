@@ -7,13 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from solarsynth.errors import SolarsynthError
-from solarsynth.observations.archive import Archive
+from solarsynth.errors import SolarsynthError, reading
+from solarsynth.observations.archive import CHANNEL, Archive
+from solarsynth.observations.checked import MissingChunk
 from solarsynth.observations.frames import disk
 from solarsynth.observations.frames.headers import FLAGGED, NO_EXPOSURE, WITHOUT_TIME
 from solarsynth.observations.frames.picture import LeftOut
 from solarsynth.pixels import DISK_RADIUS, block_mean
 from solarsynth.times import NO_TIME, parse_times
+
+MISSING = "frames whose chunk is missing"
+DAMAGED = "frames whose chunk is damaged"
 
 
 @functools.lru_cache(maxsize=4)
@@ -25,12 +29,17 @@ def opened(path: Path) -> Archive:
 @functools.lru_cache(maxsize=16)
 def _year(path: Path, year: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the times (ms), QUALITY and EXPTIME of a year's frames; 0 and 1 where the store does not say."""
-    array = opened(path).array(year)
-    attributes, n = dict(array.attrs), array.shape[0]
-    time = parse_times(attributes.get("T_OBS") or [])
+    archive = opened(path)
+    array, n = archive.array(year), archive.array(year).shape[0]
+    for name in (".zarray", ".zattrs"):
+        archive.arrays.verify(f"{year}/{CHANNEL}/{name}")
+    with reading(path / str(year) / CHANNEL, "its attributes cannot be read"):
+        attributes = dict(array.attrs)
+        time = parse_times(list(attributes.get("T_OBS") or []))
+        quality, exposure = _numbers(attributes.get("QUALITY"), n, 0), _numbers(attributes.get("EXPTIME"), n, 1)
     if len(time) != n:
         raise SolarsynthError(f"{path}/{year}: {n} frames but {len(time)} times in T_OBS")
-    return time, _numbers(attributes.get("QUALITY"), n, 0), _numbers(attributes.get("EXPTIME"), n, 1)
+    return time, quality, exposure
 
 
 def _numbers(values: list | None, n: int, missing: float) -> np.ndarray:
@@ -67,7 +76,13 @@ def read(path: Path, year: int, first: int, end: int, size: int) -> list[tuple[s
     """
     archive = opened(path)
     time, quality, exposure = (values[first:end] for values in _year(path, year))
-    raw = archive.array(year)[first:end]
+    raw, fault = np.empty((0, *archive.shape)), ""
+    try:
+        raw = archive.arrays.rows(f"{year}/{CHANNEL}", np.arange(first, end))
+    except MissingChunk:
+        fault = MISSING  # zarr would read zeros
+    except SolarsynthError:
+        fault = DAMAGED
     # The limb of SDOMLv2 has a known place. An archive that was made here, which records its source, may have another.
     known_disk = archive.unit == "DN/s" and "source" not in archive.attributes
     found = []
@@ -80,6 +95,8 @@ def read(path: Path, year: int, first: int, end: int, size: int) -> list[tuple[s
                 raise LeftOut(FLAGGED)
             if not exposure[i] > 0:
                 raise LeftOut(NO_EXPOSURE)
+            if fault:
+                raise LeftOut(fault)
             if not np.isfinite(raw[i]).all():
                 raise LeftOut(disk.NAN)
             image = block_mean(raw[i : i + 1], size)[0]

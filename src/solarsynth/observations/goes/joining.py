@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, shown
 from solarsynth.times import SECOND
 
 #: Operational flux = science flux × this, for XRS-B of GOES 8–15 (NOAA's readme of the science data).
@@ -35,7 +35,7 @@ def to_scale(flux: np.ndarray, satellite: np.ndarray, have: str, want: str) -> n
     """
     for scale in (have, want):
         if scale not in ("operational", "science"):
-            raise SolarsynthError(f"a flux scale must be operational or science, got {scale!r}")
+            raise SolarsynthError(f"a flux scale must be operational or science, got {shown(scale)}")
     if have == want:
         return np.asarray(flux)
     factor = SWPC_FACTOR if want == "operational" else 1 / SWPC_FACTOR

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, first_line, reading
+from solarsynth.flares import LARGEST_FLUX
 from solarsynth.observations import web
 from solarsynth.times import SECOND
 
@@ -55,7 +56,7 @@ def read_file(path: Path) -> tuple[pd.DataFrame, str]:
 def _read_netcdf(path: Path) -> pd.DataFrame:
     import h5netcdf
 
-    try:
+    with reading(path, "not a readable netCDF file, perhaps cut off", "fetch it again"):
         with h5netcdf.File(path, "r") as file:
             flux_name = next((name for name in _FLUXES if name in file.variables), None)
             flag_name = next((name for name in _FLAGS if name in file.variables), None)
@@ -69,14 +70,15 @@ def _read_netcdf(path: Path) -> pd.DataFrame:
             )
             units = _text(file["time"].attrs["units"])
             satellite = _satellite(path, file.attrs)
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise SolarsynthError(
-            f"{path}: not a readable netCDF file, perhaps cut off ({_first_line(error)}); fetch it again"
-        ) from None
+        return _science_table(flux, flags, seconds, mask, flag_fill, units, satellite)
+
+
+def _science_table(flux, flags, seconds, mask: int, flag_fill: int, units: str, satellite: int) -> pd.DataFrame:
     epoch = np.datetime64(units.removeprefix("seconds since ").removesuffix(" UTC").strip().replace(" ", "T"), "ms")
     known = np.isfinite(seconds) & (seconds >= 0)
     stamp = epoch.astype(np.int64) + np.round(np.where(known, seconds, 0) * SECOND).astype(np.int64)
-    good = known & np.isfinite(flux) & (flux > 0) & ((flags & mask) == 0) & (flags != flag_fill)
+    sound = ((flags & mask) == 0) & (flags != flag_fill)
+    good = known & np.isfinite(flux) & (flux > 0) & (flux <= LARGEST_FLUX) & sound
     table = pd.DataFrame(
         {
             "time": stamp,
@@ -104,24 +106,21 @@ def _read_fits(path: Path) -> pd.DataFrame:
             series = TimeSeries(opened, source="XRS")
         table = series.to_dataframe()
         satellite = int(str(series.observatory or path.name).upper().split("GOES-")[-1][:2])
-    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
+        flux = table["xrsb"].to_numpy(np.float32)
+        stamp = table.index.to_numpy().astype("datetime64[ms]").astype(np.int64)
+    except Exception as error:  # astropy's and sunpy's readers have many
         raise SolarsynthError(
-            f"{path}: not a readable GOES FITS file, perhaps cut off ({_first_line(error)}); fetch it again"
+            f"{path}: not a readable GOES FITS file, perhaps cut off ({first_line(error)}); fetch it again"
         ) from None
-    flux = table["xrsb"].to_numpy(np.float32)
-    good = np.isfinite(flux) & (flux > 0)
+    good = np.isfinite(flux) & (flux > 0) & (flux <= LARGEST_FLUX)
     return pd.DataFrame(
         {
-            "time": table.index.to_numpy().astype("datetime64[ms]").astype(np.int64),
+            "time": stamp,
             "flux": np.where(np.isfinite(flux), flux, -9999.0).astype(np.float32),
             "quality": np.where(good, 0, 1).astype(np.int16),  # these files have no flags
             "satellite": np.int16(satellite),
         }
     ).sort_values("time", kind="stable", ignore_index=True)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _text(value) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, shown
 from solarsynth.flares import tidy_class
 from solarsynth.observations.hek import point_location
 from solarsynth.observations.lists.swpc import is_events_text, read_events_text
@@ -123,7 +123,7 @@ def _check_peaks(path: Path, peak: pd.Series, given: pd.Series | None) -> None:
         )
     first = next((str(v) for v in given if not pd.isna(v) and str(v).strip()), "")
     raise SolarsynthError(
-        f"{path}: no event has a readable peak, the first is {first!r}; times may be written as {_READ_FORMS}"
+        f"{path}: no event has a readable peak, the first is {shown(first)}; times may be written as {_READ_FORMS}"
     )
 
 
@@ -143,9 +143,9 @@ def _classes(path: Path, column: pd.Series) -> tuple[list[str], list[str]]:
     unreadable = [text for text in texts if text and not tidy[text]]
     notes = []
     if unreadable:
-        shown = ", ".join(repr(text) for text in list(dict.fromkeys(unreadable))[:3])
+        some = ", ".join(shown(text) for text in list(dict.fromkeys(unreadable))[:3])
         notes.append(
-            f"{path.name}: {len(unreadable):,} of {len(texts):,} classes are unreadable ({shown}); "
+            f"{path.name}: {len(unreadable):,} of {len(texts):,} classes are unreadable ({some}); "
             "these events take their class from the flux"
         )
     return [tidy[text] for text in texts], notes

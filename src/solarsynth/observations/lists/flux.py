@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, shown
 from solarsynth.observations import goes
 from solarsynth.observations.lists.tables import choose, numbers, read_table
 from solarsynth.times import NO_TIME, TIME_FORMS, parse_times
@@ -58,7 +58,7 @@ def read_flux(path: Path, scale: str | None = None) -> tuple[pd.DataFrame, str, 
     """
     path = Path(path)
     if scale not in (None, *SCALES):
-        raise SolarsynthError(f"a flux scale must be operational or science, got {scale!r}")
+        raise SolarsynthError(f"a flux scale must be operational or science, got {shown(scale)}")
     if path.is_dir() or path.name.endswith(_FILES):
         table, found, notes = _read_files(path)
         if scale not in (None, found):
@@ -109,9 +109,10 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
         if known.sum() < 2:
             raise SolarsynthError(
                 f"{path}: at least two samples must have a time, got {int(known.sum())}; "
-                f"the first unreadable one is {first!r}; times may be written as {TIME_FORMS}"
+                f"the first unreadable one is {shown(first)}; times may be written as {TIME_FORMS}"
             )
-        notes.append(f"{int((~known).sum()):,} samples without a readable time are left out, the first is {first!r}")
+        missing = int((~known).sum())
+        notes.append(f"{missing:,} samples without a readable time are left out, the first is {shown(first)}")
     table = table[known].sort_values("time", kind="stable")
     if len(table) < 2:
         raise SolarsynthError(f"{path}: at least two samples must have a time, got {len(table)}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, first_line, shown
 from solarsynth.observations import web
 
 _SEPARATORS = (",", ";", "\t", "|")
@@ -32,7 +32,7 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise SolarsynthError(f"{path}: no such file") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise SolarsynthError(f"{path}: not a readable CSV or JSON ({_first_line(error)})") from None
+        raise SolarsynthError(f"{path}: not a readable CSV or JSON ({first_line(error)})") from None
     if web.looks_like_html(body):
         raise SolarsynthError(f"{path}: a web page, not a table; fetch it again")
     if b"\0" in body[:4096]:
@@ -69,13 +69,13 @@ def read_table(path: Path, text: str | None = None) -> pd.DataFrame:
         try:
             table = _of_csv(text)
         except (ValueError, OSError, EOFError) as error:
-            raise SolarsynthError(f"{path}: not a readable CSV ({_first_line(error)})") from None
+            raise SolarsynthError(f"{path}: not a readable CSV ({first_line(error)})") from None
     names = [str(name).strip().lower().replace(" ", "_") for name in table.columns]
     if names and (names[0].startswith("unnamed:") or not names[0]):
         names[0] = "time" if "time" not in names else ""
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
-        raise SolarsynthError(f"{path}: the column {repeated[0]!r} stands in it more than once")
+        raise SolarsynthError(f"{path}: the column {shown(repeated[0])} stands in it more than once")
     table.columns = names
     return table
 
@@ -94,7 +94,7 @@ def _of_json(path: Path, text: str) -> pd.DataFrame:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise SolarsynthError(f"{path}: not readable JSON, perhaps cut off ({_first_line(error)})") from None
+        raise SolarsynthError(f"{path}: not readable JSON, perhaps cut off ({first_line(error)})") from None
     if isinstance(found, dict):
         found = found.get("result", found)
     try:
@@ -102,7 +102,7 @@ def _of_json(path: Path, text: str) -> pd.DataFrame:
             return pd.DataFrame(found[1:], columns=found[0])
         table = pd.DataFrame(found)
     except (ValueError, TypeError) as error:
-        raise SolarsynthError(f"{path}: the JSON holds no table ({_first_line(error)})") from None
+        raise SolarsynthError(f"{path}: the JSON holds no table ({first_line(error)})") from None
     if table.empty:
         raise SolarsynthError(f"{path}: the JSON holds no rows")
     return table
@@ -124,9 +124,8 @@ def choose(
         if name is not None:
             found[ours] = table[name]
         elif ours in required:
-            raise SolarsynthError(
-                f"{path}: no column for the {ours} (looked for {', '.join(theirs)}; has {', '.join(table) or 'none'})"
-            )
+            has = shown(", ".join(table)) if len(table.columns) else "none"
+            raise SolarsynthError(f"{path}: no column for the {ours} (looked for {', '.join(theirs)}; has {has})")
     return pd.DataFrame(found, index=table.index)
 
 
@@ -143,13 +142,9 @@ def numbers(path: Path, column: pd.Series, name: str) -> pd.Series:
     if values.isna().any():
         row = int(values.isna().to_numpy().argmax())
         value = column.iloc[row]
-        got = "an empty cell" if pd.isna(value) or not str(value).strip() else repr(value)
+        got = "an empty cell" if pd.isna(value) or not str(value).strip() else shown(value)
         raise SolarsynthError(
             f"{path}: the column {name!r} must hold numbers, or true and false; got {got} in row {row + 1} "
             f"({int(values.isna().sum())} of {len(values)} are unreadable); mend or remove the column"
         )
     return values
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

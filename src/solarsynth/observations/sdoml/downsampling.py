@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, shown
 from solarsynth.pixels import block_mean
 
 DOWNSAMPLING = ("block-mean", "bilinear-no-antialias")
@@ -27,7 +27,7 @@ def downsample(image: np.ndarray, size: int, method: str) -> np.ndarray:
     ndarray of float32, shape (n, size, size)
     """
     if method not in DOWNSAMPLING:
-        raise SolarsynthError(f"downsampling must be one of {', '.join(DOWNSAMPLING)}, got {method!r}")
+        raise SolarsynthError(f"downsampling must be one of {', '.join(DOWNSAMPLING)}, got {shown(method)}")
     height = image.shape[1]
     if height == size or method == "block-mean":
         return block_mean(image, size).astype(np.float32, copy=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from solarsynth import files
-from solarsynth.errors import SolarsynthError
+from solarsynth.errors import SolarsynthError, reading
 from solarsynth.observations import chunks
 from solarsynth.observations.archive import CHANNEL
 from solarsynth.observations.downloads import read_arrays
@@ -103,15 +103,22 @@ def _fetch_index(remote: Remote, year: int) -> YearIndex:
     layout = remote.retry(lambda: part(".zarray"), f"{place}")
     if layout is None:
         raise SolarsynthError(f"{remote.url}: no {year}/{CHANNEL} in it; SDOMLv2 has 2010 to 2023")
-    attributes = json.loads(remote.retry(lambda: part(".zattrs"), f"{place}") or "{}")
-    n = json.loads(layout)["shape"][0]
-    time = parse_times(attributes.get("T_OBS") or [])
+    text = remote.retry(lambda: part(".zattrs"), f"{place}") or "{}"
+    with reading(f"{remote.url}/{year}/{CHANNEL}", "its description is damaged", "the store may have changed"):
+        attributes, about = json.loads(text), json.loads(layout)
+        n, side, other = (int(size) for size in about["shape"])
+        if side != other or min(n, side, *about["chunks"]) < 1 or list(about["chunks"][1:]) != [side, side]:
+            raise ValueError("frames must be square and whole in a chunk")
+        np.dtype(about["dtype"])
+        time = parse_times(list(attributes.get("T_OBS") or []))
+        quality = _numbers(attributes.get("QUALITY"), n, -1).astype(np.int64)
+        exposure = _numbers(attributes.get("EXPTIME"), n, np.nan)
     if len(time) != n:
         raise SolarsynthError(f"{remote.url}/{year}/{CHANNEL}: {n} frames but {len(time)} times in T_OBS")
     return YearIndex(
         time=time,
-        quality=_numbers(attributes.get("QUALITY"), n, -1).astype(np.int64),
-        exposure=_numbers(attributes.get("EXPTIME"), n, np.nan),
+        quality=quality,
+        exposure=exposure,
         layout=layout,
     )
 
@@ -120,7 +127,7 @@ def _numbers(values: list | None, n: int, missing: float) -> np.ndarray:
     """Return an attribute as numbers; one of another length is unknown as a whole, None is an unknown value."""
     if not isinstance(values, list) or len(values) != n:
         return np.full(n, missing, float)
-    return np.array([missing if v is None or isinstance(v, str) else float(v) for v in values])
+    return np.array([float(v) if type(v) in (int, float) and abs(v) < 2**53 else missing for v in values])
 
 
 def flagged(index: YearIndex) -> np.ndarray:
