@@ -23,12 +23,7 @@ NAME = "results.json"
 STATUSES = ("reproduced", "differs", "not-comparable", "missing")
 
 KEYS = (
-    "id",
-    "title",
-    "chapter",
-    "anchor",
-    "status",
-    "why",
+    *("id", "title", "chapter", "anchor", "status", "why"),
     "published",
     "ours",
     "error",
