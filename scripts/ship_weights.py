@@ -24,7 +24,7 @@ from solarsynth.shipped import FOLDER, INDEX, load_shipped, write_weights
 from solarsynth.stages import Lab
 
 #: Samples by which each model is judged.
-IMAGES = 200
+IMAGES = 128
 
 
 def main() -> None:
