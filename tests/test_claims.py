@@ -292,3 +292,10 @@ def test_pages_of_claims(this):
     line = claims_page.interpretation(ledger.read_claims(this.folder))[1]
     assert line.endswith("1 of the 2 claims that could be decided hold.")
     assert table.loc["claim-01", "value (95 %)"] == "–"
+
+
+def test_the_readme_says_what_the_published_run_found():
+    from solarsynth import paths
+    from solarsynth.book import claims_page, ledger
+
+    assert claims_page.sentence(ledger.read_claims(paths.book())) in (paths.root() / "README.md").read_text()
