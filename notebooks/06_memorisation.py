@@ -185,6 +185,11 @@ for one in found:
     more = np.median(one.copied) - np.median(one.foreign)
     print(f"{one.blocks} block(s): images are {more:+.2f} more similar to their own training set than to the other one")
 
+# %% [markdown]
+# Agreement has a simpler cause, too. Both models start from the same weights, and a model that is trained briefly draws little more
+# than what the noise shows through the mean image. Twins of such models agree without having learnt much. So agreement counts only
+# for samples that are sharp and near to real ones, which {doc}`04_choices` and {doc}`06_results` measure.
+
 # %% tags=["hide-cell"]
 assert np.isfinite(near.distance).all() and (near.distance >= 0).all()
 assert all(-1.0001 <= one.alike.min() and one.alike.max() <= 1.0001 for one in found)
