@@ -221,7 +221,7 @@ torch.testing.assert_close(x, x_of_library, atol=1e-3, rtol=1e-3)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "figure-walk-back", "caption": "Top: four training frames. Middle: the frames with noise. Bottom: the result of stepping back with the run's own model. A well-trained model fills in plausible detail where the noise hid the frame. This detail need not be that of the frame."}, "image": {"alt": "Three rows of four Suns: clear, noisy, and with the noise removed"}}
 rows = {"frame": x_0, f"noise, t = {first}": noisy, "denoised": x}
-this.figure(figures.reconstructions({name: to_uint8(image[:, 0]) for name, image in rows.items()}))
+this.figure(figures.sun_rows({name: to_uint8(image[:, 0]) for name, image in rows.items()}))
 
 # %% [markdown]
 # The denoised images should be closer to the frames than the noisy ones are:

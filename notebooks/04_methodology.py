@@ -298,7 +298,7 @@ for name, part in {"learnt from": labelled.fit, "held out": labelled.test}.items
     print(f"PSNR of images {name}: {with_interval(mean)} dB; their standard deviation is {each.std():.1f} dB")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "figure-reconstructions", "caption": "From top to bottom: held-out images, the ceVAE's reconstructions, the images with a hidden square, and the ceVAE's restoration of these."}, "image": {"alt": "Four rows of full-disk Suns: original, reconstructed, with a square missing, restored"}}
-this.figure(figures.reconstructions(networks.masked_and_restored(cevae, some, seed=seed)))
+this.figure(figures.sun_rows(networks.masked_and_restored(cevae, some, seed=seed)))
 
 # %% [markdown]
 # ## The prior

@@ -32,6 +32,7 @@ guidance: float = None  # w of Eq. 6; None: as the profile says
 map_images: int = None  # images drawn per class
 
 # %% tags=["hide-input"]
+import numpy as np
 import pandas as pd
 
 from solarsynth import CLASSES, figures, stages, tables
@@ -119,7 +120,8 @@ pd.DataFrame(shown, varied.index)
 assert all(-1 <= v.value <= 1 for v in found.values())
 assert varied[["beyond 60°, real", "beyond 60°, drawn"]].stack().between(0, 1).all()
 records.figure_4(this, found)
-poles = {f"class {name}": evidence.excess(row, "beyond 60°") for name, row in varied.to_dict("index").items()}
+uniform = physics.polar_share(np.ones((s.image_size, s.image_size)), radius)  # of a map that varies everywhere alike
+poles = {f"class {name}": evidence.excess(row, "beyond 60°", uniform) for name, row in varied.to_dict("index").items()}
 records.claim(this, "claim-23", poles)
 few = [name for name, v in found.items() if not (v.low > 0 and v.error > 0)]  # real maps of few images do not agree
 places = {f"class {name}": evidence.above_floor(v) for name, v in found.items() if name not in few}

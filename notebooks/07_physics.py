@@ -57,7 +57,7 @@ print(this.source_note)
 # %% [markdown]
 # ## What is measured
 #
-# Every image gives about twenty numbers: the brightness of the disk and its percentiles, the radial profile, the limb, the fall-off
+# Sixteen quantities are measured in every image: the brightness of the disk and its percentiles, the radial profile, the limb, the fall-off
 # above it, the shares of power at three scales, the bright area, the number, latitude and size of active regions, the
 # difference of the hemispheres, the poles, and the centre and radius of a circle fitted to the limb. Brightness is in DN/s. For
 # browse images it follows from DN/s = (v / 8.4)², a fair reading below v = 200 only; brighter regions are saturated.
@@ -130,7 +130,7 @@ pd.concat({name: physics_table(one.differences) for name, one in found.items()},
 rejected = {name: [d.quantity.name for d in one.differences if d.value.rejects] for name, one in found.items()}
 for name, quantities in rejected.items():
     judged = sum(np.isfinite(d.value.p) for d in found[name].differences)
-    word = f"rejected by {', '.join(quantities)}" if quantities else "no quantity rejects"
+    word = f"rejected by {', '.join(quantities)}" if quantities else "no quantity rejects" if judged else "not judged"
     print(f"class {name}: {word} ({judged} quantities could be judged)")
 
 # %% [markdown]
@@ -144,7 +144,9 @@ for name, quantities in rejected.items():
 # days say whether the regressor reads the flare at all, or only the phase of the cycle and the regions of the day.
 
 # %% tags=["remove-stderr"]
-obeyed = {"discrete": controls(lab, drawn["discrete"]), "continuous": controls(lab, drawn["continuous"])}
+counts, seeds = stages.uniform_counts(lab, s.set_size), stages.set_seeds(s.sets, 2000)
+asked = np.concatenate([stages.conditions_of(lab, counts, seed=n, model="continuous")[:, 0] for n in seeds])
+obeyed = {"discrete": controls(lab, drawn["discrete"]), "continuous": controls(lab, drawn["continuous"], asked)}
 for model, by_space in obeyed.items():
     for space, one in by_space.items():
         print(f"{model}, {space}: {one.verdict() if isinstance(one, Control) else one}")
@@ -218,7 +220,7 @@ drawable = stages.drawable_classes(lab)
 name = "M" if "M" in drawable else drawable[-1]
 path = walk(discrete, name, (lab.sample_seed, lab.sample_seed + 1), 6)
 same = np.concatenate([discrete.sample(one, 1, seed=lab.sample_seed) for one in drawable])
-this.figure(figures.twin_images({f"walk, class {name}": path, f"same noise,\n{', '.join(drawable)}": same}))
+this.figure(figures.sun_rows({f"walk, class {name}": path, f"same noise,\n{', '.join(drawable)}": same}))
 
 # %% [markdown]
 # The film shows how the denoiser turns noise into a Sun. It plays when it is opened.
@@ -226,7 +228,7 @@ this.figure(figures.twin_images({f"walk, class {name}": path, f"same noise,\n{',
 # %% tags=["hide-input"]
 states = discrete.trace(name, seed=lab.sample_seed, pictures=s.sampling_steps + 1)
 frames = [np.clip((x + 1) * 127.5, 0, 255).astype(np.uint8) for _, x in states]
-title = f"Play: from noise to a Sun of class {name}, {len(frames) - 1} steps"
+title = f"Play: from noise to a Sun of class {name}, {states[-1][0]} steps"
 film = figures.film(frames, title, "Noise that becomes a full-disk Sun")
 film
 

@@ -37,8 +37,8 @@ print(this.source_note)
 # %% [markdown]
 # ## Claim by claim
 #
-# Every page writes its values with their intervals into a file, the ledger of the run. A rule, written before the run, gives the
-# verdict.
+# Every page writes its values with their intervals into a file, the ledger of the run. A rule in the repository gives the verdict.
+# Some claims are matters of definition, or of arithmetic with the paper's own numbers; their values have no error.
 #
 # | Verdict | When it is given |
 # | --- | --- |
@@ -48,7 +48,7 @@ print(this.source_note)
 # | *not run* | No page has a value for it; the reason stands beside it. |
 #
 # *Could have seen* is the smallest distance from the claim's limit that the test would have found with 80 % power at two-sided 5 %.
-# Compare it with the paper's effect: a test that could not have seen that effect says nothing about it. A claim about several
+# Where the paper has an effect in the same unit, compare the two: a test that could not have seen it says nothing. A claim about several
 # values shows the one that is farthest from it. Intervals over trainings say how far trainings on the same images differ, and
 # nothing about other images. Each claim is tested at 5 % by itself, so about one in forty would be supported by chance, and as
 # many contradicted.

@@ -257,7 +257,7 @@ def twins():
     made = []
     for blocks, alike in ((1, 0.2), (4, 0.7)):
         around = [np.tanh(rng.normal(center, 0.2, 20)) for center in (alike, 0.0, 1.1 - alike, 0.3)]
-        made.append(Twins(blocks, (4 * blocks, 5 * blocks), (20, 30), (suns(2), suns(2)), *around))
+        made.append(Twins(blocks, (4 * blocks, 5 * blocks), (20, 30), (suns(2), suns(2)), *around, 1.1))
     return made
 
 
@@ -353,7 +353,7 @@ CASES = {
     "not_computed": lambda: figures.not_computed("no rare class has both training and held-out images"),
     "physics_of_class": lambda: figures.physics_of_class(class_physics(), "M"),
     "real_frames": lambda: figures.real_frames(labelled_set()),
-    "reconstructions": lambda: figures.reconstructions({"image": suns(4), "reconstruction": suns(4, seed=1)}),
+    "sun_rows": lambda: figures.sun_rows({"image": suns(4), "reconstruction": suns(4, seed=1)}),
     "reliability": lambda: figures.reliability(forecasts()),
     "reverse_process": lambda: figures.reverse_process(strips()),
     "schedule_curves": lambda: figures.schedule_curves(Schedule()),
@@ -369,7 +369,6 @@ CASES = {
     "suns_side_by_side": lambda: figures.suns_side_by_side({"simulated": suns(7), "archive": suns(4, seed=1)}),
     "suspicious_pairs": lambda: figures.suspicious_pairs(suns(3), suns(3, seed=4), ["B, 7.1", "M, 7.4", "X, 7.9"]),
     "training_effects": lambda: figures.training_effects(trained()),
-    "twin_images": lambda: figures.twin_images({"model A": suns(4), "model B,\nsame noise": suns(4, seed=2)}),
     "twin_similarities": lambda: figures.twin_similarities(twins()),
     "training_curves": lambda: figures.training_curves(logs()),
     "x_ray_and_frames": lambda: figures.x_ray_and_frames(*daily_maxima(), labelled_set()),

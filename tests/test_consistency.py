@@ -10,6 +10,7 @@ from tiny import TINY
 from solarsynth import stages
 from solarsynth.diffusion.consistency import SECOND, STAGES, Consistent, consistency
 from solarsynth.diffusion.guidance import Guidance
+from solarsynth.diffusion.parameterisations import Preconditioned
 from solarsynth.diffusion.samplers import NoiseStreams, dpm_solver_pp
 from solarsynth.diffusion.sampling import Sampling
 from solarsynth.diffusion.schedule import Schedule
@@ -39,10 +40,9 @@ class Linear(torch.nn.Module):
         return self.factor * (self.std * x - self.std**2 * x / total) * total / (sigma * self.std)
 
 
-def model(exact=True, length=1000):
+def model(exact=True):
     made = Consistent(Linear(0.4, exact), SCHEDULE, (1, 4, 4))
     made.pixel_mean.fill_(0.1), made.pixel_std.fill_(0.4)
-    made.length = length
     return made
 
 
@@ -93,10 +93,8 @@ def test_stage_0_is_denoising_and_later_stages_have_the_exact_function_as_their_
     losses = []
     for factor in (0.8, 1.0, 1.2):
         tuned = model().eval()
-        tuned.seen.fill_(999)  # the last stage
+        tuned.done = 0.999  # the last stage
         tuned.network.factor.data.fill_(factor)
-        fixed = model().eval()
-        fixed.seen.fill_(999)
         # The gradient at the exact function is that of a minimum: it changes sign with the factor.
         loss = tuned(x_0, condition, t, eps)[0].mean()
         loss.backward()
@@ -105,9 +103,27 @@ def test_stage_0_is_denoising_and_later_stages_have_the_exact_function_as_their_
 
 
 def test_what_cannot_be_sampled():
-    with pytest.raises(SolarsynthError, match="1 or 2 steps"):
+    with pytest.raises(SolarsynthError, match="1 or 2 steps, got 3"):
         consistency(model(), torch.zeros(1, 1, 4, 4), torch.zeros(1, 1), Guidance(0.0), 3, None)
+    plain = Preconditioned(Linear(0.4), SCHEDULE, (1, 4, 4))
+    with pytest.raises(SolarsynthError, match="tuned for it"):
+        consistency(plain, torch.zeros(1, 1, 4, 4), torch.zeros(1, 1), 0.0, 1, None)
     assert SECOND == pytest.approx(0.821 / 0.5, abs=0.01)
+
+
+def test_the_loop_says_how_much_of_the_tuning_is_over(tmp_path, monkeypatch):
+    """Also where a step is tried again with less memory, and whatever the length; so the last stage is reached."""
+    from solarsynth.diffusion.training import TrainingConfig, train
+
+    told = []
+    monkeypatch.setattr(Consistent, "earlier", lambda self, t, stage: told.append(stage) or torch.zeros_like(t))
+    image = np.random.default_rng(0).integers(0, 256, (8, 4, 4)).astype(np.uint8)
+    tuned = model()
+    tuned.network.condition = torch.nn.Module()
+    tuned.network.condition.fit = lambda condition: None
+    tuned.network.config = type("Config", (), {"as_dict": lambda self: {}})()
+    train(tuned, image, np.zeros((8, 1)), TrainingConfig(12 * STAGES, batch_size=4), tmp_path)
+    assert told == [stage for stage in range(STAGES) for _ in range(3)]
 
 
 def test_a_tuned_model_is_made_kept_and_drawn_with(shared_archive, store_folder):
@@ -119,7 +135,7 @@ def test_a_tuned_model_is_made_kept_and_drawn_with(shared_archive, store_folder)
     tuned = lab.entry(stages.MODEL, on="consistency")
     assert tuned.manifest["upstream"]["start"] == lab.key(stages.MODEL)
     generator = stages.generator(lab, "discrete", two)
-    assert isinstance(generator.denoiser, Consistent) and int(generator.denoiser.seen) == 48
+    assert isinstance(generator.denoiser, Consistent)
     np.testing.assert_array_equal(generator.sample(name, 3, seed=stages.samples.SEEDS_APART * 0), drawn.image)
     with pytest.raises(SolarsynthError, match="sampler consistency"):
         stages.generator(lab, "discrete", two, on="fit")

@@ -126,6 +126,17 @@ def test_a_class_becomes_a_flux_of_its_training_images(lab):
     assert np.array_equal(generator.conditions(label[3:5], np.arange(3, 5)).numpy()[:, 0], flux[3:5])
 
 
+def test_the_conditions_of_a_sample_set_are_those_that_it_was_drawn_with(lab, monkeypatch):
+    there, seen = lab(sampling_batch=64), []
+    real = Generator.conditions
+    monkeypatch.setattr(Generator, "conditions", lambda self, *a: seen.append(real(self, *a)) or seen[-1])
+    counts = dict.fromkeys(stages.drawable_classes(there), 2)
+    stages.sample_set(there, counts, seed=77, model="continuous")
+    drawn = torch.cat(seen).cpu().numpy()
+    np.testing.assert_array_equal(stages.conditions_of(there, counts, seed=77, model="continuous"), drawn)
+    assert len(np.unique(drawn)) > len(counts), "a flux per image, not per class"
+
+
 @pytest.mark.parametrize("request_", ["M2.5", 2.5e-5 * u.W / u.m**2, 2.5e-2 * u.erg / u.s / u.cm**2])
 def test_a_flux_is_asked_for_exactly(lab, monkeypatch, request_):
     generator, seen = stages.generator(lab(), "continuous"), []

@@ -1,5 +1,7 @@
 """Memorisation: planted copies, planted twins, and the frames that no flare precedes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tiny import SHORT
@@ -98,12 +100,14 @@ def test_compared_twins(lab, monkeypatch):
 
     monkeypatch.setattr(memorisation.stages, "sample_set", of_their_own)
     copied = compare_twins(lab, 2, 6, Sampling("dpm-solver++", 4))
-    assert copied.copied.min() == pytest.approx(1) and not copied.generalises
+    assert copied.copied.min() == pytest.approx(1) and not copied.alike_more
     monkeypatch.setattr(
         memorisation.stages, "sample_set", lambda lab, counts, **ask: stages.held_out_images(lab) and _first(lab)
     )
     alike = compare_twins(lab, 2, 6, Sampling("dpm-solver++", 4))
-    assert alike.alike.min() == pytest.approx(1) and alike.generalises
+    assert alike.alike.min() == pytest.approx(1) and alike.alike_more
+    sharp, blurred = (replace(alike, power=power) for power in (1.1, 0.6))
+    assert sharp.generalises and not blurred.generalises and not replace(copied, power=1.0).generalises
 
 
 def _first(lab):

@@ -87,10 +87,7 @@ def _denoiser(a: dict[str, Any]) -> Denoiser:
         condition = Mirrored(condition, config.time_width)
     network = UNet(config, condition).to(memory_format=torch.channels_last)
     shape = (1, a["image_size"], a["image_size"])
-    denoiser = PARAMETERISATIONS[a["parameterisation"]](network, _schedule(a), shape, a["min_snr"])
-    if "tuning_images" in a:
-        denoiser.length = a["tuning_images"]
-    return denoiser
+    return PARAMETERISATIONS[a["parameterisation"]](network, _schedule(a), shape, a["min_snr"])
 
 
 def write_network(folder: Path, network: nn.Module, about: dict[str, Any]) -> None:

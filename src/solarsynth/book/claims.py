@@ -6,8 +6,6 @@ the rest. Each claim is tested at 5 % by itself, so of forty true nulls about tw
 
 from __future__ import annotations
 
-import math
-
 from solarsynth.book import paper
 from solarsynth.book.claims_of_use import USES
 from solarsynth.book.rules import BIGGER_SUN, NEGATIVE, POSITIVE, Claim, Rule, tested, untested
@@ -15,9 +13,6 @@ from solarsynth.errors import SolarsynthError, did_you_mean
 
 #: The two channels of the GOES X-ray sensor: shortest and longest wavelength in Å (NOAA).
 XRS_BANDS = {"A": (0.5, 4.0), "B": (1.0, 8.0)}
-
-#: Share of the disk's area beyond 60° of latitude: of a map that varies everywhere alike, the variance there.
-CAPS = 2 * (math.pi / 6 - math.sqrt(3) / 4) / math.pi
 
 #: Minutes of the nine years 2011 to 2019, with two leap days.
 NINE_YEARS = (9 * 365 + 2) * 24 * 60
@@ -144,8 +139,7 @@ _MODELS = (
         "The continuous model has the lowest FID.",
         f"Fréchet and kernel distances in published networks, each other model's minus the continuous one's; {_SEEDS}",
         POSITIVE,
-        "06_results",
-        _gap("FID CLIP", "continuous", "discrete"),
+        "06_results",  # the paper's effect is in the space of CLIP, and ours in others
     ),
     tested(
         14,
@@ -154,7 +148,6 @@ _MODELS = (
         f"Fréchet and kernel distances in published networks, the embedding model's minus each other's; {_SEEDS}",
         POSITIVE,
         "06_results",
-        _gap("FID CLIP", "discrete", "embedding"),
     ),
     tested(
         15,
@@ -163,7 +156,6 @@ _MODELS = (
         f"cluster metrics and Fréchet distances, the ceVAE's distance from the target minus each model's; {_SEEDS}",
         POSITIVE,
         "06_results",
-        _gap("Cluster error", "continuous", "ceVAE"),
     ),
     tested(
         16,
@@ -198,7 +190,7 @@ _IMAGES = (
         19,
         "9",
         "Generated X images are very similar to real ones.",
-        "the paper's own Tables D.1 and D.2: recall of X in generated minus that in real images; no error is given",
+        "the paper's own Tables D.1 and D.2: recall of X in generated minus that in real images",
         Rule(-0.1, 0.1),
         "d_class_scores",
     ),
@@ -231,9 +223,9 @@ _IMAGES = (
         23,
         "7",
         "There are no active regions at the poles.",
-        "share of the variance beyond 60°, of samples minus real images, each class; the margin is half of what a map "
-        "has that varies everywhere alike; interval over blocks and samples",
-        Rule(highest=CAPS / 2),
+        "share of the variance beyond 60°, of samples minus real images, relative to that of a map that varies "
+        "everywhere alike, each class; interval over blocks and samples",
+        Rule(highest=0.5),
         "07_image_analysis",
     ),
     tested(

@@ -1,7 +1,8 @@
 """How a claim is judged: a rule looks at values with their intervals and gives a verdict. It never sees a verdict.
 
 A claim says that a value lies on one side of a limit, or between two. It is *supported* if the 95 % intervals of all
-its values lie there, and *contradicted* if the interval of one of them lies wholly elsewhere.
+its values lie there, and *contradicted* if the interval of one of them, widened for their number (Bonferroni), lies
+wholly elsewhere.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Finding:
     reading : Reading or None
         The reading that decides: the one farthest from the claim, in units of its interval.
     detectable : float
-        The largest of the readings' detectable effects: a claim about several values needs all of them.
+        Of that reading: another one may have another unit.
     why : str
     """
 
@@ -148,18 +149,20 @@ class Rule:
         if not known:
             return Finding(NOT_RUN, None, math.nan, "this run has no value for it")
         worst = min(known, key=self._inside)
-        detectable = max((one.detectable for one in known), key=lambda x: math.inf if math.isnan(x) else x)
-        what = (f"{worst.name}: " if worst.name else "") + ("the value" if worst.half == 0 else "the interval")
+        detectable = worst.detectable
+        what = _named(worst)
         if skill is not None and not skill.found:
             return Finding(CANNOT_TELL, worst, detectable, f"the judge has no skill on real images ({skill})")
         if unfit:
             return Finding(CANNOT_TELL, worst, detectable, unfit)
+        against = [one for one in known if self._outside(*one.widened(len(known)))]  # never without an interval
+        if against and (not self.level or p < self.level):
+            worst = min(against, key=self._inside)
+            return Finding(CONTRADICTED, worst, worst.detectable, f"{_named(worst)} does not lie {self._side}")
         if any(math.isnan(one.half) for one in known):
             return Finding(CANNOT_TELL, worst, detectable, f"{what} is not known")
         if all(one.low > self.lowest and one.high < self.highest for one in known):
             return Finding(SUPPORTED, worst, detectable, f"{what} lies {self._side}")
-        if any(self._outside(*one.widened(len(known))) for one in known) and (not self.level or p < self.level):
-            return Finding(CONTRADICTED, worst, detectable, f"{what} does not lie {self._side}")
         if self._outside(worst.low, worst.high):
             missing = f"p is {p:.2g}" if self.level else f"not after correction for {len(known)} values"
             return Finding(CANNOT_TELL, worst, detectable, f"{what} does not lie {self._side}, but {missing}")
@@ -227,6 +230,10 @@ POSITIVE, NEGATIVE = Rule(lowest=0), Rule(highest=0)
 
 #: What many claims lack.
 BIGGER_SUN = "needs the simulated Sun at the paper's size, which this run does not have"
+
+
+def _named(one: Reading) -> str:
+    return (f"{one.name}: " if one.name else "") + ("the value" if one.half == 0 else "the interval")
 
 
 def _quantile(q: float, freedom: float) -> float:

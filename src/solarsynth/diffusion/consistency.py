@@ -33,22 +33,11 @@ class Consistent(Preconditioned):
 
     Attributes
     ----------
-    seen : Tensor of int64, shape ()
-        Images that the tuning has seen; it decides how close the two noise levels are.
-    length : int
-        Images of the whole tuning; set before it begins.
+    done : float
+        Share of the tuning that is over, set by the training loop; it decides how close the two noise levels are.
     """
 
-    seen: Tensor
-
-    def __init__(self, *arguments, **options) -> None:
-        super().__init__(*arguments, **options)
-        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
-        self.length = 1
-
-    def describe(self) -> dict:
-        """Return what defines the denoiser, as JSON types."""
-        return super().describe() | {"length": self.length}
+    done: float = 0.0
 
     def earlier(self, t: Tensor, stage: int) -> Tensor:
         """Return the lower time steps r (B,) int64 that belong to `t` (B,); 0 stands for the image itself."""
@@ -62,10 +51,7 @@ class Consistent(Preconditioned):
 
     def forward(self, x_0: Tensor, condition: Tensor, t: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss and the PSNR of the estimated x_0 of each image, (B,) both; see `Denoiser.forward`."""
-        stage = min(int(STAGES * self.seen.item() / self.length), STAGES - 1)
-        if self.training:
-            self.seen += len(x_0)
-        r = self.earlier(t, stage)
+        r = self.earlier(t, min(int(STAGES * self.done), STAGES - 1))
         estimate, c_out = self._estimate(self.schedule.add_noise(x_0, t, eps), t, condition)
         with torch.no_grad():
             at_r, _ = self._estimate(self.schedule.add_noise(x_0, r.clamp(min=1), eps), r.clamp(min=1), condition)
@@ -93,8 +79,13 @@ def consistency(
     The parameters are those of `solarsynth.diffusion.samplers.ancestral`; `steps` is 1 or 2. The second step adds noise
     of level 1.64 σ_data to the first image, and jumps again.
     """
-    if steps not in (1, 2) or not isinstance(model, Consistent):
-        raise SolarsynthError(f"the consistency sampler takes 1 or 2 steps of a tuned model, got {steps}")
+    if not isinstance(model, Consistent):
+        raise SolarsynthError(
+            "the consistency sampler needs a model that is tuned for it; the package has none, so choose a profile, or "
+            "another sampler"
+        )
+    if steps not in (1, 2):
+        raise SolarsynthError(f"the consistency sampler takes 1 or 2 steps, got {steps}")
     schedule = model.schedule
     middle = schedule.step_of_sigma(SECOND * model.pixel_std.square().mean().sqrt().reshape(1)).item()
     x = x_T

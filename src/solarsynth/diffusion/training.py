@@ -38,9 +38,12 @@ class Trainable(Protocol):
     ----------
     score_name : str
         Name of the score in the log, such as ``psnr``.
+    done : float
+        Share of the training that is over; set by the loop.
     """
 
     score_name: str
+    done: float
 
     def fit(self, x_0: Tensor, condition: Tensor) -> None:
         """Take scales from the whole training set, (n, ...) and (n, d)."""
@@ -80,8 +83,7 @@ class TrainingConfig:
     gradient_clip : float
         Largest norm of the gradient; 0, as in the paper: not clipped.
     mirror : float
-        Probability, per sample, of mirroring an image along its second last axis. The model's condition must then be
-        `solarsynth.diffusion.conditioning.Mirrored`, which is told.
+        Probability, per sample, of mirroring an image along its second last axis; the condition must be `Mirrored`.
     seed : int
     log_every : int
         Images between two lines of the log.
@@ -223,6 +225,7 @@ class _Training:
     def advance(self) -> tuple[Tensor, Tensor, Tensor]:
         """Leave the gradients of the next batch in the model; return loss, score and the gradients' norm."""
         config, step, batch = self.config, self.progress.step, self.config.batch_size
+        self.model.done = step / self.steps
         index = _to(torch.from_numpy(self.order.batch(step, batch)[self.mine]), self.device)
         x_0 = _scaled(self.data[index])
         # Drawn on the CPU, for the whole batch, so that it depends neither on the device nor on how many there are.
@@ -285,15 +288,13 @@ class _Training:
         if not distributed.rank():
             self.progress.sums = self.sums.tolist()
             self.best.save()  # first: a resumed training meets a later best state again, but not an earlier one
-            average = self.ema.average
-            save_checkpoint(self.folder, self.identity, self.model, average, self.optimiser, self.progress)
+            save_checkpoint(self.folder, self.identity, self.model, self.ema.average, self.optimiser, self.progress)
             write_log(self.folder, self.progress.rows, self.model.score_name)
         self.saved = time.perf_counter()
 
     def show(self, description: str, loss: Tensor, score: Tensor) -> None:
         """Move the progress bar, about once a second."""
-        step, batch = self.progress.step, self.config.batch_size
-        now = time.perf_counter()
+        step, batch, now = self.progress.step, self.config.batch_size, time.perf_counter()
         if not description or distributed.rank() or (now - self.shown < 1 and step < self.steps):
             return
         if self.bar is None:

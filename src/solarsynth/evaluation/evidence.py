@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +13,6 @@ from solarsynth.evaluation.values import Value
 from solarsynth.metrics.copies import TAIL
 from solarsynth.metrics.intervals import Interval, seed_interval, unit_interval
 from solarsynth.metrics.physics.spectrum import high_frequency_ratio
-
-if TYPE_CHECKING:
-    pass
 
 #: Fréchet and kernel distances in networks that have seen no image of this archive.
 PUBLISHED_SPACES = ("FID CLIP", "FID InceptionV3", "Fréchet, VGG16 space", "Kernel distance, VGG16 space")
@@ -158,7 +154,7 @@ def copied(drawn: np.ndarray, held_out: np.ndarray, unit: np.ndarray) -> Interva
     return replace(over, low=max(0.0, over.mean - below), high=min(1.0, over.mean + above))
 
 
-def excess(row: Mapping[str, float], title: str) -> Interval:
+def excess(row: Mapping[str, float], title: str, unit: float = 1.0) -> Interval:
     """Return how much more samples have of a quantity of `solarsynth.evaluation.maps.variation` than real images have.
 
     Parameters
@@ -167,11 +163,13 @@ def excess(row: Mapping[str, float], title: str) -> Interval:
         A row of its table.
     title : str
         Such as ``beyond 60°``.
+    unit : float
+        What counts as 1.
     """
     mean = row[f"{title}, drawn"] - row[f"{title}, real"]
     half = (row[f"{title}, real, high"] - row[f"{title}, real, low"]) / 2
     half = float(np.hypot(half, ERRORS * row[f"{title}, drawn, error"]))
-    return Interval(float(mean), float(mean) - half, float(mean) + half, np.nan, 0, 0)
+    return Interval(*(float(x) / unit for x in (mean, mean - half, mean + half)), np.nan, 0, 0)
 
 
 def above_floor(value: Value) -> Interval:

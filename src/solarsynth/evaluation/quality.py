@@ -16,6 +16,9 @@ from solarsynth.stages import Lab
 
 COMPONENTS = 64
 
+#: Largest deviation of `Quality.power` from 1 at which images count as sharp as real ones.
+SHARP = 0.2
+
 
 @dataclass(frozen=True)
 class Quality:

@@ -19,7 +19,7 @@ from solarsynth.figures.data import (
     x_ray_and_frames,
 )
 from solarsynth.figures.downstream import figure_6, figure_8, figure_10, reliability
-from solarsynth.figures.memorisation import nearest_distances, suspicious_pairs, twin_images, twin_similarities
+from solarsynth.figures.memorisation import nearest_distances, suspicious_pairs, twin_similarities
 from solarsynth.figures.metrics import cluster_floor, confusion_matrices, embedding_distances
 from solarsynth.figures.networks import figure_2, figure_b_1
 from solarsynth.figures.physics import control_curve, flux_sweep, physics_of_class
@@ -28,9 +28,9 @@ from solarsynth.figures.samples import (
     figure_4,
     figure_5,
     figure_c_1,
-    reconstructions,
     reverse_process,
     steps_against_quality,
+    sun_rows,
 )
 from solarsynth.figures.stages import stage_graph
 from solarsynth.figures.style import COLOURS, SCENARIO_COLOURS, STYLE
@@ -67,7 +67,6 @@ __all__ = [
     "not_computed",
     "physics_of_class",
     "real_frames",
-    "reconstructions",
     "reliability",
     "reverse_process",
     "schedule_curves",
@@ -76,11 +75,11 @@ __all__ = [
     "solar_colours",
     "stage_graph",
     "steps_against_quality",
+    "sun_rows",
     "suns_side_by_side",
     "suspicious_pairs",
     "training_curves",
     "training_effects",
-    "twin_images",
     "twin_similarities",
     "x_ray_and_frames",
 ]

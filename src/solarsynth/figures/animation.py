@@ -42,6 +42,9 @@ class Film(str):
     def _repr_html_(self) -> str:
         return str(self)
 
+    def _repr_pretty_(self, printer, cycle: bool) -> None:
+        printer.text(f"a film of {len(self):,} characters")
+
 
 def film(frames: Sequence[np.ndarray], title: str, alt: str, milliseconds: int = 120) -> Film:
     """Return HTML with a film that starts when a reader opens it; see `webp`.

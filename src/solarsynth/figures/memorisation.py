@@ -75,16 +75,6 @@ def suspicious_pairs(image: np.ndarray, nearest: np.ndarray, titles: Sequence[st
 
 
 @styled
-def twin_images(rows: Mapping[str, np.ndarray]) -> Figure:
-    """What two models draw from the same noise: for each row's title frames (n, H, W) of uint8."""
-    count = len(next(iter(rows.values())))
-    figure, axes = panels(len(rows), count, 1.3, 1.35, margin=(0.4, 0))
-    for (title, frames), line in zip(rows.items(), axes, strict=True):
-        show_row(line, frames, title)
-    return figure
-
-
-@styled
 def twin_similarities(found: Sequence[Twins]) -> Figure:
     """Similarities of twins, of strangers, and of images and training images, against the number of regions.
 

@@ -16,8 +16,8 @@ from solarsynth.times import DAY
 
 
 @styled
-def reconstructions(rows: dict[str, np.ndarray]) -> Figure:
-    """What the ceVAE receives and what it returns: for each row's title frames (n, H, W) of uint8."""
+def sun_rows(rows: dict[str, np.ndarray]) -> Figure:
+    """Frames in rows that are compared column by column: for each row's title frames (n, H, W) of uint8."""
     count = len(next(iter(rows.values())))
     figure, axes = panels(len(rows), count, 1.3, 1.35, margin=(0.3, 0))
     for (title, frames), line in zip(rows.items(), axes, strict=True):

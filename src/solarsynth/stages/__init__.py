@@ -38,6 +38,7 @@ from solarsynth.stages.overview import STAGES, overview
 from solarsynth.stages.physics import PHYSICS, disk_radius, physics
 from solarsynth.stages.samples import (
     SAMPLES,
+    conditions_of,
     describe_samples,
     drawable_classes,
     proportional_counts,

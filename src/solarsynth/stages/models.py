@@ -142,7 +142,7 @@ def _train_model(job: Job) -> None:
     if job.ask["on"] == TUNED:
         if s.parameterisation != "preconditioned":
             raise SolarsynthError(f"consistency tuning needs parameterisation preconditioned, got {s.parameterisation}")
-        architecture |= {"parameterisation": "consistency", "tuning_images": s.consistency_images}
+        architecture["parameterisation"] = "consistency"
     train_network(
         job,
         architecture,
@@ -182,6 +182,7 @@ MODEL = Stage(
     identity=lambda lab, ask: (
         {k: v for k, v in ask.items() if k != "mode" or ask["on"] in ("days", *TWINS)}
         | ({"part": "fit"} if ask["on"] == "days" else {})
+        | ({"tuning": 2} if ask["on"] == TUNED else {})  # its stages follow the share of the training that is over
     ),
     version=5,
     on_device=True,

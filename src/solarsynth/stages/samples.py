@@ -134,6 +134,18 @@ def sample_set(
     return lab.load(SAMPLES, model=model, counts=dict(counts), seed=seed, sampling=sampling, **ask)
 
 
+def conditions_of(lab: Lab, counts: Mapping[str, int], *, seed: int, model: str = "discrete") -> np.ndarray:
+    """Return the conditions (n, d) float32 that a sample set of a model was drawn with; the arguments are its own.
+
+    The continuous model is asked for a flux per image, not for a class: this is how to learn which.
+    """
+    from solarsynth.diffusion.samplers import image_seeds
+
+    label = np.repeat(np.arange(len(CLASSES)), [counts.get(name, 0) for name in CLASSES])
+    seeds = image_seeds(seed + SEEDS_APART * lab.sample_seed, len(label))
+    return generator(lab, model).conditions(label, seeds).cpu().numpy()
+
+
 def describe_samples(
     lab: Lab, counts: Mapping[str, int], *, seed: int, model: str = "discrete", sampling: Sampling | None = None
 ) -> dict[str, Any]:
