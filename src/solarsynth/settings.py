@@ -141,10 +141,10 @@ class Settings:
         0,
     )
     twin_images: int = number(
-        10_210_000, "length of the trainings of two models on disjoint weeks, which show what is memorised, in images"
+        200_000, "length of the trainings of two models on disjoint weeks, which show what is memorised, in images"
     )
     choices_images: int = number(
-        10_210_000, "length of each training of the page that compares ways of training, in images"
+        200_000, "length of each training of the page that compares ways of training, in images"
     )
     large_images: int = number(10_210_000, "length of the training of Appendix C's model of 128 px, in images")
     generator_seeds: int = number(
@@ -190,7 +190,7 @@ class Settings:
     )
     daily_images: int = number(1_141_000, "length of the training of Section 8.2's diffusion model, in images")
     consistency_images: int = number(
-        2_000_000, "length of the tuning after which one or two evaluations draw an image, in images"
+        200_000, "length of the tuning after which one or two evaluations draw an image, in images"
     )
     sampler: str = word(
         "ancestral",

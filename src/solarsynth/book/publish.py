@@ -25,7 +25,8 @@ from solarsynth.files import DAMAGED, write_json, write_text
 from solarsynth.store import environment
 
 if TYPE_CHECKING:
-    from solarsynth.stages import Lab
+    from solarsynth.settings import Settings, load_settings, profiles
+from solarsynth.stages import Lab
 
 #: What a run writes and a publication carries over.
 PRODUCTS = ("chapters", "_static/figures", "_generated")
@@ -152,12 +153,27 @@ def provenance_page(folder: Path) -> str:
         f"purge of {s['purge_days']:g} days",
         "Device": f"{run['device']}, {run['platform']}",
         "Duration": f"{run['seconds'] / 60:.1f} min, finished {run['finished']}; "
-        "what the store already held is not in it (chapter 4 has the training's own)",
+        "what the store already held is not in it",
         "Commit": f"`{run['commit']}`",
         "Versions": ", ".join(f"{name} {v}" for name, v in run["versions"].items()) + f", Python {run['python']}",
     }
     lines = ["<!-- Written by solarsynth from run.json; do not edit. -->", "", "| | |", "| --- | --- |"]
-    return "\n".join([*lines, *(f"| {key} | {value} |" for key, value in rows.items()), ""])
+    lines += [f"| {key} | {value} |" for key, value in rows.items()]
+    return "\n".join([*lines, "", *_differences(run), ""])
+
+
+def _differences(run: dict[str, Any]) -> list[str]:
+    """Return the settings in which a run departs from its profile as lines of a table; none if it departs in none."""
+    profile = run["profile"].removesuffix("-custom")
+    if profile not in profiles():
+        return []
+    usual = load_settings(profile).as_dict()
+    meaning = {name: text for name, _, _, text in Settings.describe()}
+    other = {name: value for name, value in run["settings"].items() if name in usual and value != usual[name]}
+    if not other:
+        return []
+    rows = [f"| `{name}` | {usual[name]} | {value} | {meaning[name]} |" for name, value in other.items()]
+    return [f"| Setting | `{profile}` | this run | meaning |", "| --- | --- | --- | --- |", *rows]
 
 
 def build_book(folder: Path) -> Path:
