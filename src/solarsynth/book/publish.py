@@ -22,6 +22,7 @@ from solarsynth.devices import describe_device
 from solarsynth.errors import SolarsynthError
 from solarsynth.figures.stages import stage_graph
 from solarsynth.files import DAMAGED, write_json, write_text
+from solarsynth.settings import Settings, load_settings, profiles
 from solarsynth.store import environment
 
 if TYPE_CHECKING:
