@@ -26,8 +26,7 @@ from solarsynth.settings import Settings, load_settings, profiles
 from solarsynth.store import environment
 
 if TYPE_CHECKING:
-    from solarsynth.settings import Settings, load_settings, profiles
-from solarsynth.stages import Lab
+    from solarsynth.stages import Lab
 
 #: What a run writes and a publication carries over.
 PRODUCTS = ("chapters", "_static/figures", "_generated")
