@@ -127,6 +127,27 @@ def test_the_description_names_what_is_there(archive, tmp_path):
         assert [field["source"]["extract"]["column"] for field in records["field"]] == columns.tolist()
 
 
+@pytest.mark.parametrize("form", ["fits", "png"])
+def test_without_flux_a_folder_has_none_and_claims_none(tmp_path, form):
+    image, time, _, events = make_tables()
+    attributes = {"source": "archive"}
+    write_archive(
+        tmp_path / "a", image=image, time=time, unit="display", xrs=None, events=events, attributes=attributes
+    )
+    counts = export_archive(Archive(tmp_path / "a"), tmp_path / "f", form, MARCH)
+    first, last = parse_times(MARCH)
+    assert counts["flux samples"] == 0 and counts["frames"] == 18
+    assert (
+        counts["events"]
+        == len(read_events(tmp_path / "f" / "events.csv")[0])
+        == events["peak"].between(first, last - 1).sum()
+    )
+    assert {path.name for path in (tmp_path / "f").iterdir()} == {"frames", "events.csv", "croissant.json"}
+    card = json.loads((tmp_path / "f" / "croissant.json").read_text())
+    assert "flux" not in json.dumps(card) and "Flares. Source: archive." in card["description"]
+    assert [file["name"] for file in card["distribution"]] == ["frames", "events.csv"]
+
+
 @pytest.mark.parametrize(
     "target, form, period, match",
     [

@@ -144,7 +144,7 @@ def export_command(archive: Path, target: Path, form: str | None, first: str | N
     """Write the frames of ARCHIVE to TARGET: a name that ends in .npz, or a new folder of FITS files or pictures.
 
     The .npz and the pictures have north at the top (row 0), FITS files have it at the bottom, as FITS wants. A folder
-    holds flux.csv, events.csv and a description, croissant.json, as well.
+    holds events.csv, the flux as flux.csv if there is one, and a description, croissant.json, as well.
 
     \b
     Examples:
