@@ -342,6 +342,20 @@ def test_nothing_there(tmp_path, path):
         collected(tmp_path, tmp_path / path)
 
 
+@pytest.mark.parametrize("path", ["in", "in/*", "in/*.txt"])
+@pytest.mark.parametrize("options", [{}, {"to_dn": True}, {"size": SIZE, "unit": "display"}], ids=str)
+def test_no_frames_among_the_files(tmp_path, path, options):
+    (tmp_path / "in").mkdir()
+    for name in ("list.txt", "notes.txt"):
+        (tmp_path / "in" / name).write_text("read me")
+    with pytest.raises(
+        SolarsynthError, match=r"no frames there, 2 files of another kind, first list\.txt; frames are read from arrays"
+    ) as error:
+        collected(tmp_path, tmp_path / path, **options)
+    assert str(error.value).startswith(f"{tmp_path / path}: ") and "\n" not in str(error.value)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["in"]
+
+
 def test_units_do_not_mix(tmp_path):
     a, b = write_fits(tmp_path / "a.fits"), write_browse(tmp_path / "20140103_040506_171.png")
     with pytest.raises(SolarsynthError, match=r"one unit: .*a.fits is in DN/s, .*171.png in display; .*--to-dn"):

@@ -21,6 +21,8 @@ KINDS = {
     "store": "SDOMLv2 store (zarr)",
 }
 
+_ALL_KINDS = ", ".join(KINDS.values())
+
 #: Units that kinds of files have by themselves; an ``.npz`` and a store say theirs.
 UNIT_OF_KIND = {"fits": "DN/s", "jpeg2000": "DN/s", "browse": "display"}
 
@@ -62,7 +64,8 @@ def find(given: Sequence[str | Path]) -> tuple[list[Source], list[Path]]:
     Raises
     ------
     SolarsynthError
-        If there is nothing at a path, or a file that was named is of another kind.
+        If there is nothing at a path, a file that was named is of another kind, or there are frames at none of the
+        paths.
     """
     found: dict[Path, Source] = {}
     others = []
@@ -75,9 +78,14 @@ def find(given: Sequence[str | Path]) -> tuple[list[Source], list[Path]]:
             if kind:
                 found.setdefault(member.resolve(), Source(member, kind))
             elif member == path:
-                raise SolarsynthError(f"{path}: {_what_it_is(path)}; frames are read from {', '.join(KINDS.values())}")
+                raise SolarsynthError(f"{path}: {_what_it_is(path)}; frames are read from {_ALL_KINDS}")
             else:
                 others.append(member)
+    if not found:
+        there = (
+            f"{given[0]}: no frames there, {len(others)} {OTHER_KIND}, first {others[0].name}" if given else "no path"
+        )
+        raise SolarsynthError(f"{there}; frames are read from {_ALL_KINDS}")
     return list(found.values()), others
 
 
