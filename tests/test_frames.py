@@ -625,6 +625,20 @@ def test_a_bad_table_is_found_before_the_frames_are_read(many, tmp_path, monkeyp
     assert done.exit_code == 1 and "events.csv: no column" in done.output
 
 
+def test_an_import_looks_at_every_file_once_and_before_the_tables(many, tmp_path, monkeypatch):
+    looked, kind_of = [], sources.kind_of
+    monkeypatch.setattr(sources, "kind_of", lambda path: looked.append(path) or kind_of(path))
+    (tmp_path / "events.csv").write_text("nothing\n1\n")
+    with pytest.raises(SolarsynthError, match="no column"):
+        import_archive(tmp_path / "archive", frames=many, events=[tmp_path / "events.csv"])
+    files = sorted(path for path in many.rglob("*") if path.is_file())
+    assert sorted(looked) == files
+    (tmp_path / "events.csv").write_text(EVENTS)
+    looked.clear()
+    import_archive(tmp_path / "archive", frames=many, size=SIZE, events=[tmp_path / "events.csv"])
+    assert sorted(looked) == files
+
+
 # Real files.
 
 

@@ -68,11 +68,12 @@ def import_archive(
     refuse_existing(target)  # before the work
     stated = _stated_period(events_period)
     frames = [frames] if isinstance(frames, str | Path) else list(frames)
-    find(frames)  # what is not there, or a bad table, is said before the frames are read
+    # The cheap faults first: a path without frames, then a bad table. Reading the frames may take hours.
+    files = find(frames)
     table, scale, notes = _read_flux(flux, flux_scale)
     flux_tolerance = _cadence(table) if flux_tolerance_seconds is None else flux_tolerance_seconds
     listed = _read_lists(events, notes)
-    found = collect(frames, target, size=size, unit=unit, to_dn=to_dn, origin=origin)
+    found = collect(frames, target, size=size, unit=unit, to_dn=to_dn, origin=origin, found=files)
     for line in (*found.notes, *notes, *_period_notes(found.time, table, listed, tolerance_minutes)):
         say(line)
     write_archive(

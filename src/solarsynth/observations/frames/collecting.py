@@ -61,6 +61,7 @@ def collect(
     unit: str | None = None,
     to_dn: bool = False,
     origin: str = "upper",
+    found: tuple[list[sources.Source], list[Path]] | None = None,
 ) -> Collected:
     """Read all frames that paths stand for.
 
@@ -78,6 +79,9 @@ def collect(
         Bring display intensity to DN/s ≈ (v / 8.4)².
     origin : {"upper", "lower"}
         Where the north is in the frames of an ``.npz``; other files say it.
+    found : (list of Source, list of Path), optional
+        What `solarsynth.observations.frames.sources.find` gives for `given`, if it was called before: it opens every
+        file.
 
     Returns
     -------
@@ -92,9 +96,9 @@ def collect(
         raise SolarsynthError(f"unit must be one of {', '.join(UNITS)}, got {shown(unit)}")
     if origin not in ("upper", "lower"):
         raise SolarsynthError(f"origin must be upper or lower, got {shown(origin)}")
-    found, others = sources.find(given)
-    packed = [(source.path, *arrays.read(source.path, unit)) for source in found if source.kind == "npz"]
-    files = [source for source in found if source.kind != "npz"]
+    every, others = sources.find(given) if found is None else found
+    packed = [(source.path, *arrays.read(source.path, unit)) for source in every if source.kind == "npz"]
+    files = [source for source in every if source.kind != "npz"]
     if size is None:
         size = _usual_size([image for _, image, *_ in packed], bool(files))
     final = _one_unit([(path, its) for path, _, _, its, _ in packed], files, unit, to_dn)
