@@ -152,6 +152,7 @@ def test_without_flux_a_folder_has_none_and_claims_none(tmp_path, form):
     "target, form, period, match",
     [
         ("full", "fits", MARCH, "exists; choose another name or remove it"),
+        ("full", "npz", MARCH, "exists; choose another name or remove it"),
         ("no/where", "fits", MARCH, "its folder does not exist"),
         ("x", "jpg", MARCH, "exported as npz, fits, png, got 'jpg'"),
         ("x", "fits", ("March", None), "limits must be like 2012-03-01 .*, got 'March'"),
@@ -164,6 +165,13 @@ def test_mistakes_get_one_line_and_leave_nothing(archive, tmp_path, target, form
     with pytest.raises(SolarsynthError, match=match) as error:
         export_archive(archive[0], tmp_path / target, form, period)
     assert "\n" not in str(error.value) and [path.name for path in tmp_path.iterdir()] == ["full"]
+
+
+def test_a_file_is_not_overwritten(archive, tmp_path):
+    (tmp_path / "march.npz").write_text("mine")
+    with pytest.raises(SolarsynthError, match=r"march\.npz exists; choose another name or remove it"):
+        export_archive(archive[0], tmp_path / "march.npz", "npz", MARCH)
+    assert (tmp_path / "march.npz").read_text() == "mine"
 
 
 def test_a_killed_export_leaves_nothing(archive, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import pandas as pd
 from solarsynth.errors import SolarsynthError, shown
 from solarsynth.files import check_folder, new_folder, write_npz
 from solarsynth.observations.archive import Archive, Frames
+from solarsynth.observations.writing import refuse_existing
 from solarsynth.pixels import normalise, to_uint8
 from solarsynth.progress import bar
 from solarsynth.times import NO_TIME, format_times, parse_times
@@ -24,12 +25,11 @@ _PART = 256
 
 
 def check_target(target: Path, form: str) -> None:
-    """Raise if `target` cannot be written, before the work."""
+    """Raise if `target` cannot be written, or is there already, before the work."""
     if form not in FORMS:
         raise SolarsynthError(f"an archive is exported as {', '.join(FORMS)}, got {shown(form)}")
     check_folder(target)
-    if target.exists() and (form != "npz" or target.is_dir()):
-        raise SolarsynthError(f"{target} exists; choose another name or remove it")
+    refuse_existing(target)
 
 
 def export_archive(
