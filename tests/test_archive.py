@@ -9,6 +9,7 @@ import zarr
 from conftest import make_tables
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.observations import importing
 from solarsynth.observations.archive import Archive
 from solarsynth.observations.chunks import read_chunk
 from solarsynth.observations.importing import import_archive
@@ -353,6 +354,27 @@ def test_inspection_of_a_single_frame(tmp_path):
     )
     found = inspect(Archive(tmp_path / "a"))
     assert np.isnan(found.cadence) and not found.gaps and found.classes == {}
+
+
+def test_a_flux_too_coarse_to_be_its_own_tolerance(files, monkeypatch):
+    folder, _, time, *_ = files
+    stamps = format_times(time[0] + 2 * DAY * np.arange(3))
+    pd.DataFrame({"time": stamps, "flux": 1e-6}).to_csv(folder / "flux.csv", index=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(importing, "collect", lambda *_, **__: pytest.fail("the frames were read"))
+        with pytest.raises(SolarsynthError, match=r"flux\.csv: its samples are 48 hours apart.*give --flux-tolerance"):
+            run(folder, flux=folder / "flux.csv")
+    assert not (folder / "archive").exists()
+    run(folder, flux=folder / "flux.csv", flux_tolerance_seconds=3600.0)
+    assert Archive(folder / "archive").flux_tolerance == HOUR
+
+
+def test_a_daily_flux_is_its_own_tolerance(files):
+    folder, _, time, *_ = files
+    stamps = format_times(time[0] + DAY * np.arange(3))
+    pd.DataFrame({"time": stamps, "flux": 1e-6}).to_csv(folder / "flux.csv", index=False)
+    run(folder, flux=folder / "flux.csv")
+    assert Archive(folder / "archive").flux_tolerance == DAY
 
 
 def test_imported_tolerances(files):
