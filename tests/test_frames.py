@@ -5,6 +5,7 @@ import gzip
 import itertools
 import json
 import shutil
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -263,6 +264,40 @@ def test_a_folder_of_everything(tmp_path):
     assert f"left out: 4 {headers.OTHER_WAVELENGTH}: other-0.fits, other-1.fits, other-2.fits, …" in found.notes
     for image in found.image:
         assert_is_the_drawn_sun(image)
+
+
+def write_zip(path, *names):
+    with zipfile.ZipFile(path, "w") as packed:
+        for name in names:
+            packed.writestr(name, "text")
+    return path
+
+
+def test_zip_files_of_other_kinds_do_not_stop_an_import(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    arrays(folder, WHOLE)
+    write_zip(folder / "notes.docx", "word/document.xml", "[Content_Types].xml")
+    write_zip(folder / "old.zip", "a.fits")
+    write_zip(folder / "empty.zip")
+    (folder / "cut.zip").write_bytes((folder / "old.zip").read_bytes()[:40])
+    for path in (folder, folder / "*"):
+        found = collected(tmp_path, path, unit="display")
+        assert len(found.time) == len(WHOLE) and found.counts["files of another kind"] == 4
+        assert "left out: 4 files of another kind: cut.zip, empty.zip, notes.docx, …" in found.notes
+
+
+@pytest.mark.parametrize("name", ["notes.docx", "suns.npz"])
+def test_a_zip_file_that_was_named_is_refused(tmp_path, name):
+    with pytest.raises(SolarsynthError, match=rf"{name}: "):
+        collected(tmp_path, write_zip(tmp_path / name, "word/document.xml"))
+
+
+def test_a_cut_npz_in_a_folder_is_not_passed_over(tmp_path):
+    (tmp_path / "in").mkdir()
+    cut(arrays(tmp_path / "in", WHOLE))
+    with pytest.raises(SolarsynthError, match=r"\.npz: "):
+        collected(tmp_path, tmp_path / "in")
 
 
 def test_patterns_and_single_files(tmp_path):

@@ -75,6 +75,8 @@ def find(given: Sequence[str | Path]) -> tuple[list[Source], list[Path]]:
             raise SolarsynthError(f"{path}: no file there")
         for member in members:
             kind = "store" if member.is_dir() else kind_of(member)
+            if kind == "npz" and member != path and not holds_arrays(member):
+                kind = None
             if kind:
                 found.setdefault(member.resolve(), Source(member, kind))
             elif member == path:
@@ -102,6 +104,21 @@ def kind_of(path: Path) -> str | None:
     except (OSError, EOFError, zlib.error):
         return None
     return next((kind for magic, kind in _MAGIC if start.startswith(magic)), None)
+
+
+def holds_arrays(path: Path) -> bool:
+    """Return whether a zip file lists arrays, as an ``.npz`` does; documents of office programs are zip files too.
+
+    One that cannot be listed, such as a cut-off one, counts if its name says that it is an ``.npz``: its reader says
+    what is wrong with it.
+    """
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(".npy") for name in archive.namelist())
+    except Exception:  # zipfile has many errors for a file that is none
+        return path.suffix == ".npz"
 
 
 def is_store(path: Path) -> bool:
