@@ -69,8 +69,7 @@ def import_archive(
     refuse_existing(target)  # before the work
     stated = _stated_period(events_period)
     frames = [frames] if isinstance(frames, str | Path) else list(frames)
-    # The cheap faults first: a path without frames, then a bad table. Reading the frames may take hours.
-    files = find(frames)
+    files = find(frames)  # cheap faults first: a path without frames, then a bad table; to read all may take hours
     table, scale, notes = _read_flux(flux, flux_scale)
     flux_tolerance = _cadence(flux, table) if flux_tolerance_seconds is None else flux_tolerance_seconds
     listed = _read_lists(events, notes)
