@@ -18,7 +18,7 @@ from suns import RADIUS, brightness, write_browse, write_fits, write_jpeg2000
 from solarsynth import cli
 from solarsynth.dataset.labelling import label_events
 from solarsynth.errors import SolarsynthError
-from solarsynth.observations import quicklook
+from solarsynth.observations import ephemeris, quicklook
 from solarsynth.observations.archive import Archive
 from solarsynth.observations.frames import browse, collect, disk, fits, headers, jpeg2000, reading, scratch, sources
 from solarsynth.observations.frames import store as stores
@@ -230,7 +230,7 @@ def test_other_colours_and_shapes_are_left_out(tmp_path):
 
 def test_browse_pictures_in_dn_show_the_drawn_sun(tmp_path):
     time = "20140103_040506"  # the Sun is large in January: the picture is drawn with that radius
-    radius = headers.solar_radius(int(parse_times(["2014-01-03T04:05:06"])[0]))
+    radius = ephemeris.solar_radius(int(parse_times(["2014-01-03T04:05:06"])[0]))
     picture, saturated = browse.read_dn(write_browse(tmp_path / f"{time}.png", 1024, radius))
     image = disk.place(picture, SIZE)
     below = expected() < 500  # above, the picture saturates at 255

@@ -13,6 +13,7 @@ import pandas as pd
 from solarsynth.errors import SolarsynthError, shown
 from solarsynth.files import check_folder, new_folder, write_npz
 from solarsynth.observations.archive import Archive, Frames
+from solarsynth.observations.ephemeris import solar_tilt
 from solarsynth.observations.writing import refuse_existing
 from solarsynth.pixels import normalise, to_uint8
 from solarsynth.progress import bar
@@ -113,15 +114,11 @@ def _stamps(time: np.ndarray) -> list[str]:
 
 
 def _write_fits(folder: Path, archive: Archive, image: np.ndarray, time: np.ndarray) -> None:
-    from astropy.time import Time
-    from sunpy.coordinates import sun
-
     from solarsynth.observations import fits
 
     synthetic = archive.attributes.get("source") == "simulated"
     texts = [text.removesuffix("Z") for text in format_times(time)]
-    latitudes = np.atleast_1d(sun.B0(Time(texts)).deg) if len(texts) else []
-    for name, text, latitude, pixels in zip(_stamps(time), texts, latitudes, image, strict=True):
+    for name, text, latitude, pixels in zip(_stamps(time), texts, solar_tilt(time), image, strict=True):
         made = fits.header(pixels.shape[0], archive.unit, date=text, latitude=latitude, synthetic=synthetic)
         (folder / f"aia171_{name}.fits").write_bytes(fits.pack(pixels[None], [made]))
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from solarsynth.observations import quicklook
+from solarsynth.observations.ephemeris import solar_radius
 from solarsynth.observations.frames import disk
-from solarsynth.observations.frames.headers import OTHER_OBSERVATORY, OTHER_WAVELENGTH, WITHOUT_TIME, solar_radius
+from solarsynth.observations.frames.headers import OTHER_OBSERVATORY, OTHER_WAVELENGTH, WITHOUT_TIME
 from solarsynth.observations.frames.picture import LeftOut, Picture
 from solarsynth.pixels import DISPLAY_TRUSTED, display_to_dn
 from solarsynth.times import NO_TIME, parse_times
