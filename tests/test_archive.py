@@ -9,6 +9,7 @@ import zarr
 from conftest import make_tables
 
 from solarsynth.errors import SolarsynthError
+from solarsynth.observations import importing
 from solarsynth.observations.archive import Archive
 from solarsynth.observations.chunks import read_chunk
 from solarsynth.observations.importing import import_archive
@@ -248,6 +249,63 @@ def test_a_chunk_equals_what_zarr_reads_and_a_cut_one_is_noticed(small_archive):
         read_chunk(array, 1)
 
 
+def of_others(path, lacking):
+    """Turn an archive into one of others: no digests, short chunks, and columns of fill values without any chunk."""
+    group = zarr.open_group(str(path), mode="a", zarr_format=2)
+    attributes = {name: value for name, value in group.attrs.items() if name != "blake2b"}
+    group.attrs.put(attributes)
+    for part, columns in lacking.items():
+        for name, value in columns.items():
+            old = group[part][name]
+            values = np.full(old.shape, value, old.dtype)
+            group[part].create_array(
+                name, shape=values.shape, dtype=values.dtype, chunks=(2,), fill_value=value, overwrite=True
+            )[:] = values
+            assert [file.name for file in (path / part / name).iterdir() if file.name[0] != "."] == []
+    return group
+
+
+LACKING = {"xrs": {"quality": 0, "satellite": 15}, "events": {"ar_noaanum": 0, "event_starttime": 0}}
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    """An archive of others in which columns of fill values have no chunk."""
+    image, time, xrs, events = make_tables()
+    xrs, events = xrs.assign(quality=0, satellite=15), events.assign(noaa=0)
+    write_archive(tmp_path / "a", image=image, time=time, unit="display", xrs=xrs, events=events, attributes={})
+    of_others(tmp_path / "a", LACKING)
+    return tmp_path / "a", xrs, events
+
+
+def test_an_archive_of_others_need_not_store_chunks_of_fill_values(foreign):
+    path, xrs, events = foreign
+    archive = Archive(path)
+    table, listed = archive.xrs(), archive.events()
+    assert table["time"].tolist() == xrs["time"].tolist() and (table["satellite"] == 15).all()
+    assert listed["peak"].tolist() == events["peak"].tolist() and (listed["noaa"] == 0).all()
+    assert not inspect(archive).damages
+
+
+@pytest.mark.parametrize("name", ["xrs/quality", "events/ar_noaanum"])
+def test_a_column_of_others_is_no_longer_than_its_table(foreign, name):
+    path, *_ = foreign
+    meta = json.loads((path / name / ".zarray").read_text())
+    (path / name / ".zarray").write_text(json.dumps(meta | {"shape": [1 << 39]}))
+    archive = Archive(path)
+    with pytest.raises(SolarsynthError, match=rf"{name}: .*{1 << 39} rows, but \d+ times"):
+        archive.xrs() if name.startswith("xrs") else archive.events()
+
+
+@pytest.mark.parametrize("name", ["xrs/time", "xrs/flux", "events/event_peaktime", "events/fl_goescls"])
+def test_a_column_that_labels_need_has_all_chunks_in_an_archive_of_others_too(foreign, name):
+    path, *_ = foreign
+    (path / name / "0").unlink()
+    archive = Archive(path)
+    with pytest.raises(SolarsynthError, match="missing"):
+        archive.xrs() if name.startswith("xrs") else archive.events()
+
+
 def test_tolerances_are_stored_in_the_papers_units_and_read_in_milliseconds(tmp_path):
     image, time, xrs, events = make_tables()
     attributes = tolerances(90 * SECOND, 2_048)
@@ -296,6 +354,27 @@ def test_inspection_of_a_single_frame(tmp_path):
     )
     found = inspect(Archive(tmp_path / "a"))
     assert np.isnan(found.cadence) and not found.gaps and found.classes == {}
+
+
+def test_a_flux_too_coarse_to_be_its_own_tolerance(files, monkeypatch):
+    folder, _, time, *_ = files
+    stamps = format_times(time[0] + 2 * DAY * np.arange(3))
+    pd.DataFrame({"time": stamps, "flux": 1e-6}).to_csv(folder / "flux.csv", index=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(importing, "collect", lambda *_, **__: pytest.fail("the frames were read"))
+        with pytest.raises(SolarsynthError, match=r"flux\.csv: its samples are 48 hours apart.*give --flux-tolerance"):
+            run(folder, flux=folder / "flux.csv")
+    assert not (folder / "archive").exists()
+    run(folder, flux=folder / "flux.csv", flux_tolerance_seconds=3600.0)
+    assert Archive(folder / "archive").flux_tolerance == HOUR
+
+
+def test_a_daily_flux_is_its_own_tolerance(files):
+    folder, _, time, *_ = files
+    stamps = format_times(time[0] + DAY * np.arange(3))
+    pd.DataFrame({"time": stamps, "flux": 1e-6}).to_csv(folder / "flux.csv", index=False)
+    run(folder, flux=folder / "flux.csv")
+    assert Archive(folder / "archive").flux_tolerance == DAY
 
 
 def test_imported_tolerances(files):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.observations.ephemeris import solar_tilt
+from solarsynth.observations.ephemeris import solar_radius, solar_tilt
 from solarsynth.times import DAY, NO_TIME, parse_times
 
 
@@ -23,3 +23,12 @@ def test_no_time():
     assert solar_tilt(np.zeros(0, np.int64)).shape == (0,)
     with pytest.raises(SolarsynthError, match="needs times, got 1 of 2 unknown"):
         solar_tilt(np.array([0, NO_TIME]))
+
+
+def test_the_radius_over_a_year():
+    """IAU 2015: 695,700 km. The distance follows from the mean anomaly (Astronomical Almanac, page C5)."""
+    time = parse_times(["2012-01-01T00:00:00Z"])[0] + np.arange(0, 366, 15) * DAY
+    anomaly = np.radians(357.528 + 0.9856003 * (time / DAY + 2440587.5 - 2451545.0))
+    distance = 1.00014 - 0.01671 * np.cos(anomaly) - 0.00014 * np.cos(2 * anomaly)
+    expected = np.degrees(np.arcsin(695_700 / 149_597_870.7 / distance)) * 3600
+    np.testing.assert_allclose([solar_radius(t) for t in time.tolist()], expected, rtol=1e-4)

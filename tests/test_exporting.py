@@ -127,10 +127,32 @@ def test_the_description_names_what_is_there(archive, tmp_path):
         assert [field["source"]["extract"]["column"] for field in records["field"]] == columns.tolist()
 
 
+@pytest.mark.parametrize("form", ["fits", "png"])
+def test_without_flux_a_folder_has_none_and_claims_none(tmp_path, form):
+    image, time, _, events = make_tables()
+    attributes = {"source": "archive"}
+    write_archive(
+        tmp_path / "a", image=image, time=time, unit="display", xrs=None, events=events, attributes=attributes
+    )
+    counts = export_archive(Archive(tmp_path / "a"), tmp_path / "f", form, MARCH)
+    first, last = parse_times(MARCH)
+    assert counts["flux samples"] == 0 and counts["frames"] == 18
+    assert (
+        counts["events"]
+        == len(read_events(tmp_path / "f" / "events.csv")[0])
+        == events["peak"].between(first, last - 1).sum()
+    )
+    assert {path.name for path in (tmp_path / "f").iterdir()} == {"frames", "events.csv", "croissant.json"}
+    card = json.loads((tmp_path / "f" / "croissant.json").read_text())
+    assert "flux" not in json.dumps(card) and "Flares. Source: archive." in card["description"]
+    assert [file["name"] for file in card["distribution"]] == ["frames", "events.csv"]
+
+
 @pytest.mark.parametrize(
     "target, form, period, match",
     [
         ("full", "fits", MARCH, "exists; choose another name or remove it"),
+        ("full", "npz", MARCH, "exists; choose another name or remove it"),
         ("no/where", "fits", MARCH, "its folder does not exist"),
         ("x", "jpg", MARCH, "exported as npz, fits, png, got 'jpg'"),
         ("x", "fits", ("March", None), "limits must be like 2012-03-01 .*, got 'March'"),
@@ -143,6 +165,13 @@ def test_mistakes_get_one_line_and_leave_nothing(archive, tmp_path, target, form
     with pytest.raises(SolarsynthError, match=match) as error:
         export_archive(archive[0], tmp_path / target, form, period)
     assert "\n" not in str(error.value) and [path.name for path in tmp_path.iterdir()] == ["full"]
+
+
+def test_a_file_is_not_overwritten(archive, tmp_path):
+    (tmp_path / "march.npz").write_text("mine")
+    with pytest.raises(SolarsynthError, match=r"march\.npz exists; choose another name or remove it"):
+        export_archive(archive[0], tmp_path / "march.npz", "npz", MARCH)
+    assert (tmp_path / "march.npz").read_text() == "mine"
 
 
 def test_a_killed_export_leaves_nothing(archive, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import gzip
 import itertools
 import json
 import shutil
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from suns import RADIUS, brightness, write_browse, write_fits, write_jpeg2000
 from solarsynth import cli
 from solarsynth.dataset.labelling import label_events
 from solarsynth.errors import SolarsynthError
-from solarsynth.observations import quicklook
+from solarsynth.observations import ephemeris, quicklook
 from solarsynth.observations.archive import Archive
 from solarsynth.observations.frames import browse, collect, disk, fits, headers, jpeg2000, reading, scratch, sources
 from solarsynth.observations.frames import store as stores
@@ -229,7 +230,7 @@ def test_other_colours_and_shapes_are_left_out(tmp_path):
 
 def test_browse_pictures_in_dn_show_the_drawn_sun(tmp_path):
     time = "20140103_040506"  # the Sun is large in January: the picture is drawn with that radius
-    radius = headers.solar_radius(int(parse_times(["2014-01-03T04:05:06"])[0]))
+    radius = ephemeris.solar_radius(int(parse_times(["2014-01-03T04:05:06"])[0]))
     picture, saturated = browse.read_dn(write_browse(tmp_path / f"{time}.png", 1024, radius))
     image = disk.place(picture, SIZE)
     below = expected() < 500  # above, the picture saturates at 255
@@ -263,6 +264,40 @@ def test_a_folder_of_everything(tmp_path):
     assert f"left out: 4 {headers.OTHER_WAVELENGTH}: other-0.fits, other-1.fits, other-2.fits, …" in found.notes
     for image in found.image:
         assert_is_the_drawn_sun(image)
+
+
+def write_zip(path, *names):
+    with zipfile.ZipFile(path, "w") as packed:
+        for name in names:
+            packed.writestr(name, "text")
+    return path
+
+
+def test_zip_files_of_other_kinds_do_not_stop_an_import(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    arrays(folder, WHOLE)
+    write_zip(folder / "notes.docx", "word/document.xml", "[Content_Types].xml")
+    write_zip(folder / "old.zip", "a.fits")
+    write_zip(folder / "empty.zip")
+    (folder / "cut.zip").write_bytes((folder / "old.zip").read_bytes()[:40])
+    for path in (folder, folder / "*"):
+        found = collected(tmp_path, path, unit="display")
+        assert len(found.time) == len(WHOLE) and found.counts["files of another kind"] == 4
+        assert "left out: 4 files of another kind: cut.zip, empty.zip, notes.docx, …" in found.notes
+
+
+@pytest.mark.parametrize("name", ["notes.docx", "suns.npz"])
+def test_a_zip_file_that_was_named_is_refused(tmp_path, name):
+    with pytest.raises(SolarsynthError, match=rf"{name}: "):
+        collected(tmp_path, write_zip(tmp_path / name, "word/document.xml"))
+
+
+def test_a_cut_npz_in_a_folder_is_not_passed_over(tmp_path):
+    (tmp_path / "in").mkdir()
+    cut(arrays(tmp_path / "in", WHOLE))
+    with pytest.raises(SolarsynthError, match=r"\.npz: "):
+        collected(tmp_path, tmp_path / "in")
 
 
 def test_patterns_and_single_files(tmp_path):
@@ -340,6 +375,20 @@ def test_nothing_there(tmp_path, path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(SolarsynthError, match=r"no (such )?file"):
         collected(tmp_path, tmp_path / path)
+
+
+@pytest.mark.parametrize("path", ["in", "in/*", "in/*.txt"])
+@pytest.mark.parametrize("options", [{}, {"to_dn": True}, {"size": SIZE, "unit": "display"}], ids=str)
+def test_no_frames_among_the_files(tmp_path, path, options):
+    (tmp_path / "in").mkdir()
+    for name in ("list.txt", "notes.txt"):
+        (tmp_path / "in" / name).write_text("read me")
+    with pytest.raises(
+        SolarsynthError, match=r"no frames there, 2 files of another kind, first list\.txt; frames are read from arrays"
+    ) as error:
+        collected(tmp_path, tmp_path / path, **options)
+    assert str(error.value).startswith(f"{tmp_path / path}: ") and "\n" not in str(error.value)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["in"]
 
 
 def test_units_do_not_mix(tmp_path):
@@ -609,6 +658,20 @@ def test_a_bad_table_is_found_before_the_frames_are_read(many, tmp_path, monkeyp
     (tmp_path / "events.csv").write_text("nothing\n1\n")
     done = call("archive", "import", tmp_path / "archive", "--frames", many, "--events", tmp_path / "events.csv")
     assert done.exit_code == 1 and "events.csv: no column" in done.output
+
+
+def test_an_import_looks_at_every_file_once_and_before_the_tables(many, tmp_path, monkeypatch):
+    looked, kind_of = [], sources.kind_of
+    monkeypatch.setattr(sources, "kind_of", lambda path: looked.append(path) or kind_of(path))
+    (tmp_path / "events.csv").write_text("nothing\n1\n")
+    with pytest.raises(SolarsynthError, match="no column"):
+        import_archive(tmp_path / "archive", frames=many, events=[tmp_path / "events.csv"])
+    files = sorted(path for path in many.rglob("*") if path.is_file())
+    assert sorted(looked) == files
+    (tmp_path / "events.csv").write_text(EVENTS)
+    looked.clear()
+    import_archive(tmp_path / "archive", frames=many, size=SIZE, events=[tmp_path / "events.csv"])
+    assert sorted(looked) == files
 
 
 # Real files.

@@ -62,6 +62,25 @@ def test_forms_of_the_time(tmp_path, form):
     check_flux(tmp_path / "flux.csv")
 
 
+@pytest.mark.parametrize("name", ["time", "time_tag", "date"])
+@pytest.mark.parametrize("rows", ["all", "some"])
+def test_the_numbers_of_rows_that_pandas_writes_are_no_times(tmp_path, name, rows):
+    table = flux_table().rename(columns={"time": name})
+    if rows == "some":  # the index keeps the gaps of what was left out
+        table = pd.concat([table, table]).reset_index(drop=True).iloc[N:]
+    table.to_csv(tmp_path / "flux.csv")
+    assert (tmp_path / "flux.csv").read_text().startswith(f",{name},flux")
+    check_flux(tmp_path / "flux.csv")
+
+
+@pytest.mark.parametrize(
+    "index", [pd.to_datetime(STAMPS, unit="ms"), STAMPS, STAMPS // 1000], ids=["pandas", "ms", "s"]
+)
+def test_times_that_are_the_index_alone(tmp_path, index):
+    pd.DataFrame({"flux": FLUX}, index=index).to_csv(tmp_path / "flux.csv")
+    check_flux(tmp_path / "flux.csv")
+
+
 def swpc_rows():
     """Rows as SWPC's xrays-7-day.json has them: both channels in turn."""
     rows = []

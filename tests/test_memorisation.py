@@ -4,15 +4,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import make_tables
 from tiny import SHORT
 
 from solarsynth import stages
-from solarsynth.dataset.splits import time_blocks, twins
+from solarsynth.dataset.labelled import LabelledSet
+from solarsynth.dataset.regions import NO_REGION
+from solarsynth.dataset.splits import split, time_blocks, twins
+from solarsynth.dataset.unlabelled import unlabelled_frames
 from solarsynth.diffusion.sampling import Sampling
 from solarsynth.errors import SolarsynthError
 from solarsynth.evaluation import memorisation
 from solarsynth.evaluation.memorisation import Memorisation, compare_twins, similarity
 from solarsynth.metrics.copies import authenticity, nearest_images, nearest_pairs
+from solarsynth.observations.archive import Archive
+from solarsynth.observations.writing import write_archive
 from solarsynth.stages import Lab
 from solarsynth.times import DAY
 
@@ -129,6 +135,81 @@ def test_frames_without_a_flare_are_split_like_the_labelled(lab):
     xrs = archive.xrs()
     after = [xrs["flux"][xrs["time"] >= t].iloc[0] for t in frames.time]
     np.testing.assert_allclose(frames.flux, after)
+
+
+RULES = {"method": "blocked", "test_fraction": 0.3, "fold": 0, "block_days": 27.0, "fold_blocks": 1, "purge_days": 14.0}
+FIRST = 570  # the number of the first block; it is held out, as every third one
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory):
+    """An archive of 16 blocks with a frame every other day."""
+    time = FIRST * 27 * DAY + np.arange(0, 16 * 27, 2) * DAY
+    path = tmp_path_factory.mktemp("year") / "a"
+    image = np.random.default_rng(0).integers(1, 256, (len(time), 8, 8)).astype(np.uint8)
+    events = make_tables()[3]
+    write_archive(path, image=image, time=time, unit="display", xrs=None, events=events, attributes={})
+    return Archive(path)
+
+
+def frames_beside(archive, labelled, **rules):
+    """The labelled set of some frames (n,) bool of an archive, split by the rules, and the set of the others."""
+    time = archive.frames().time[labelled]
+    n, nothing, rules = len(time), np.zeros(len(time), np.int64), RULES | rules
+    parts = split(time, np.full(n, NO_REGION), **rules)
+    data = LabelledSet(
+        image=archive.read(archive.frames(), np.flatnonzero(labelled)),
+        label=nothing,
+        flux=np.full(n, 1e-8),
+        peak_time=time,
+        frame_time=time,
+        delay=nothing,
+        block=time_blocks(time),
+        region=np.full(n, NO_REGION),
+        **vars(parts),
+        unit="display",
+        funnel={},
+    )
+    return data, unlabelled_frames(archive, data, rules)
+
+
+def distance(time, blocks):
+    """Milliseconds (n,) from times to the nearest of some blocks, by looking at each; 0 inside."""
+    found = np.full(len(time), np.inf)
+    for first in np.unique(blocks) * 27 * DAY:
+        found = np.minimum(found, [max(first - t, t - (first + 27 * DAY - 1), 0) for t in time])
+    return found
+
+
+@pytest.mark.parametrize("fold", [0, 1, 2])
+def test_every_held_out_block_is_kept_apart_from_the_frames(year, fold):
+    """Blocks have labelled images, frames without a label, or both, at random; by distances to every block."""
+    rng = np.random.default_rng(fold)
+    block = time_blocks(year.frames().time)
+    kinds = []
+    for _ in range(8):
+        share = rng.choice([0.0, 0.5, 1.0], FIRST + 16, p=[0.5, 0.2, 0.3])
+        data, frames = frames_beside(year, rng.uniform(size=len(block)) < share[block], fold=fold)
+        mine, validation = time_blocks(frames.time), np.unique(data.block[data.validation])
+        held = np.union1d(data.block[data.test], mine[frames.test])
+        assert np.array_equal(frames.test, mine % 3 == fold) and (held % 3 == fold).all()
+        assert np.array_equal(frames.train, distance(frames.time, held) > 14 * DAY)
+        near = distance(frames.time, validation) <= 7 * DAY
+        assert np.array_equal(frames.fit, frames.train & ~near)
+        kinds.append([not np.isin(held, mine).all(), not np.isin(validation, mine).all(), (frames.train & near).any()])
+    assert np.any(kinds, axis=0).all(), "no layout had what this test is for"
+
+
+@pytest.mark.parametrize("fold, part", [(0, "test"), (1, "train")])
+def test_frames_of_one_block_are_no_error(year, fold, part):
+    block = time_blocks(year.frames().time) - FIRST
+    _, frames = frames_beside(year, block != 9, fold=fold, purge_days=0.0)
+    assert len(frames) > 10 and getattr(frames, part).all()
+
+
+def test_frames_where_nothing_is_held_out(year):
+    _, frames = frames_beside(year, np.arange(len(year.frames())) % 2 == 0, test_fraction=0.0)
+    assert frames.train.all() and not frames.test.any() and not frames.fit.all()
 
 
 @pytest.mark.parametrize("use", ["mixed", "pretrain"])

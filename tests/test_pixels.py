@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from solarsynth.errors import SolarsynthError
-from solarsynth.pixels import block_mean, denormalise, normalise, to_uint8, to_unit
+from solarsynth.pixels import block_mean, denormalise, display_to_dn, normalise, to_dn, to_uint8, to_unit
 
 ALL_VALUES = np.arange(256, dtype=np.uint8)
 
@@ -60,3 +60,12 @@ def test_tensors_and_arrays_give_the_same_values():
     for values in (noise, noise.astype(np.float16)):
         back = to_uint8(torch.from_numpy(values))
         assert isinstance(back, np.ndarray) and np.array_equal(back, to_uint8(values.astype(np.float32)))
+
+
+def test_display_in_dn_by_hand_and_what_measurements_do_above_200():
+    expected = [(v / 8.4) ** 2 for v in range(256)]
+    np.testing.assert_allclose(display_to_dn(ALL_VALUES), expected, rtol=1e-6)
+    np.testing.assert_allclose(display_to_dn(ALL_VALUES + 0.5), [((v + 0.5) / 8.4) ** 2 for v in range(256)], rtol=1e-6)
+    measured = to_dn(ALL_VALUES, "display")
+    assert display_to_dn(ALL_VALUES).dtype == measured.dtype == np.float32
+    assert np.array_equal(measured[:201], display_to_dn(ALL_VALUES)[:201]) and (measured[201:] == measured[200]).all()

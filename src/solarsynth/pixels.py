@@ -24,8 +24,9 @@ DN_LOW, DN_HIGH = 5.0, 3500.0
 #: 2012, of which a border is cut, the limb lies at 0.425.
 DISK_RADIUS = {"DN/s": 203.3 / 512, "display": 0.425}
 
-#: Browse images of 2012 follow v = 8.4 √(DN/s) up to about v = 200: an approximation from one region on one day.
-DISPLAY_SCALE, DISPLAY_TRUSTED = 8.4, 200.0
+#: Browse images of 2012 follow v = 8.4 √(DN/s) up to about v = 200: an approximation from one region on one day, with
+#: this scatter.
+DISPLAY_SCALE, DISPLAY_TRUSTED, DISPLAY_SCATTER = 8.4, 200.0, "11 to 13 %"
 
 #: Half of the 8-bit range, which stands for 1 in the normalised range.
 HALF_RANGE = 127.5
@@ -75,17 +76,34 @@ def to_dn(image: np.ndarray, unit: str) -> np.ndarray:
     Returns
     -------
     ndarray of float32, same shape
-        In DN/s. For ``DN/s`` exact within the bounds of `normalise`. For ``display`` it is (v / 8.4)², which holds for
-        browse images of 2012 to 12 % up to v = 200; brighter pixels count as 200, since nothing is known about them.
+        In DN/s. For ``DN/s`` exact within the bounds of `normalise`. For ``display`` it is that of `display_to_dn`, but
+        brighter pixels than v = 200 count as 200, since nothing is known about them: these values are measured.
     """
     if unit == "display":
-        found = (np.minimum(np.arange(256, dtype=np.float32), DISPLAY_TRUSTED) / DISPLAY_SCALE) ** 2
+        found = display_to_dn(np.minimum(np.arange(256), DISPLAY_TRUSTED))
     else:
         found = denormalise(np.arange(256) / HALF_RANGE - 1, unit)
     image = np.asarray(image)
     if image.dtype == np.uint8:
         return found[image]
     return np.interp(image, np.arange(256), found).astype(np.float32)
+
+
+def display_to_dn(value: np.ndarray) -> np.ndarray:
+    """Return the intensity of browse images of 2012, (v / 8.4)².
+
+    Parameters
+    ----------
+    value : ndarray
+        Display intensity, 0 to 255.
+
+    Returns
+    -------
+    ndarray of float32, same shape
+        In DN/s, with a scatter of 11 to 13 % up to v = 200. Above, where the images saturate, it is too low, but still
+        rises: an imported frame keeps the order of its pixels. `to_dn`, for measurements, stops at 200 instead.
+    """
+    return (np.asarray(value, np.float32) / np.float32(DISPLAY_SCALE)) ** 2
 
 
 def to_unit(image: Any) -> Any:

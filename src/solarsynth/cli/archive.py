@@ -11,6 +11,7 @@ import click
 from solarsynth.cli.common import NO_FLUX
 from solarsynth.errors import shown
 from solarsynth.flares import CLASSES
+from solarsynth.pixels import DISPLAY_SCALE, DISPLAY_SCATTER, DISPLAY_TRUSTED
 
 
 def read_period(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, str] | None:
@@ -80,8 +81,9 @@ def archive_group() -> None:
 @click.option(
     "--to-dn",
     is_flag=True,
-    help="Bring display intensity v to DN/s = (v/8.4)²: fitted to one region on one day of 2012, scatter 11 to 13 %, "
-    "too low above v = 200, where the pictures saturate. Fair for the quiet Sun, not for flares.",
+    help=f"Bring display intensity v to DN/s = (v/{DISPLAY_SCALE:g})²: fitted to one region on one day of 2012, "
+    f"scatter {DISPLAY_SCATTER}, too low above v = {DISPLAY_TRUSTED:g}, where the pictures saturate. Fair for the "
+    "quiet Sun, not for flares.",
 )
 @click.option(
     "--size",
@@ -144,7 +146,7 @@ def export_command(archive: Path, target: Path, form: str | None, first: str | N
     """Write the frames of ARCHIVE to TARGET: a name that ends in .npz, or a new folder of FITS files or pictures.
 
     The .npz and the pictures have north at the top (row 0), FITS files have it at the bottom, as FITS wants. A folder
-    holds flux.csv, events.csv and a description, croissant.json, as well.
+    holds events.csv, the flux as flux.csv if there is one, and a description, croissant.json, as well.
 
     \b
     Examples:

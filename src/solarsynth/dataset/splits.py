@@ -122,8 +122,8 @@ def split(
         test[order[fold * size : (fold + 1) * size]] = True
         train = ~test
     else:
-        test = _held_out(block, folds, fold_blocks) == fold
-        if len(np.unique(_held_out(block, folds, fold_blocks))) < 2:
+        test = fold_of(block, folds, fold_blocks) == fold
+        if len(np.unique(fold_of(block, folds, fold_blocks))) < 2:
             raise SolarsynthError(
                 f"all images are in the same {fold_blocks} blocks of {block_days:g} days, so that none can be held "
                 "out; set test_fraction to 0, choose a smaller block_days, or set split to 'random'"
@@ -135,8 +135,8 @@ def split(
     return Split(test=test, train=train, validation=validation, fit=fit)
 
 
-def _held_out(block: np.ndarray, folds: int, fold_blocks: int) -> np.ndarray:
-    """Return the fold (n,) that holds each block out: runs of blocks in turn."""
+def fold_of(block: np.ndarray, folds: int, fold_blocks: int) -> np.ndarray:
+    """Return the fold (n,) that holds each block (n,) out: runs of `fold_blocks` blocks in turn."""
     return block // fold_blocks % folds
 
 
@@ -157,14 +157,29 @@ def purged(
         Held out, in whole blocks.
     block_days, purge_days : float
     """
-    held = np.unique(block[test])
-    starts = held * int(block_days * DAY)
-    gap = int(purge_days * DAY)
-    # The last held-out block that begins before an image's gap would end.
-    last = np.searchsorted(starts, time + gap, side="right") - 1
-    near = (last >= 0) & (time < starts[np.maximum(last, 0)] + int(block_days * DAY) + gap) if len(held) else False
+    near = near_blocks(time, block[test], block_days, purge_days)
     shared = np.isin(region, np.unique(region[test])) & (region != NO_REGION)
     return ~test & (near | shared)
+
+
+def near_blocks(time: np.ndarray, blocks: np.ndarray, block_days: float, days: float) -> np.ndarray:
+    """Return which times (n,) bool lie in one of some blocks or within `days` of it.
+
+    Parameters
+    ----------
+    time : ndarray of int64, shape (n,)
+        Milliseconds since 1970.
+    blocks : ndarray of int64, shape (k,)
+        As from `time_blocks`, in any order.
+    block_days, days : float
+    """
+    starts = np.unique(blocks) * int(block_days * DAY)
+    if not len(starts):
+        return np.zeros(len(time), bool)
+    gap = int(days * DAY)
+    # The last of the blocks that begins before a time's gap would end.
+    last = np.searchsorted(starts, time + gap, side="right") - 1
+    return (last >= 0) & (time < starts[np.maximum(last, 0)] + int(block_days * DAY) + gap)
 
 
 def twins(

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solarsynth.dataset.labelled import LabelledSet
-from solarsynth.dataset.regions import NO_REGION
-from solarsynth.dataset.splits import VALIDATION_GAP, purged, split, time_blocks
+from solarsynth.dataset.splits import VALIDATION_GAP, fold_count, fold_of, near_blocks, time_blocks
 
 if TYPE_CHECKING:
     from solarsynth.observations.archive import Archive
@@ -60,8 +59,9 @@ def unlabelled_frames(
 ) -> UnlabelledSet:
     """Read the frames of an archive that the labelled set leaves out, and split them as it is split.
 
-    No frame of a held-out block is in ``train``, and none within ``purge_days`` of one. None of a validation block, or
-    within `solarsynth.dataset.splits.VALIDATION_GAP` days of one, is in ``fit``.
+    A frame of a held-out block is in ``test``. None within ``purge_days`` of a held-out block that has a labelled image
+    or a frame is in ``train``. None of a block with labelled validation images, or within
+    `solarsynth.dataset.splits.VALIDATION_GAP` days of it, is in ``fit``.
 
     Parameters
     ----------
@@ -105,14 +105,15 @@ def unlabelled_frames(
 
 def _parts(time: np.ndarray, data: LabelledSet, rules: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the parts ``train``, ``fit`` and ``test`` (n,) bool of frames at `time`."""
-    if rules["method"] != "blocked" or not len(time):
+    if rules["method"] != "blocked":
         # A random split leaks anyway: what is not labelled cannot be held out.
         train = np.ones(len(time), bool)
         return train, train.copy(), ~train
-    no_region = np.full(len(time), NO_REGION)
-    mine = split(time, no_region, **rules)
-    # The labelled images of a validation block are set aside; so is every frame near it.
-    block = time_blocks(time, rules["block_days"])
-    validation = np.isin(block, np.unique(data.block[data.validation]))
-    near = purged(time, block, no_region, validation, rules["block_days"], VALIDATION_GAP)
-    return mine.train, mine.train & ~validation & ~near, mine.test
+    days, folds = rules["block_days"], fold_count(rules["test_fraction"])
+    block = time_blocks(time, days)
+    test = (fold_of(block, folds, rules["fold_blocks"]) == rules["fold"]) & (folds > 1)
+    # A block is kept apart whether labelled images or frames are in it: each kind may have blocks of its own.
+    held = np.concatenate([block[test], data.block[data.test]])
+    train = ~test & ~near_blocks(time, held, days, rules["purge_days"])
+    fit = train & ~near_blocks(time, data.block[data.validation], days, VALIDATION_GAP)
+    return train, fit, test

@@ -1,4 +1,4 @@
-"""Where the Earth stands: the tilt of the Sun's axis at a time."""
+"""Where the Earth stands: the tilt of the Sun's axis and the size of its disk at a time."""
 
 from __future__ import annotations
 
@@ -35,3 +35,11 @@ def solar_tilt(time: np.ndarray) -> np.ndarray:
     if not len(time):
         return np.zeros(0)
     return sun.B0(Time(time / 1000, format="unix")).to_value("deg")
+
+
+def solar_radius(time: int) -> float:
+    """Return the photosphere's radius in arcseconds as seen from the Earth, at a time in milliseconds since 1970."""
+    from astropy.time import Time
+    from sunpy.coordinates import sun
+
+    return float(sun.angular_radius(Time(time / 1000, format="unix")).to_value("arcsec"))

@@ -13,6 +13,8 @@ import pandas as pd
 from solarsynth.errors import SolarsynthError, shown
 from solarsynth.files import check_folder, new_folder, write_npz
 from solarsynth.observations.archive import Archive, Frames
+from solarsynth.observations.ephemeris import solar_tilt
+from solarsynth.observations.writing import refuse_existing
 from solarsynth.pixels import normalise, to_uint8
 from solarsynth.progress import bar
 from solarsynth.times import NO_TIME, format_times, parse_times
@@ -24,12 +26,11 @@ _PART = 256
 
 
 def check_target(target: Path, form: str) -> None:
-    """Raise if `target` cannot be written, before the work."""
+    """Raise if `target` cannot be written, or is there already, before the work."""
     if form not in FORMS:
         raise SolarsynthError(f"an archive is exported as {', '.join(FORMS)}, got {shown(form)}")
     check_folder(target)
-    if target.exists() and (form != "npz" or target.is_dir()):
-        raise SolarsynthError(f"{target} exists; choose another name or remove it")
+    refuse_existing(target)
 
 
 def export_archive(
@@ -45,8 +46,8 @@ def export_archive(
     form : {"npz", "fits", "png"}
         ``npz``: ``image`` (n, H, W) in the archive's unit with row 0 in the north, ``t_obs`` and ``unit``, as
         ``archive import --frames`` reads them. ``fits``: a folder with a FITS file per frame. ``png``: a folder with
-        a grey picture per frame, 0 to 255 over the normalised range, north up. Folders hold ``flux.csv`` and
-        ``events.csv`` of the period as well, and are described by a ``croissant.json``.
+        a grey picture per frame, 0 to 255 over the normalised range, north up. Folders hold the ``events.csv`` of the
+        period as well, its ``flux.csv`` if the archive has a flux, and are described by a ``croissant.json``.
     period : (str, str)
         Beginning and end, ISO 8601 UTC; the end is excluded. None leaves a side open.
 
@@ -113,15 +114,11 @@ def _stamps(time: np.ndarray) -> list[str]:
 
 
 def _write_fits(folder: Path, archive: Archive, image: np.ndarray, time: np.ndarray) -> None:
-    from astropy.time import Time
-    from sunpy.coordinates import sun
-
     from solarsynth.observations import fits
 
     synthetic = archive.attributes.get("source") == "simulated"
     texts = [text.removesuffix("Z") for text in format_times(time)]
-    latitudes = np.atleast_1d(sun.B0(Time(texts)).deg) if len(texts) else []
-    for name, text, latitude, pixels in zip(_stamps(time), texts, latitudes, image, strict=True):
+    for name, text, latitude, pixels in zip(_stamps(time), texts, solar_tilt(time), image, strict=True):
         made = fits.header(pixels.shape[0], archive.unit, date=text, latitude=latitude, synthetic=synthetic)
         (folder / f"aia171_{name}.fits").write_bytes(fits.pack(pixels[None], [made]))
 
@@ -134,7 +131,7 @@ def _write_png(folder: Path, archive: Archive, image: np.ndarray, time: np.ndarr
 
 
 def _write_tables(folder: Path, archive: Archive, limits: tuple[int, int]) -> dict[str, int]:
-    """Write the flux and the events of a period, and return how many there are."""
+    """Write the events and, if there is one, the flux of a period, and return how many there are."""
     samples, path = 0, folder / "flux.csv"
     for part in archive.xrs_parts():
         part = part[(part["time"] >= limits[0]) & (part["time"] < limits[1])]
@@ -160,7 +157,9 @@ def _describe(folder: Path, name: str, archive: Archive, form: str, counts: dict
     height, width = archive.shape
     text = "SYNTHETIC: frames of a simulated Sun, not observations. " if source == "simulated" else ""
     text += f"{counts['frames']} frames of the Sun in SDO/AIA 171 Å, {height} × {width} px, {pixels}. "
-    text += f"GOES 1–8 Å flux on the {archive.xrs_scale} scale. Flares. Source: {source}."
+    text += f"GOES 1–8 Å flux on the {archive.xrs_scale} scale. " if archive.has_flux else ""
+    text += f"Flares. Source: {source}."
+    tables = [path for path in (folder / "flux.csv", folder / "events.csv") if path.exists()]
     card: dict[str, Any] = {
         "@context": {
             "@vocab": "https://schema.org/",
@@ -190,9 +189,9 @@ def _describe(folder: Path, name: str, archive: Archive, form: str, counts: dict
                 "encodingFormat": "application/fits" if form == "fits" else "image/png",
                 "includes": f"frames/*.{form}",
             },
-            *(_file(folder / table) for table in ("flux.csv", "events.csv")),
+            *map(_file, tables),
         ],
-        "recordSet": [_records(folder / table) for table in ("flux.csv", "events.csv")],
+        "recordSet": [_records(path) for path in tables],
     }
     (folder / "croissant.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from solarsynth.errors import SolarsynthError, reading, shown
+from solarsynth.observations.archive import LONGEST_TOLERANCE
 from solarsynth.observations.frames import collect, find
 from solarsynth.observations.lists import read_events, read_flux
 from solarsynth.observations.writing import refuse_existing, write_archive
@@ -68,11 +69,11 @@ def import_archive(
     refuse_existing(target)  # before the work
     stated = _stated_period(events_period)
     frames = [frames] if isinstance(frames, str | Path) else list(frames)
-    find(frames)  # what is not there, or a bad table, is said before the frames are read
+    files = find(frames)  # cheap faults first: a path without frames, then a bad table; to read all may take hours
     table, scale, notes = _read_flux(flux, flux_scale)
-    flux_tolerance = _cadence(table) if flux_tolerance_seconds is None else flux_tolerance_seconds
+    flux_tolerance = _cadence(flux, table) if flux_tolerance_seconds is None else flux_tolerance_seconds
     listed = _read_lists(events, notes)
-    found = collect(frames, target, size=size, unit=unit, to_dn=to_dn, origin=origin)
+    found = collect(frames, target, size=size, unit=unit, to_dn=to_dn, origin=origin, found=files)
     for line in (*found.notes, *notes, *_period_notes(found.time, table, listed, tolerance_minutes)):
         say(line)
     write_archive(
@@ -112,9 +113,15 @@ def _read_flux(path: Path | None, scale: str | None) -> tuple[pd.DataFrame | Non
         return read_flux(path, scale)
 
 
-def _cadence(flux: pd.DataFrame | None) -> float:
+def _cadence(path: Path | None, flux: pd.DataFrame | None) -> float:
     """Return the cadence of the flux in seconds, at least the paper's tolerance of 6."""
-    return 6.0 if flux is None else max(6.0, float(np.median(np.diff(flux["time"]))) / SECOND)
+    cadence = 6.0 if flux is None else max(6.0, float(np.median(np.diff(flux["time"]))) / SECOND)
+    if cadence * SECOND > LONGEST_TOLERANCE:
+        raise SolarsynthError(
+            f"{path}: its samples are {cadence / 3600:.3g} hours apart, which is too long as the flux tolerance; give "
+            "--flux-tolerance, from 0 to 3600 seconds"
+        )
+    return cadence
 
 
 def _read_lists(paths: Sequence[Path], notes: list[str]) -> pd.DataFrame:

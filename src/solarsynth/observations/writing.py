@@ -90,7 +90,7 @@ def write_archive(
 
 
 def refuse_existing(path: Path) -> None:
-    """Raise if there is something at `path`: an archive is never overwritten."""
+    """Raise if there is something at `path`: an archive, or what is exported of it, is never overwritten."""
     if os.path.lexists(path):
         raise SolarsynthError(f"{path} exists; choose another name or remove it")
 

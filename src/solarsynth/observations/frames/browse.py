@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from solarsynth.observations import quicklook
+from solarsynth.observations.ephemeris import solar_radius
 from solarsynth.observations.frames import disk
-from solarsynth.observations.frames.headers import OTHER_OBSERVATORY, OTHER_WAVELENGTH, WITHOUT_TIME, solar_radius
+from solarsynth.observations.frames.headers import OTHER_OBSERVATORY, OTHER_WAVELENGTH, WITHOUT_TIME
 from solarsynth.observations.frames.picture import LeftOut, Picture
+from solarsynth.pixels import DISPLAY_TRUSTED, display_to_dn
 from solarsynth.times import NO_TIME, parse_times
 
 NOT_SQUARE = "pictures that are not square"
@@ -18,10 +20,6 @@ OTHER_COLOURS = "pictures in other colours than those of 171 Å"
 
 #: Width of a browse image in arcseconds: 4096 px of 0.6″, at every size.
 FIELD = 4096 * 0.6
-
-#: DN/s ≈ (v / 8.4)² for display values v of 2012, from one limb region on one day; no longer true above `SATURATED`.
-ROOT_SCALE = 8.4
-SATURATED = 200
 
 #: Mean distance per channel from the colour table, above which a picture was drawn with another one.
 COLOUR_ERROR = 16.0
@@ -95,7 +93,7 @@ def read(path: Path, size: int) -> tuple[np.ndarray, int]:
 
 
 def read_dn(path: Path) -> tuple[Picture, float]:
-    """Read a browse image as DN/s ≈ (v / 8.4)².
+    """Read a browse image in DN/s by `solarsynth.pixels.display_to_dn`.
 
     Parameters
     ----------
@@ -112,14 +110,14 @@ def read_dn(path: Path) -> tuple[Picture, float]:
     border = quicklook.border(_whole(len(inner)))
     image = np.pad(inner, border, mode="edge")  # the time stamp is not the sky
     side = len(image)
-    table = ((np.arange(256) / ROOT_SCALE) ** 2).astype(np.float32)
+    table = display_to_dn(np.arange(256))
     middle = (side - 1) / 2
     picture = Picture(image, table, time, (middle, middle), FIELD / side * np.eye(2), solar_radius(time))
-    return picture, float((inner > SATURATED).mean())
+    return picture, float((inner > DISPLAY_TRUSTED).mean())
 
 
 def stack_in_dn(image: np.ndarray, time: np.ndarray, size: int) -> np.ndarray:
-    """Bring display frames without their border to DN/s ≈ (v / 8.4)², on the disk that frames in DN/s have.
+    """Bring display frames without their border to DN/s by `display_to_dn`, on the disk that frames in DN/s have.
 
     Parameters
     ----------
@@ -135,7 +133,7 @@ def stack_in_dn(image: np.ndarray, time: np.ndarray, size: int) -> np.ndarray:
     ndarray of float32, shape (n, size, size)
         Or (n, H, W) with the disk as it was, if the frames are no browse pictures: if the limb is elsewhere.
     """
-    dn = ((image / np.float32(ROOT_SCALE)) ** 2).astype(np.float32)
+    dn = display_to_dn(image)
     n, height, width = image.shape
     if not n or height != width or height < max(size, disk.SMALLEST):
         return dn

@@ -11,7 +11,7 @@ import numpy as np
 from solarsynth.errors import SolarsynthError, shown
 from solarsynth.observations.frames import arrays, browse, disk, ranges, reading, sources, store
 from solarsynth.observations.frames.headers import WITHOUT_TIME
-from solarsynth.pixels import DISK_RADIUS, UNITS, block_mean
+from solarsynth.pixels import DISK_RADIUS, DISPLAY_SCALE, DISPLAY_SCATTER, DISPLAY_TRUSTED, UNITS, block_mean
 from solarsynth.times import NO_TIME, format_times
 
 #: Side of the archive's frames where the caller does not say.
@@ -61,6 +61,7 @@ def collect(
     unit: str | None = None,
     to_dn: bool = False,
     origin: str = "upper",
+    found: tuple[list[sources.Source], list[Path]] | None = None,
 ) -> Collected:
     """Read all frames that paths stand for.
 
@@ -75,9 +76,12 @@ def collect(
     unit : {"DN/s", "display"}, optional
         Unit of the frames of an ``.npz``; other files say theirs.
     to_dn : bool
-        Bring display intensity to DN/s ≈ (v / 8.4)².
+        Bring display intensity to DN/s; see `solarsynth.pixels.display_to_dn`.
     origin : {"upper", "lower"}
         Where the north is in the frames of an ``.npz``; other files say it.
+    found : (list of Source, list of Path), optional
+        What `solarsynth.observations.frames.sources.find` gives for `given`, if it was called before: it opens every
+        file.
 
     Returns
     -------
@@ -92,9 +96,9 @@ def collect(
         raise SolarsynthError(f"unit must be one of {', '.join(UNITS)}, got {shown(unit)}")
     if origin not in ("upper", "lower"):
         raise SolarsynthError(f"origin must be upper or lower, got {shown(origin)}")
-    found, others = sources.find(given)
-    packed = [(source.path, *arrays.read(source.path, unit)) for source in found if source.kind == "npz"]
-    files = [source for source in found if source.kind != "npz"]
+    every, others = sources.find(given) if found is None else found
+    packed = [(source.path, *arrays.read(source.path, unit)) for source in every if source.kind == "npz"]
+    files = [source for source in every if source.kind != "npz"]
     if size is None:
         size = _usual_size([image for _, image, *_ in packed], bool(files))
     final = _one_unit([(path, its) for path, _, _, its, _ in packed], files, unit, to_dn)
@@ -198,7 +202,7 @@ def _from_array(
     if origin == "upper":
         image = image[:, ::-1]
     if to_dn and unit == "display":
-        saturated = (image > browse.SATURATED).mean(axis=(1, 2))
+        saturated = (image > DISPLAY_TRUSTED).mean(axis=(1, 2))
         image = browse.stack_in_dn(image, time, size or image.shape[1])
     if size is not None:
         image = block_mean(image, size, path)
@@ -237,8 +241,8 @@ def _how_converted(stacks: list[reading.Frames]) -> str:
     saturated = np.concatenate([stack.saturated for stack in stacks])
     share = 100 * float(saturated.mean()) if len(saturated) else 0.0
     return (
-        f"display v brought to DN/s = (v / {browse.ROOT_SCALE})², fitted to one region on one day of 2012 (scatter "
-        f"11 to 13 %); {share:.2g} % of the pixels are above {browse.SATURATED}, where it is too low"
+        f"display v brought to DN/s = (v / {DISPLAY_SCALE:g})², fitted to one region on one day of 2012 (scatter "
+        f"{DISPLAY_SCATTER}); {share:.2g} % of the pixels are above {DISPLAY_TRUSTED:g}, where it is too low"
     )
 
 

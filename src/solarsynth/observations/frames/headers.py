@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from solarsynth.observations.ephemeris import solar_radius
 from solarsynth.observations.frames.picture import LeftOut
 from solarsynth.times import NO_TIME
 
@@ -145,11 +146,3 @@ def pointing(header: Mapping[str, Any], time: int) -> tuple[tuple[float, float],
     column, row = wcs.world_to_pixel_values(0.0, 0.0)
     radius = number(header, "RSUN_OBS", number(header, "RSUN_ARC"))
     return (float(column), float(row)), wcs.pixel_scale_matrix * 3600, radius if radius > 0 else solar_radius(time)
-
-
-def solar_radius(time: int) -> float:
-    """Return the photosphere's radius in arcseconds, seen from the Earth."""
-    from astropy.time import Time
-    from sunpy.coordinates import sun
-
-    return float(sun.angular_radius(Time(time / 1000, format="unix")).to_value("arcsec"))

@@ -21,6 +21,8 @@ KINDS = {
     "store": "SDOMLv2 store (zarr)",
 }
 
+_ALL_KINDS = ", ".join(KINDS.values())
+
 #: Units that kinds of files have by themselves; an ``.npz`` and a store say theirs.
 UNIT_OF_KIND = {"fits": "DN/s", "jpeg2000": "DN/s", "browse": "display"}
 
@@ -62,7 +64,8 @@ def find(given: Sequence[str | Path]) -> tuple[list[Source], list[Path]]:
     Raises
     ------
     SolarsynthError
-        If there is nothing at a path, or a file that was named is of another kind.
+        If there is nothing at a path, a file that was named is of another kind, or there are frames at none of the
+        paths.
     """
     found: dict[Path, Source] = {}
     others = []
@@ -72,12 +75,19 @@ def find(given: Sequence[str | Path]) -> tuple[list[Source], list[Path]]:
             raise SolarsynthError(f"{path}: no file there")
         for member in members:
             kind = "store" if member.is_dir() else kind_of(member)
+            if kind == "npz" and member != path and not holds_arrays(member):
+                kind = None
             if kind:
                 found.setdefault(member.resolve(), Source(member, kind))
             elif member == path:
-                raise SolarsynthError(f"{path}: {_what_it_is(path)}; frames are read from {', '.join(KINDS.values())}")
+                raise SolarsynthError(f"{path}: {_what_it_is(path)}; frames are read from {_ALL_KINDS}")
             else:
                 others.append(member)
+    if not found:
+        there = (
+            f"{given[0]}: no frames there, {len(others)} {OTHER_KIND}, first {others[0].name}" if given else "no path"
+        )
+        raise SolarsynthError(f"{there}; frames are read from {_ALL_KINDS}")
     return list(found.values()), others
 
 
@@ -94,6 +104,21 @@ def kind_of(path: Path) -> str | None:
     except (OSError, EOFError, zlib.error):
         return None
     return next((kind for magic, kind in _MAGIC if start.startswith(magic)), None)
+
+
+def holds_arrays(path: Path) -> bool:
+    """Return whether a zip file lists arrays, as an ``.npz`` does; documents of office programs are zip files too.
+
+    One that cannot be listed, such as a cut-off one, counts if its name says that it is an ``.npz``: its reader says
+    what is wrong with it.
+    """
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(".npy") for name in archive.namelist())
+    except Exception:  # zipfile has many errors for a file that is none
+        return path.suffix == ".npz"
 
 
 def is_store(path: Path) -> bool:

@@ -9,11 +9,11 @@ import pandas as pd
 
 from solarsynth.errors import SolarsynthError, shown
 from solarsynth.observations import goes
-from solarsynth.observations.lists.tables import choose, numbers, read_table
+from solarsynth.observations.lists.tables import TIME_NAMES, choose, numbers, read_table
 from solarsynth.times import NO_TIME, TIME_FORMS, parse_times
 
 _COLUMNS = {
-    "time": ("time", "time_tag", "date", "timestamp", "datetime", "time_utc", "t"),
+    "time": TIME_NAMES,
     "flux": ("flux", "xrs_long", "xrsb", "xrsb_flux", "xrs_b", "b_flux", "long", "flux_long", "observed_flux"),
 }
 _BAD = (  # 0 is good in each of these columns; SWPC writes "contaminaton"

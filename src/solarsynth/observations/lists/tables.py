@@ -14,6 +14,9 @@ import pandas as pd
 from solarsynth.errors import SolarsynthError, first_line, shown
 from solarsynth.observations import web
 
+#: Names that a column of times may have.
+TIME_NAMES = ("time", "time_tag", "date", "timestamp", "datetime", "time_utc", "t")
+
 _SEPARATORS = (",", ";", "\t", "|")
 
 
@@ -55,7 +58,8 @@ def read_table(path: Path, text: str | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A first column without a name is called ``time``: so pandas writes the index of sunpy's time series.
+        A first column without a name is called ``time``: so pandas writes the index of sunpy's time series. If it holds
+        whole numbers and another column is named as times are, it is called "": so pandas writes the rows' numbers.
 
     Raises
     ------
@@ -72,7 +76,8 @@ def read_table(path: Path, text: str | None = None) -> pd.DataFrame:
             raise SolarsynthError(f"{path}: not a readable CSV ({first_line(error)})") from None
     names = [str(name).strip().lower().replace(" ", "_") for name in table.columns]
     if names and (names[0].startswith("unnamed:") or not names[0]):
-        names[0] = "time" if "time" not in names else ""
+        counts = pd.api.types.is_integer_dtype(table.iloc[:, 0].dtype) and not set(TIME_NAMES).isdisjoint(names)
+        names[0] = "" if counts or "time" in names else "time"
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise SolarsynthError(f"{path}: the column {shown(repeated[0])} stands in it more than once")
