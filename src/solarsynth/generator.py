@@ -299,9 +299,10 @@ def _choose(sampling: Sampling, changes: dict[str, Any], n_steps: int) -> Sampli
     """Return a sampling with the changes of a call; a number of steps that the sampler would not take is an error."""
     chosen = sampling.replace(**changes)
     if changes.get("steps") not in (None, chosen.steps_of(n_steps)):
+        takes = "1 or 2" if chosen.sampler == "consistency" else f"all {n_steps - 1}"
         raise SolarsynthError(
-            f"the ancestral sampler takes all {n_steps - 1} steps, got {changes['steps']}; "
-            "use sampler 'dpm-solver++' or 'ddim' for fewer"
+            f"the {chosen.sampler} sampler takes {takes} steps, got {changes['steps']}; "
+            "use sampler 'dpm-solver++' or 'ddim' for another number"
         )
     return chosen
 
