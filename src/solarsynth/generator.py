@@ -40,7 +40,8 @@ class Generator:
     classes_seen : dict of str to int
         Training images per class.
     unit, about : str, dict
-        Unit of its archive, and the description stored with the weights.
+        Unit of its archive, and the description stored with the weights. Its ``origin`` tells the model from others:
+        the key in the store, or the SHA-256 of weights that come with the package.
     sampling : Sampling
         Used where a call does not choose its own.
     prior : Denoiser or None
@@ -69,7 +70,8 @@ class Generator:
             If a file is missing or damaged.
         """
         denoiser, about = read_network(folder)
-        return cls(denoiser, about, sampling, read_network(prior)[0] if prior else None)
+        origin = {"shipped": False, "key": folder.name} | ({"prior": prior.name} if prior else {})
+        return cls(denoiser, about | {"origin": origin}, sampling, read_network(prior)[0] if prior else None)
 
     def sample(
         self, request: Any, n: int = 1, *, seed: int = 0, sampling: Sampling | None = None, **changes: Any

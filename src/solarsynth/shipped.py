@@ -56,8 +56,12 @@ def load_shipped(model: str = "discrete", sampling: Sampling | None = None) -> G
 
     row = kind(model)
     denoiser, about = read_weights(model)
-    prior = read_weights("prior")[0] if "prior" in row.sampled_with else None
-    return Generator(denoiser, about, sampling or Sampling(**SAMPLING), prior)
+    prior, files = None, available()
+    origin = {"shipped": True, "sha256": files[model]["sha256"]}
+    if "prior" in row.sampled_with:
+        prior = read_weights("prior")[0]
+        origin["prior"] = files["prior"]["sha256"]
+    return Generator(denoiser, about | {"origin": origin}, sampling or Sampling(**SAMPLING), prior)
 
 
 def read_weights(name: str) -> tuple[nn.Module, dict[str, Any]]:

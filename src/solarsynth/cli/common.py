@@ -16,15 +16,12 @@ if TYPE_CHECKING:
 #: What an archive without X-ray flux is told of.
 NO_FLUX = "no X-ray flux: only events with a class in the list label frames, and the continuous model is not trained"
 
-profile_option = click.option(
-    "--profile", default="laptop", show_default=True, help="smoke, laptop, gpu, paper, or a YAML file."
-)
-source_option = click.option(
-    "--source",
-    default="simulated",
-    show_default=True,
-    help="simulated, archive, quicklook, sdoml or labelled; all but the first need --data.",
-)
+PROFILE, SOURCE = "laptop", "simulated"  # unless a command is told otherwise
+PROFILES = "smoke, laptop, gpu, paper, or a YAML file"
+SOURCES = "simulated, archive, quicklook, sdoml or labelled; all but the first need --data"
+
+profile_option = click.option("--profile", default=PROFILE, show_default=True, help=f"{PROFILES}.")
+source_option = click.option("--source", default=SOURCE, show_default=True, help=f"{SOURCES}.")
 data_option = click.option(
     "--data",
     default="",
