@@ -91,11 +91,11 @@ def check_target(path: Path | None) -> None:
 
 def check_out(path: Path) -> None:
     """Fail before the work begins if drawn Suns cannot be written to `path`."""
-    from solarsynth.evaluation.writing import FORMS, check_target, form_of
+    from solarsynth.evaluation import writing
 
-    if form_of(path) is None:
-        raise click.UsageError(f"--out must end in {', '.join(FORMS)}, or be a folder, got {shown(str(path))}")
-    check_target(path)
+    if writing.form_of(path) is None:
+        raise click.UsageError(f"--out must end in {', '.join(writing.FORMS)}, or be a folder, got {shown(str(path))}")
+    writing.check_target(path)
 
 
 def check_npz(path: Path | None) -> None:
