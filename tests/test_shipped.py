@@ -137,6 +137,14 @@ def test_half_precision_and_back(tmp_path, monkeypatch):
         torch.testing.assert_close(got, value, rtol=0 if exact else 1e-3, atol=0 if exact else 1e-7)
 
 
+def test_an_index_whose_file_is_no_text(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    (tmp_path / "weights.json").write_text(json.dumps({"files": {"prior": {"file": 7, "sha256": "0"}}}))
+    assert available()["prior"]["file"] == "7"
+    with pytest.raises(SolarsynthError, match="7: cannot be read"):
+        read_weights("prior")
+
+
 def test_damaged_and_missing_weights(tmp_path, monkeypatch):
     shutil.copytree(FOLDER, tmp_path / "weights")
     monkeypatch.setattr(shipped, "FOLDER", tmp_path / "weights")

@@ -33,7 +33,7 @@ def available() -> dict[str, dict[str, Any]]:
         return {}
     with reading(path, "not the index of the package's weights", "install the package again"):
         files = json.loads(path.read_text(encoding="utf-8"))["files"]
-        return {name: {"file": str(row["file"])} | row for name, row in files.items()}
+        return {name: row | {"file": str(row["file"])} for name, row in files.items()}
 
 
 def load_shipped(model: str = "discrete", sampling: Sampling | None = None) -> Generator:
