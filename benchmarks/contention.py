@@ -24,23 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
-# The laptop profile's network: small enough that waiting costs more than computing.
-NETWORK = {
-    "kind": "discrete",
-    "image_size": 64,
-    "base_width": 32,
-    "patch": 2,
-    "attention": "inner",
-    "dropout": 0.0,
-    "n_classes": 5,
-    "parameterisation": "preconditioned",
-    "min_snr": 0.0,
-    "n_steps": 1000,
-    "beta_start": 1e-4,
-    "beta_end": 0.02,
-}
-BATCH = 16
-POLICIES = ("default", "ours")
+PROFILE = "laptop"  # its network is so small that waiting costs more than computing
+#: What a fresh process imports first decides: torch starts OpenMP, this package sets its policy.
+POLICIES = {"default": "torch", "ours": "solarsynth"}
 VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_NUM_THREADS")
 
 
@@ -49,10 +35,17 @@ def rate(seconds: float) -> float:
     import torch
 
     from solarsynth.diffusion.training import TrainingConfig, train
+    from solarsynth.flares import CLASSES
     from solarsynth.networks import build
+    from solarsynth.settings import load_settings
+    from solarsynth.stages.models import SCHEDULE, U_NET
 
+    settings = load_settings(PROFILE)
+    network = {"kind": "discrete", "n_classes": len(CLASSES)}
+    network |= {name: getattr(settings, name) for name in (*U_NET, *SCHEDULE)}
+    size, batch = settings.image_size, settings.batch_size
     rng = np.random.default_rng(0)
-    image, label = rng.integers(0, 256, (512, 64, 64)).astype(np.uint8), rng.integers(0, 5, (512, 1))
+    image, label = rng.integers(0, 256, (512, size, size)).astype(np.uint8), rng.integers(0, len(CLASSES), (512, 1))
     marks: list[float] = []
 
     class Enough(Exception):
@@ -68,13 +61,13 @@ def rate(seconds: float) -> float:
         return result
 
     torch.optim.AdamW.step = timed
-    config = TrainingConfig(train_images=10**9, batch_size=BATCH, checkpoint_every=1e9, log_every=10**9)
+    config = TrainingConfig(train_images=10**9, batch_size=batch, checkpoint_every=1e9, log_every=10**9)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            train(build(NETWORK, seed=0), image, label, config, Path(folder), device="cpu")
+            train(build(network, seed=0), image, label, config, Path(folder), device="cpu")
         except Enough:
             pass
-    return BATCH * (len(marks) - 3) / (marks[-1] - marks[2])  # the first three steps warm up
+    return batch * (len(marks) - 3) / (marks[-1] - marks[2])  # the first three steps warm up
 
 
 def measured(policy: str, seconds: float) -> tuple[float, int]:
@@ -102,11 +95,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15.0, help="length of each measurement")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, both policies in turn")
-    parser.add_argument("--child", choices=("default", "ours"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=list(POLICIES), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        # What is imported first decides: torch starts OpenMP, this package sets its policy.
-        importlib.import_module("torch" if given.child == "default" else "solarsynth")
+        importlib.import_module(POLICIES[given.child])
         import torch
 
         print(rate(given.seconds), torch.get_num_threads())
@@ -115,7 +107,7 @@ def main() -> None:
     found: dict[str, list[float]] = {f"{when}_{policy}": [] for when in ("quiet", "busy") for policy in POLICIES}
     for number in range(given.rounds):
         for when in ("quiet", "busy"):
-            for policy in POLICIES if number % 2 else POLICIES[::-1]:
+            for policy in POLICIES if number % 2 else reversed(POLICIES):
                 with busy() if when == "busy" else nullcontext():
                     images, threads = measured(policy, given.seconds)
                 found[f"{when}_{policy}"].append(images)

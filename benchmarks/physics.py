@@ -12,12 +12,15 @@ import time
 import numpy as np
 
 from solarsynth.metrics.physics import quantities
+from solarsynth.pixels import DISK_RADIUS
+
+UNIT = "display"
 
 
 def suns(count: int, size: int) -> np.ndarray:
     """Return disks (count, size, size) uint8 with a bright limb, a corona, noise and four bright regions each."""
     rng = np.random.default_rng(0)
-    x, y = np.meshgrid(*2 * [(np.arange(size) + 0.5 - size / 2) / (0.425 * size)])
+    x, y = np.meshgrid(*2 * [(np.arange(size) + 0.5 - size / 2) / (DISK_RADIUS[UNIT] * size)])
     r = np.hypot(x, y).astype(np.float32)
     disk = np.where(r < 1, 90 + 60 * r**8, 150 * np.exp(-(r - 1) / 0.15)).astype(np.float32)
     image = np.empty((count, size, size), np.uint8)
@@ -37,7 +40,7 @@ def main() -> None:
     args = parser.parse_args()
     image = suns(args.images, args.size)
     before = time.perf_counter()
-    found = quantities(image, 0.425 * args.size, "display")
+    found = quantities(image, DISK_RADIUS[UNIT] * args.size, UNIT)
     seconds = time.perf_counter() - before
     assert np.isfinite(found[:, 0]).all() and found.shape[0] == args.images
     about = {"images": args.images, "size": args.size}

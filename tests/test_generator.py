@@ -198,6 +198,14 @@ def test_the_ancestral_sampler_refuses_a_number_of_steps(discrete):
         discrete.trace("C", sampler="ancestral", steps=20)
 
 
+@pytest.mark.parametrize("steps", [3, 20])
+def test_the_consistency_sampler_says_which_steps_it_takes(discrete, steps):
+    match = f"the consistency sampler takes 1 or 2 steps, got {steps}; use sampler 'dpm-solver"
+    for draw in (discrete.sample, discrete.trace):
+        with pytest.raises(SolarsynthError, match=match):
+            draw("C", sampler="consistency", steps=steps)
+
+
 def test_no_images(discrete):
     assert discrete.draw(np.empty(0, int), seed=1, sampling=FAST).shape == (0, 16, 16)
     with pytest.raises(SolarsynthError, match="the number of images must be at least 1, got 0"):

@@ -94,6 +94,15 @@ def test_a_module_imports_only_what_lies_to_its_left(path):
         assert imported in (*left, room, *GROUND), f"{path.name} imports {imported}"
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_function_imports_a_name_that_its_module_defines(path):
+    tree = ast.parse(path.read_text())
+    own = {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert not own & {alias.asname or alias.name for alias in node.names}, f"{path.name}:{node.lineno}"
+
+
 def test_the_check_sees_an_import_to_the_right(tmp_path):
     tree = ast.parse(
         "from typing import TYPE_CHECKING\n"

@@ -5,7 +5,7 @@ import yaml
 
 from solarsynth import paths
 from solarsynth.errors import SolarsynthError
-from solarsynth.settings import Settings, load_settings, profiles
+from solarsynth.settings import LARGEST, Settings, load_settings, profiles
 
 
 def test_a_profile_names_only_what_differs_from_the_paper():
@@ -44,16 +44,22 @@ def test_every_setting_says_what_it_means():
         ({"sampler": 3}, "sampler must be a word, got 3"),
         ({"test_fraction": 0.95}, "test_fraction must be from 0 to 0.5, got 0.95"),
         ({"split": "blockd"}, "split cannot be 'blockd'; did you mean 'blocked'"),
-        ({"learning_rate": float("nan")}, "learning_rate must be at least 0 and finite, below 1e.09, got nan"),
+        ({"learning_rate": float("nan")}, "learning_rate must be at least 0 and finite, at most 1e.09, got nan"),
         ({"beta_start": 0.5}, r"beta_start must be below beta_end = 0.02, got 0.5"),
         ({"guidance_low": 5.0, "guidance_high": 1.0}, "guidance_low must be below guidance_high = 1, got 5"),
         ({"min_snr": 5.0}, "min_snr must be 0 with parameterisation preconditioned, got 5"),
-        ({"gradient_clip": float("inf")}, "gradient_clip must be at least 0 and finite, below 1e.09, got inf"),
+        ({"gradient_clip": float("inf")}, "gradient_clip must be at least 0 and finite, at most 1e.09, got inf"),
     ],
 )
 def test_bad_settings(change, match):
     with pytest.raises(SolarsynthError, match=match):
         load_settings("smoke", **change)
+
+
+def test_the_bound_of_a_number_without_one_of_its_own_is_permitted():
+    assert load_settings("smoke", train_images=LARGEST).train_images == LARGEST
+    with pytest.raises(SolarsynthError, match=r"at most 1e.09, got 1000000001"):
+        load_settings("smoke", train_images=LARGEST + 1)
 
 
 def test_none_leaves_the_profiles_value():

@@ -9,7 +9,7 @@ import pytest
 
 from solarsynth.errors import SolarsynthError
 from solarsynth.files import write_bytes
-from solarsynth.integrity import MANIFEST
+from solarsynth.integrity import MANIFEST, examine
 from solarsynth.store import Store, readable_duration, stage_key
 
 
@@ -104,9 +104,22 @@ def test_weights_are_named_by_their_sha256_and_old_results_stay_valid(tmp_path):
     assert manifest["sha256"] == {"model.safetensors": hashlib.sha256(b"weights").hexdigest()}
     (path / MANIFEST).write_text(json.dumps({k: v for k, v in manifest.items() if k != "sha256"}))
     assert Store(tmp_path).make("stage", make, params={}).reused
-    wrong = manifest | {"sha256": {"model.safetensors": "0" * 64}}
-    (path / MANIFEST).write_text(json.dumps(wrong))
+    (path / "model.safetensors").write_bytes(b"weighty")
     assert not Store(tmp_path).make("stage", make, params={}).reused
+
+
+def test_weights_are_hashed_once_when_they_are_proven(tmp_path, monkeypatch):
+    """The BLAKE2 digest proves a file; its SHA-256 in the manifest is a name for others."""
+    path = Store(tmp_path).make("stage", lambda f: write_bytes(f / "model.safetensors", b"weights"), params={}).path
+    hashed, whole = [], hashlib.file_digest
+
+    def counted(file, digest):
+        hashed.append(file.name)
+        return whole(file, digest)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    assert examine(path)[1] == ""
+    assert hashed == [str(path / "model.safetensors")]
 
 
 def test_temporary_files_of_a_killed_run_are_removed(tmp_path):

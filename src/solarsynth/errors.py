@@ -60,7 +60,9 @@ def system_fault(error: BaseException) -> str | None:
     Parameters
     ----------
     error : BaseException
-        An OSError with a known number, or an error that was raised because of one.
+        An OSError with a known number, or an error that was raised from one. An OSError or a RuntimeError that was
+        raised while one was handled counts too, unless it was raised ``from None``: libraries wrap faults so. Any
+        other error, such as a KeyError, is a fault of its own.
 
     Returns
     -------
@@ -71,7 +73,8 @@ def system_fault(error: BaseException) -> str | None:
         if isinstance(seen, OSError) and seen.errno in _SYSTEM_FAULTS:
             place = f"{os.fsdecode(seen.filename)}: " if isinstance(seen.filename, str | bytes) else ""
             return place + _SYSTEM_FAULTS[seen.errno]
-        seen = seen.__cause__ or seen.__context__
+        wraps = isinstance(seen, OSError | RuntimeError) and not seen.__suppress_context__
+        seen = seen.__cause__ or (seen.__context__ if wraps else None)
     return None
 
 

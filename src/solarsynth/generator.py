@@ -40,7 +40,8 @@ class Generator:
     classes_seen : dict of str to int
         Training images per class.
     unit, about : str, dict
-        Unit of its archive, and the description stored with the weights.
+        Unit of its archive, and the description stored with the weights. Its ``origin`` tells the model from others:
+        the key in the store, or the SHA-256 of weights that come with the package.
     sampling : Sampling
         Used where a call does not choose its own.
     prior : Denoiser or None
@@ -69,7 +70,8 @@ class Generator:
             If a file is missing or damaged.
         """
         denoiser, about = read_network(folder)
-        return cls(denoiser, about, sampling, read_network(prior)[0] if prior else None)
+        origin = {"shipped": False, "key": folder.name} | ({"prior": prior.name} if prior else {})
+        return cls(denoiser, about | {"origin": origin}, sampling, read_network(prior)[0] if prior else None)
 
     def sample(
         self, request: Any, n: int = 1, *, seed: int = 0, sampling: Sampling | None = None, **changes: Any
@@ -299,9 +301,10 @@ def _choose(sampling: Sampling, changes: dict[str, Any], n_steps: int) -> Sampli
     """Return a sampling with the changes of a call; a number of steps that the sampler would not take is an error."""
     chosen = sampling.replace(**changes)
     if changes.get("steps") not in (None, chosen.steps_of(n_steps)):
+        takes = "1 or 2" if chosen.sampler == "consistency" else f"all {n_steps - 1}"
         raise SolarsynthError(
-            f"the ancestral sampler takes all {n_steps - 1} steps, got {changes['steps']}; "
-            "use sampler 'dpm-solver++' or 'ddim' for fewer"
+            f"the {chosen.sampler} sampler takes {takes} steps, got {changes['steps']}; "
+            "use sampler 'dpm-solver++' or 'ddim' for another number"
         )
     return chosen
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +15,14 @@ from solarsynth.errors import SolarsynthError
 from solarsynth.integrity import examine
 from solarsynth.store import ASIDE, PARTIAL
 
-#: What a folder of the store can be; all but the first can be made again without loss of finished work.
+#: What a folder of the store can be. Of an unreadable one nobody knows whether it is finished, so it stays.
 STATES = ("finished", "damaged", "unreadable", "running", "unfinished", "moved aside")
+
+#: What no run will use: it can be made again, and no finished work is lost with it.
+REMOVABLE = ("damaged", "unfinished", "moved aside")
+
+#: The names that the store gives: a key, alone or with an ending. Any other folder is not the store's to judge.
+_NAME = re.compile(rf"(?P<key>[0-9a-f]{{16}})({re.escape(PARTIAL)}|{re.escape(ASIDE)}-[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -48,15 +55,15 @@ class Item:
 def inventory(store: Path) -> Iterator[Item]:
     """Yield every result of a store, finished or not; each file of a finished one is compared with its digest.
 
+    Folders whose names the store does not give, such as downloads and what others put there, are skipped.
+
     Parameters
     ----------
     store : Path
     """
     stages = sorted(path for path in store.iterdir() if path.is_dir()) if store.is_dir() else []
     for stage in stages:
-        for path in sorted(path for path in stage.iterdir() if path.is_dir()):
-            if stage.name == "downloads":
-                continue  # fetched with patience; not the store's to judge
+        for path in sorted(path for path in stage.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()):
             state, why = _state(path)
             yield Item(stage.name, path.name, path, state, why, *_size(path))
 
@@ -98,12 +105,15 @@ def _size(path: Path) -> tuple[int, float]:
 
 def removable(store: Path) -> list[Item]:
     """Return what can go: what is damaged, moved aside, or left by a killed run. No finished result is among it."""
-    return [item for item in inventory(store) if item.state in ("damaged", "moved aside", "unfinished")]
+    return [item for item in inventory(store) if item.state in REMOVABLE]
 
 
 def remove(item: Item) -> bool:
     """Remove what `removable` returned, unless a run has taken it up meanwhile; return whether it is gone."""
-    final = item.path.with_name(item.path.name.removesuffix(PARTIAL))
+    if item.state == "moved aside":  # no run takes it up, so it has no lock
+        shutil.rmtree(item.path, ignore_errors=True)
+        return not item.path.exists()
+    final = item.path.with_name(_NAME.fullmatch(item.name)["key"])
     try:
         with FileLock(f"{final}.lock").acquire(timeout=0):
             # While this process holds the lock, an unfinished one looks like one that runs.

@@ -334,7 +334,7 @@ def _permitted(field: attrs.Attribute) -> str:
     if field.metadata["choices"]:
         return ", ".join(field.metadata["choices"])
     low, high = field.metadata["bounds"]
-    return f"from {low:g} to {high:g}" if high is not None else f"at least {low:g} and finite, below {LARGEST:g}"
+    return f"from {low:g} to {high:g}" if high is not None else f"at least {low:g} and finite, at most {LARGEST:g}"
 
 
 attrs.resolve_types(Settings)  # the validators compare types, not the texts of annotations

@@ -33,7 +33,7 @@ def available() -> dict[str, dict[str, Any]]:
         return {}
     with reading(path, "not the index of the package's weights", "install the package again"):
         files = json.loads(path.read_text(encoding="utf-8"))["files"]
-        return {name: {"file": str(row["file"])} | row for name, row in files.items()}
+        return {name: row | {"file": str(row["file"])} for name, row in files.items()}
 
 
 def load_shipped(model: str = "discrete", sampling: Sampling | None = None) -> Generator:
@@ -56,8 +56,12 @@ def load_shipped(model: str = "discrete", sampling: Sampling | None = None) -> G
 
     row = kind(model)
     denoiser, about = read_weights(model)
-    prior = read_weights("prior")[0] if "prior" in row.sampled_with else None
-    return Generator(denoiser, about, sampling or Sampling(**SAMPLING), prior)
+    prior, files = None, available()
+    origin = {"shipped": True, "sha256": files[model]["sha256"]}
+    if "prior" in row.sampled_with:
+        prior = read_weights("prior")[0]
+        origin["prior"] = files["prior"]["sha256"]
+    return Generator(denoiser, about | {"origin": origin}, sampling or Sampling(**SAMPLING), prior)
 
 
 def read_weights(name: str) -> tuple[nn.Module, dict[str, Any]]:

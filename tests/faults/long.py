@@ -1,7 +1,9 @@
 """The long part of the fault suite: doors with thousands of damaged inputs, commands killed at random moments.
 
-``python -m tests.faults.long`` prints one line of counts per door and per command. With ``--write`` it keeps them in
-``book/faults.json`` and writes the table of the page "What we promise" from them.
+``python -m tests.faults.long`` prints one line of counts per door and per command. ``--door NAME`` and
+``--command NAME`` choose some of them. With ``--write`` each line is kept as a row of ``book/faults.json``, in the
+place of the last one of its door or command, with the date and the commit that it was run on. The table of the page
+"What we promise" is written from these rows, and names what has not been run.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +30,6 @@ from tiny import TINY, as_options
 from solarsynth import paths
 from solarsynth.cli.stopping import MESSAGE
 from solarsynth.files import write_json, write_text
-from solarsynth.store import commit
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 FIRST_SEED = 20_000
@@ -37,6 +39,13 @@ COMMANDS = {
     "dataset": (["dataset", "--out", "out.npz"], "out.npz"),
     "train": (["train", "discrete"], ""),
     "sample": (["sample", "C", "24", "--out", "out.npz"], "out.npz"),
+}
+
+
+#: The parts of the file of rows: by which entry a row is named, and the names in their order.
+PARTS = {
+    "doors": ("door", tuple(door.name for door in doors.DOORS)),
+    "commands": ("command", tuple(COMMANDS)),
 }
 
 
@@ -126,52 +135,109 @@ def kill(name: str, archive: Path, points: int, seed: int) -> dict:
     return found
 
 
+def revision() -> str:
+    """Return the checkout's commit; exit if what the rows measure differs from it, for a row names its commit."""
+    git = ["git", "-C", str(paths.root())]
+    measured = ("src", "tests", "params", "book/results.json")
+    if subprocess.run([*git, "status", "--porcelain", "--", *measured], capture_output=True, check=True).stdout:
+        raise SystemExit("--write needs files that are committed, because each row names its commit")
+    head = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=True)
+    return head.stdout.strip()
+
+
+def read_rows() -> dict:
+    """Return the rows that are kept."""
+    file = paths.book() / "faults.json"
+    return {part: [] for part in PARTS} | (json.loads(file.read_text(encoding="utf-8")) if file.exists() else {})
+
+
+def write_rows(results: dict) -> None:
+    """Keep the rows, and write the table of the page from them."""
+    write_json(paths.book() / "faults.json", results)
+    write_text(paths.book() / "faults_table.md", table(results))
+
+
+def merged(kept: dict, part: str, row: dict) -> dict:
+    """Return the rows that are kept with another one, in the order of the doors or commands.
+
+    Parameters
+    ----------
+    kept : dict
+        Lists of rows: ``doors``, ``commands``.
+    part : str
+        The list that the row belongs to. Rows of what is no door or command any more are left out.
+    row : dict
+        Takes the place of the last row of the same name.
+    """
+    key, names = PARTS[part]
+    rows = {each[key]: each for each in (*kept[part], row)}
+    return kept | {part: [rows[name] for name in names if name in rows]}
+
+
 def table(results: dict) -> str:
-    """Return the counts as MyST Markdown."""
+    """Return the rows, and the names of what has none, as MyST Markdown."""
+    heads = {
+        "doors": ("Door", "damaged inputs", "accepted", "refused in one line", "what else was found"),
+        "commands": ("Command", "killed", "resumed to the same results", "what else was found"),
+    }
+    counts = {"doors": ("inputs", "accepted", "refused"), "commands": ("kills", "resumed")}
     lines = ["<!-- Written by tests/faults/long.py from faults.json; do not edit. -->", ""]
     total = sum(row["inputs"] for row in results["doors"])
-    lines += [f"Run on {results['date']} at commit `{results['commit']}`: {total:,} damaged inputs.", ""]
-    lines += ["| Door | damaged inputs | accepted | refused in one line | anything else |"]
-    lines += ["| --- | --- | --- | --- | --- |"]
-    for row in results["doors"]:
-        name = row["door"] + (f" (at commit `{row['commit']}`)" if "commit" in row else "")
-        counts = f"{row['inputs']:,} | {row['accepted']:,} | {row['refused']:,}"
-        lines.append(f"| {name} | {counts} | {row['inputs'] - row['accepted'] - row['refused']:,} |")
-    lines += ["", "| Command | killed | resumed to the same results | what else was found |"]
-    lines += ["| --- | --- | --- | --- |"]
-    for row in results["commands"]:
-        found = "; ".join(row["findings"]) or "–"
-        lines.append(f"| `{row['command']}` | {row['kills']} | {row['resumed']} | {found} |")
+    lines += [f"{total:,} damaged inputs, at {len(results['doors'])} of {len(doors.DOORS)} doors."]
+    for part, (key, names) in PARTS.items():
+        head = (*heads[part], "run on", "at commit")
+        lines += ["", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+        for row in results[part]:
+            found = "; ".join(" ".join(text.split()).replace("|", r"\|") for text in row["findings"]) or "–"
+            cells = (row[key], *(f"{row[count]:,}" for count in counts[part]), found, row["date"], f"`{row['commit']}`")
+            lines.append(f"| {' | '.join(cells)} |")
+        missing = set(names) - {row[key] for row in results[part]}
+        if missing:
+            lines += ["", f"Not yet run: {', '.join(name for name in names if name in missing)}."]
     return "\n".join([*lines, ""])
 
 
-def main() -> None:
-    """Run the long part."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--inputs", type=int, default=1000, help="damaged inputs for a usual door")
-    parser.add_argument("--kills", type=int, default=20, help="kills of each command")
-    parser.add_argument("--write", action="store_true", help="keep the counts for the page 'What we promise'")
-    parser.add_argument("--table", action="store_true", help="only write the table again from the counts that are kept")
-    given = parser.parse_args()
-    kept, page = paths.book() / "faults.json", paths.book() / "faults_table.md"
-    if given.table:
-        write_text(page, table(json.loads(kept.read_text(encoding="utf-8"))))
-        return
-    results: dict = {"date": datetime.now(UTC).date().isoformat(), "commit": commit(), "doors": [], "commands": []}
+def rows(given: argparse.Namespace) -> Iterator[tuple[str, dict]]:
+    """Open the doors and kill the commands that are asked for, all by default; yield each row with its part."""
+    everything = not (given.door or given.command)
     for door in doors.DOORS:
-        row = fuzz_apart(door.name, FIRST_SEED, max(10, int(given.inputs * door.share)))
-        results["doors"].append(row)
-        print(json.dumps(row, ensure_ascii=False), flush=True)
+        if door.name not in given.door and not everything:
+            continue
+        if door.name == "GOES file" and paths.real() is None:
+            print("GOES file: not run; set SOLARSYNTH_REAL to a folder with goes-files", file=sys.stderr)
+            continue
+        yield "doors", fuzz_apart(door.name, FIRST_SEED, max(10, int(given.inputs * door.share)))
     with tempfile.TemporaryDirectory() as folder:
         archive = doors._archive(Path(folder))
         for seed, name in enumerate(COMMANDS):
-            row = kill(name, archive, given.kills, seed)
-            results["commands"].append(row)
-            print(json.dumps(row, ensure_ascii=False), flush=True)
-    if given.write:
-        write_json(kept, results)
-        write_text(page, table(results))
-    if any(row["findings"] for row in results["doors"] + results["commands"]):
+            if name in given.command or everything:
+                yield "commands", kill(name, archive, given.kills, seed)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the long part, or what is asked for of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inputs", type=int, default=1000, help="damaged inputs for a usual door")
+    parser.add_argument("--kills", type=int, default=20, help="kills of each command")
+    parser.add_argument("--door", action="append", default=[], choices=PARTS["doors"][1], help="only these; repeatable")
+    parser.add_argument("--command", action="append", default=[], choices=[*COMMANDS], help="only these; repeatable")
+    parser.add_argument("--write", action="store_true", help="keep the rows for the page 'What we promise'")
+    parser.add_argument("--table", action="store_true", help="only write the table again from the rows that are kept")
+    given = parser.parse_args(arguments)
+    if given.table:
+        write_rows(read_rows())
+        return
+    commit = revision() if given.write else ""
+    findings = False
+    for part, row in rows(given):
+        print(json.dumps(row, ensure_ascii=False), flush=True)
+        findings |= bool(row["findings"])
+        if given.write:
+            if revision() != commit:
+                raise SystemExit("another commit was checked out meanwhile; this row is not kept")
+            row |= {"date": datetime.now(UTC).date().isoformat(), "commit": commit}
+            write_rows(merged(read_rows(), part, row))
+    if findings:
         raise SystemExit(1)
 
 

@@ -10,7 +10,7 @@ from filelock import FileLock
 from solarsynth.cli import main
 from solarsynth.files import write_text
 from solarsynth.integrity import MANIFEST
-from solarsynth.inventory import inventory
+from solarsynth.inventory import inventory, removable, remove
 from solarsynth.store import Store
 
 
@@ -55,6 +55,41 @@ def test_clean_says_what_it_would_remove_and_then_does(store):
     assert left == {"finished", "running"}
     assert "nothing to remove" in call("clean", "--yes").output
     assert Store().make("s", lambda f: None, params={"a": 0}).reused
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "notes",
+        "0123456789abcde",
+        "0123456789abcdef0",
+        "0123456789ABCDEF",
+        "0123456789abcdef.damaged-old",
+        "0123456789abcdef.partial.bak",
+        "notes.partial",
+        "photos.damaged-1",
+    ],
+)
+def test_folders_of_others_are_not_judged(store, name):
+    """A folder that the store did not name stays, whatever lies in it."""
+    foreign = Store().folder / "s" / name
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("years of work")
+    assert call("clean", "--yes").exit_code == 0
+    assert (foreign / "thesis.txt").read_text() == "years of work"
+    assert str(foreign) not in call("store").output + call("clean").output
+    assert name not in {item.name for item in inventory(Store().folder)}
+
+
+def test_clean_leaves_no_lock_of_what_was_moved_aside(store):
+    locks = {path.name for path in Store().folder.rglob("*.lock")}
+    assert call("clean", "--yes").exit_code == 0
+    assert {path.name for path in Store().folder.rglob("*.lock")} == locks
+
+
+def test_what_was_moved_aside_goes_while_a_run_makes_it_again(store):
+    with FileLock(f"{store[1]}.lock").acquire(timeout=0):
+        assert [remove(item) for item in removable(Store().folder) if item.state == "moved aside"] == [True]
 
 
 def test_a_store_that_is_whole_or_empty(fresh_store):

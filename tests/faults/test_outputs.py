@@ -100,6 +100,34 @@ def test_other_errors_of_the_system_are_not_hidden(monkeypatch):
     assert "disk is full" in system_fault(error)
 
 
+NOT_FROM = object()
+
+
+@pytest.mark.parametrize(
+    "outer, cause, told",
+    [
+        (RuntimeError, NOT_FROM, True),
+        (OSError, NOT_FROM, True),
+        (RuntimeError, None, False),
+        (OSError, None, False),
+        (KeyError, NOT_FROM, False),
+        (KeyError, None, False),
+        (KeyError, PermissionError(errno.EACCES, "x"), True),
+        (KeyError, ValueError("x"), False),
+    ],
+)
+def test_a_bug_while_a_fault_is_handled_is_not_called_a_fault(outer, cause, told):
+    """Only what was raised from a fault, or what libraries wrap a fault in, is one."""
+    with pytest.raises(outer) as raised:
+        try:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        except OSError:
+            if cause is NOT_FROM:
+                raise outer("x")  # noqa: B904
+            raise outer("x") from cause
+    assert ("no permission" in (system_fault(raised.value) or "")) == told
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 300 KiB of our own; skipped where mounting is not permitted."""

@@ -38,7 +38,7 @@ SAMPLE = ("sample", "M", "1", "--profile", "smoke")
         ((*SAMPLE, "-s", "guidance=[1"), 2, "--set takes a value in YAML"),
         ((*SAMPLE, "-s", "image_size=65536"), 1, "image_size must be from 1 to 2048"),
         ((*SAMPLE, "-s", "n_steps=2000000000"), 1, "n_steps must be from 2 to 100000"),
-        ((*SAMPLE, "-s", "train_images=2147483648"), 1, "train_images must be at least 1 and finite, below 1e+09"),
+        ((*SAMPLE, "-s", "train_images=2147483648"), 1, "train_images must be at least 1 and finite, at most 1e+09"),
         (("dataset", "--profile", "smoke", "--source", "labelled", "--data", "/"), 1, "/: cannot be read"),
         (("sample", "X" * 5000, "1"), 1, "must be"),
     ],

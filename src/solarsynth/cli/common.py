@@ -16,15 +16,12 @@ if TYPE_CHECKING:
 #: What an archive without X-ray flux is told of.
 NO_FLUX = "no X-ray flux: only events with a class in the list label frames, and the continuous model is not trained"
 
-profile_option = click.option(
-    "--profile", default="laptop", show_default=True, help="smoke, laptop, gpu, paper, or a YAML file."
-)
-source_option = click.option(
-    "--source",
-    default="simulated",
-    show_default=True,
-    help="simulated, archive, quicklook, sdoml or labelled; all but the first need --data.",
-)
+PROFILE, SOURCE = "laptop", "simulated"  # unless a command is told otherwise
+PROFILES = "smoke, laptop, gpu, paper, or a YAML file"
+SOURCES = "simulated, archive, quicklook, sdoml or labelled; all but the first need --data"
+
+profile_option = click.option("--profile", default=PROFILE, show_default=True, help=f"{PROFILES}.")
+source_option = click.option("--source", default=SOURCE, show_default=True, help=f"{SOURCES}.")
 data_option = click.option(
     "--data",
     default="",
@@ -94,11 +91,11 @@ def check_target(path: Path | None) -> None:
 
 def check_out(path: Path) -> None:
     """Fail before the work begins if drawn Suns cannot be written to `path`."""
-    from solarsynth.evaluation.writing import FORMS, check_target, form_of
+    from solarsynth.evaluation import writing
 
-    if form_of(path) is None:
-        raise click.UsageError(f"--out must end in {', '.join(FORMS)}, or be a folder, got {shown(str(path))}")
-    check_target(path)
+    if writing.form_of(path) is None:
+        raise click.UsageError(f"--out must end in {', '.join(writing.FORMS)}, or be a folder, got {shown(str(path))}")
+    writing.check_target(path)
 
 
 def check_npz(path: Path | None) -> None:

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from solarsynth.cli.common import (
+    PROFILE,
+    PROFILES,
+    SOURCE,
+    SOURCES,
     check_out,
     data_option,
     open_lab,
@@ -18,6 +22,7 @@ from solarsynth.cli.common import (
     source_option,
 )
 from solarsynth.flares import CLASSES, parse_request
+from solarsynth.shipped import SAMPLING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,13 +68,26 @@ def train_command(
         distributed.stop()
 
 
+def _usual(name: str) -> str:
+    """Return the default of a field of the sampling, as the help of `sample` states it."""
+    return f"[default: {SAMPLING[name]}; for a model of your own its profile's]"
+
+
+def _if_own(default: str) -> str:
+    """Return the default of an option that `sample` reads for a model of one's own only."""
+    return f"[default: {default}, if another option asks for such a model]"
+
+
 @click.command("sample")
 @click.argument("flare_class")
 @click.argument("count", type=click.IntRange(1), default=16)
 @click.option("--model", default="discrete", show_default=True, help="discrete, continuous or embedding.")
-@click.option("--guidance", type=float, help="w of Eq. 6 [default: the profile's].")
-@click.option("--steps", type=click.IntRange(1), help="Sampling steps [default: the profile's].")
-@click.option("--sampler", help="ancestral, ddim, dpm-solver++ or consistency (1 or 2 steps).")
+@click.option("--guidance", type=float, help=f"w of Eq. 6. {_usual('guidance')}")
+@click.option("--steps", type=click.IntRange(1), help=f"Sampling steps. {_usual('steps')}")
+@click.option(
+    "--sampler",
+    help=f"ancestral, ddim, dpm-solver++, or consistency (1 or 2 steps of a model of your own). {_usual('sampler')}",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -78,8 +96,8 @@ def train_command(
     help="A name that ends in .npz, .fits (opens in sunpy) or .png (a picture of all), or a new folder of pictures.",
 )
 @click.option("--anyway", is_flag=True, help="Draw more images than memory and disk seem to hold.")
-@profile_option
-@source_option
+@click.option("--profile", default=PROFILE, help=f"Of a model of your own: {PROFILES}. {_if_own(PROFILE)}")
+@click.option("--source", default=SOURCE, help=f"Of a model of your own: {SOURCES}. {_if_own(SOURCE)}")
 @data_option
 @seed_option
 @sample_seed_option
@@ -105,8 +123,8 @@ def sample_command(
     FLARE_CLASS is A, B, C, M or X; the continuous model takes a flux such as M2.5 as well. In .npz and .fits row 0 is
     the southern one; pictures have north at the top.
 
-    The model comes with the package; it was trained on real frames of 2012. With --profile, --source, --seed or --set
-    it is one of your own, which is trained first if the store does not hold it.
+    The model comes with the package; it was trained on real frames of 2012. With --profile, --source, --data, --seed
+    or --set it is one of your own, which is trained first if the store does not hold it.
 
     \b
     Examples:
@@ -135,6 +153,7 @@ def sample_command(
         "steps": sampling.steps_of(generator.denoiser.schedule.n_steps),
         "sampler": sampling.sampler,
         "version": __version__,
+        **generator.about["origin"],
     }
     names, asked = [CLASSES[label]] * count, [flare_class] * count
     write_samples(out, image, names, unit=generator.unit, about=about, condition=asked, grid=_grid)

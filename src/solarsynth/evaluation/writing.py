@@ -66,7 +66,8 @@ def write_samples(
     unit : {"DN/s", "display"}
         Of the model's archive.
     about : dict
-        What the images were drawn with: ``model``, ``seed``, ``guidance`` and so on. JSON types.
+        What the images were drawn with: ``model``, ``seed``, ``guidance`` and so on. JSON types. Names differ in their
+        first eight letters, which are the keywords of FITS.
     condition : list of str, length n
         What was asked for, such as ``M2.5``; the class by default.
     grid : callable
