@@ -10,8 +10,10 @@ import zarr
 from numcodecs import Blosc
 from servers import Answer, in_front_of, s3_server, upload
 
+from solarsynth import files
 from solarsynth.errors import SolarsynthError
 from solarsynth.observations import sdoml
+from solarsynth.observations.frames import collect
 from solarsynth.observations.sdoml import Remote, downsample, read_frames, read_index, stored_chunks, usable
 from solarsynth.times import MINUTE, NO_TIME, format_times, parse_times
 
@@ -70,7 +72,7 @@ def test_index(s3, tmp_path):
     address, _, time = s3
     index = read_index(remote(address), 2012, tmp_path)
     assert index.time[50] == NO_TIME and np.array_equal(np.delete(index.time, 50), np.delete(time, 50))
-    assert index.quality[-1] == -1 and (index.exposure == 2.0).all() and index.chunk == CHUNK
+    assert np.isnan(index.quality[-1]) and (index.exposure == 2.0).all() and index.chunk == CHUNK
     rows = usable(index)
     assert (np.diff(index.time[rows]) > 0).all() and len(rows) == N - 2
     # The second time no server is needed.
@@ -279,3 +281,42 @@ def test_flagged_frames_are_not_usable(tmp_path):
         index = sdoml.read_index(sdoml.Remote(url=str(tmp_path / "s")), 2014, tmp_path / f"index-{known}")
         expected = np.setdiff1d(np.arange(n), [5, 6, 7, 9]) if known else np.arange(n)
         assert sdoml.usable(index).tolist() == expected.tolist()
+
+
+#: What a store may hold for a frame, and whether the frame is used: what is unknown speaks against none.
+SAID = {
+    "QUALITY": {"used": [0, 0.0, None, float("nan"), "0"], "left out": [-1, 1 << 30, -(1 << 31), 10**400]},
+    "EXPTIME": {"used": [2.0, 2, None, float("nan"), "?"], "left out": [0, 0.0, -0.5]},
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_both_doors_of_a_store_use_the_same_frames(tmp_path, name):
+    """The source sdoml and `archive import` read the same QUALITY and EXPTIME, also what no number is."""
+    used, said = len(SAID[name]["used"]), [value for values in SAID[name].values() for value in values]
+    n = len(said)
+    image = np.random.default_rng(0).uniform(5, 3000, (n, 8, 8)).astype(np.float32)
+    array = zarr.open_group(str(tmp_path / "s"), mode="w", zarr_format=2).create_array(
+        "2014/171A", shape=(n, 8, 8), dtype="f4", chunks=(15, 8, 8)
+    )
+    array[:] = image
+    time = format_times(parse_times(["2014-01-01"])[0] + 6 * MINUTE * np.arange(n))
+    (tmp_path / "s" / "2014" / "171A" / ".zattrs").write_text(json.dumps({"T_OBS": time, name: said}))
+    index = sdoml.read_index(sdoml.Remote(url=str(tmp_path / "s")), 2014, tmp_path / "index")
+    assert sdoml.usable(index).tolist() == list(range(used))
+    found = collect([tmp_path / "s"], tmp_path / "archive", size=8)
+    assert format_times(found.time) == time[:used]
+
+
+def test_an_index_that_an_earlier_version_kept_is_read_anew(s3, tmp_path):
+    address, *_ = s3
+    index = read_index(remote(address), 2012, tmp_path)
+    old = np.where(np.isnan(index.quality), -1, index.quality).astype(np.int64)
+    files.write_npz(
+        tmp_path / "index-2012.npz",
+        time=index.time,
+        quality=old,
+        exposure=index.exposure,
+        layout=np.array(index.layout),
+    )
+    assert np.isnan(read_index(remote(address), 2012, tmp_path).quality[-1])

@@ -34,7 +34,7 @@ WORKERS = min(os.cpu_count() or 1, 6)
 #: Files that are read without starting processes.
 FEW = 8
 #: Version of the reading; a part that was read in another way is not used.
-VERSION = 1
+VERSION = 2
 
 UNREADABLE = "files that cannot be decoded"
 

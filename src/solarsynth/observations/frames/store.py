@@ -13,6 +13,7 @@ from solarsynth.observations.checked import MissingChunk
 from solarsynth.observations.frames import disk
 from solarsynth.observations.frames.headers import FLAGGED, NO_EXPOSURE, WITHOUT_TIME
 from solarsynth.observations.frames.picture import LeftOut
+from solarsynth.observations.quality import flags_raised, per_frame, unexposed
 from solarsynth.pixels import DISK_RADIUS, block_mean
 from solarsynth.times import NO_TIME, parse_times
 
@@ -28,7 +29,7 @@ def opened(path: Path) -> Archive:
 
 @functools.lru_cache(maxsize=16)
 def _year(path: Path, year: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the times (ms), QUALITY and EXPTIME of a year's frames; 0 and 1 where the store does not say."""
+    """Return the times (ms) of a year's frames, which are flagged, and which were not exposed."""
     archive = opened(path)
     array, n = archive.array(year), archive.array(year).shape[0]
     for name in (".zarray", ".zattrs"):
@@ -36,16 +37,10 @@ def _year(path: Path, year: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     with reading(path / str(year) / CHANNEL, "its attributes cannot be read"):
         attributes = dict(array.attrs)
         time = parse_times(list(attributes.get("T_OBS") or []))
-        quality, exposure = _numbers(attributes.get("QUALITY"), n, 0), _numbers(attributes.get("EXPTIME"), n, 1)
+        quality, exposure = (per_frame(attributes.get(name), n) for name in ("QUALITY", "EXPTIME"))
     if len(time) != n:
         raise SolarsynthError(f"{path}/{year}: {n} frames but {len(time)} times in T_OBS")
-    return time, quality, exposure
-
-
-def _numbers(values: list | None, n: int, missing: float) -> np.ndarray:
-    if not isinstance(values, list) or len(values) != n:
-        return np.full(n, missing, float)
-    return np.array([missing if v is None or isinstance(v, str) else float(v) for v in values])
+    return time, flags_raised(quality), unexposed(exposure)
 
 
 def parts(path: Path, size: int) -> list[tuple[int, int, int]]:
@@ -75,7 +70,7 @@ def read(path: Path, year: int, first: int, end: int, size: int) -> list[tuple[s
         Name, time (ms), and the frame (size, size) in the store's unit, row 0 in the south, or why it is left out.
     """
     archive = opened(path)
-    time, quality, exposure = (values[first:end] for values in _year(path, year))
+    time, raised, dark = (values[first:end] for values in _year(path, year))
     raw, fault = np.empty((0, *archive.shape)), ""
     try:
         raw = archive.arrays.rows(f"{year}/{CHANNEL}", np.arange(first, end))
@@ -91,9 +86,9 @@ def read(path: Path, year: int, first: int, end: int, size: int) -> list[tuple[s
         try:
             if stamp == NO_TIME:
                 raise LeftOut(WITHOUT_TIME)
-            if quality[i]:
+            if raised[i]:
                 raise LeftOut(FLAGGED)
-            if not exposure[i] > 0:
+            if dark[i]:
                 raise LeftOut(NO_EXPOSURE)
             if fault:
                 raise LeftOut(fault)

@@ -14,6 +14,7 @@ from solarsynth.errors import SolarsynthError, reading
 from solarsynth.observations import chunks
 from solarsynth.observations.archive import CHANNEL
 from solarsynth.observations.downloads import read_arrays
+from solarsynth.observations.quality import flags_raised, per_frame, unexposed
 from solarsynth.observations.sdoml.remote import Remote, opened
 from solarsynth.times import NO_TIME, parse_times
 
@@ -26,8 +27,8 @@ class YearIndex:
     ----------
     time : ndarray of int64, shape (n,)
         ``T_OBS`` in milliseconds since 1970; `NO_TIME` if unknown.
-    quality : ndarray of int64, shape (n,)
-        ``QUALITY``; -1 if unknown.
+    quality : ndarray of float64, shape (n,)
+        ``QUALITY``; NaN if unknown.
     exposure : ndarray of float64, shape (n,)
         ``EXPTIME`` as the store has it, in seconds; NaN if unknown.
     layout : str
@@ -86,8 +87,10 @@ def read_index(remote: Remote, year: int, folder: Path) -> YearIndex:
     return files.cached(kept, _read_kept, make)
 
 
-def _read_kept(path: Path) -> YearIndex:
+def _read_kept(path: Path) -> YearIndex | None:
     arrays = read_arrays(path)
+    if arrays["quality"].dtype.kind != "f":
+        return None  # kept by an earlier version: its -1 is either unknown or stored
     return YearIndex(arrays["time"], arrays["quality"], arrays["exposure"], str(arrays["layout"]))
 
 
@@ -111,8 +114,7 @@ def _fetch_index(remote: Remote, year: int) -> YearIndex:
             raise ValueError("frames must be square and whole in a chunk")
         np.dtype(about["dtype"])
         time = parse_times(list(attributes.get("T_OBS") or []))
-        quality = _numbers(attributes.get("QUALITY"), n, -1).astype(np.int64)
-        exposure = _numbers(attributes.get("EXPTIME"), n, np.nan)
+        quality, exposure = (per_frame(attributes.get(name), n) for name in ("QUALITY", "EXPTIME"))
     if len(time) != n:
         raise SolarsynthError(f"{remote.url}/{year}/{CHANNEL}: {n} frames but {len(time)} times in T_OBS")
     return YearIndex(
@@ -123,16 +125,9 @@ def _fetch_index(remote: Remote, year: int) -> YearIndex:
     )
 
 
-def _numbers(values: list | None, n: int, missing: float) -> np.ndarray:
-    """Return an attribute as numbers; one of another length is unknown as a whole, None is an unknown value."""
-    if not isinstance(values, list) or len(values) != n:
-        return np.full(n, missing, float)
-    return np.array([float(v) if type(v) in (int, float) and abs(v) < 2**53 else missing for v in values])
-
-
 def flagged(index: YearIndex) -> np.ndarray:
-    """Return which frames (n,) must not be used: QUALITY is neither 0 nor unknown, or the exposure is not positive."""
-    return ((index.quality != 0) & (index.quality != -1)) | (index.exposure <= 0)
+    """Return which frames (n,) bool must not be used; see `solarsynth.observations.quality`."""
+    return flags_raised(index.quality) | unexposed(index.exposure)
 
 
 def usable(index: YearIndex) -> np.ndarray:
