@@ -41,6 +41,7 @@ UNLABELLED = Stage(
     "unlabelled",
     "the frames that no listed flare precedes, with the flux at their time",
     make=_make_unlabelled_set,
+    version=2,  # frames keep away from held-out blocks that only labelled images are in
     load=lambda lab, entry: UnlabelledSet.read(entry.path / FILE),
     reads=("scale", "flux_tolerance", "split", *SPLIT),
     above=("archive", "dataset"),
