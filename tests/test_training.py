@@ -13,6 +13,7 @@ from torch import nn
 
 from solarsynth.diffusion.checkpoints import CHECKPOINT, LOG
 from solarsynth.diffusion.ema import EMA
+from solarsynth.diffusion.snapshots import FOLDER
 from solarsynth.diffusion.training import TrainingConfig, train
 from solarsynth.errors import SolarsynthError
 from solarsynth.networks import build
@@ -59,12 +60,12 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir(), parts.mkdir()
     image, label = images()
-    one = train(build(ARCHITECTURE, 0), image, label, settings(), whole).average
+    one = train(build(ARCHITECTURE, 0), image, label, settings(ema_snapshots=3), whole).average
 
     class Stop(Exception):
         pass
 
-    model, config = build(ARCHITECTURE, 0), settings(checkpoint_every=0.0)
+    model, config = build(ARCHITECTURE, 0), settings(checkpoint_every=0.0, ema_snapshots=3)
     draw, calls = model.draw, []
 
     def stop(*args):
@@ -81,6 +82,8 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path):
     for name, value in one.state_dict().items():
         assert torch.equal(value, two.state_dict()[name]), name
     assert (whole / LOG).read_text() == (parts / LOG).read_text()
+    stored = [{file.name: file.read_bytes() for file in (folder / FOLDER).iterdir()} for folder in (whole, parts)]
+    assert stored[0] == stored[1] and len(stored[0]) == 3, "the averages behind the snapshots go on, too"
 
 
 SCRIPT = """
@@ -329,7 +332,9 @@ def test_weights_and_checkpoints_have_the_mode_of_the_users_umask(tmp_path):
     before = os.umask(0o027)
     try:
         write_network(tmp_path, model, {"architecture": {}})
-        save_checkpoint(tmp_path, {}, model, torch.nn.Linear(2, 2), torch.optim.AdamW(model.parameters()), Progress())
+        save_checkpoint(
+            tmp_path, {}, model, {"average": torch.nn.Linear(2, 2)}, torch.optim.AdamW(model.parameters()), Progress()
+        )
     finally:
         os.umask(before)
     for name in (MODEL_FILE, CHECKPOINT):

@@ -52,9 +52,7 @@ class Settings:
 
     simulated_images: int = number(20_420, "labelled images that the simulated archive should yield")
     simulated_contrast: float = number(
-        1.0,
-        "factor on the light of flares in the frames of the simulated Sun; a larger one makes labels readable",
-        0,
+        1.0, "factor on the light of flares in simulated frames; a larger one makes labels readable", 0
     )
     image_size: int = number(64, "side of the images in pixels", 1, 2048)
     quicklook_cadence: float = number(60.0, "minutes between two browse images of source quicklook", 1, 1440)
@@ -113,6 +111,12 @@ class Settings:
     )
     ema_decay: float = number(0.995, "decay of the moving average of the weights, per step", 0, 1)
     ema_start: int = number(2000, "step at which averaging begins; until then the average is a copy", 0)
+    ema_snapshots: int = number(
+        0, "times that a training stores averages, to choose their length later (16 or more); the paper: 0", 0, 1000
+    )
+    ema_length: float = number(
+        0.0, "sigma_rel of the average to draw with, made of the stored ones; 0: that of ema_decay", 0, 0.25
+    )
     condition_dropout: float = number(0.1, "probability, per sample, of training without the condition", 0, 1)
     gradient_clip: float = number(0.0, "largest norm of the gradient; 0, as in the paper, does not clip", 0)
     unlabelled: str = word(
@@ -125,10 +129,7 @@ class Settings:
     )
     pretrain_images: int = number(1_000_000, "length of the training that unlabelled: pretrain puts first, in images")
     mirror: float = number(
-        0.0,
-        "probability of mirroring a training image north-south, which the network is told; the paper has none",
-        0,
-        1,
+        0.0, "probability of mirroring a training image north-south; the network is told; the paper has none", 0, 1
     )
     coordinates: int = number(
         0, "1: the U-Net sees two more channels, the position in x and y; the paper has none", 0, 1
@@ -225,6 +226,8 @@ class Settings:
             raise ValueError(
                 f"guidance_low must be below guidance_high = {self.guidance_high:g}, got {self.guidance_low:g}"
             )
+        if self.ema_length and not self.ema_snapshots:
+            raise ValueError(f"ema_length must be 0 without ema_snapshots, got {self.ema_length:g}")
         if self.min_snr and self.parameterisation == "preconditioned":
             raise ValueError(f"min_snr must be 0 with parameterisation preconditioned, got {self.min_snr:g}")
 

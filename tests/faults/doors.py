@@ -426,12 +426,12 @@ def _checkpoint(folder: Path) -> Attempt:
     optimiser = torch.optim.AdamW(model.parameters())
     model(torch.ones(1, 3)).sum().backward()
     optimiser.step()
-    save_checkpoint(folder, {"seed": 0}, model, average, optimiser, Progress(step=3))
+    save_checkpoint(folder, {"seed": 0}, model, {"average": average}, optimiser, Progress(step=3))
     whole = (folder / CHECKPOINT).read_bytes()
 
     def attempt(rng: np.random.Generator) -> None:
         (folder / CHECKPOINT).write_bytes(damaged_bytes(whole, rng))
-        load_checkpoint(folder, {"seed": 0}, model, average, optimiser)
+        load_checkpoint(folder, {"seed": 0}, model, {"average": average}, optimiser)
 
     return attempt
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def save_checkpoint(
     folder: Path,
     identity: dict[str, Any],
     model: nn.Module,
-    average: nn.Module,
+    averages: Mapping[str, nn.Module],
     optimiser: torch.optim.Optimizer,
     progress: Progress,
 ) -> None:
@@ -61,12 +62,15 @@ def save_checkpoint(
     folder : Path
     identity : dict
         What the training is; a checkpoint of another one is not resumed.
-    model, average : nn.Module
+    model : nn.Module
+    averages : mapping of str to nn.Module
+        Averages of its weights, by name.
     optimiser : Optimizer
     progress : Progress
     """
     tensors = {f"weights.{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    for part, average in averages.items():
+        tensors |= {f"{part}.{name}": value for name, value in average.state_dict().items()}
     for i, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{i}.{name}": value for name, value in state.items()}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
@@ -78,7 +82,7 @@ def load_checkpoint(
     folder: Path,
     identity: dict[str, Any],
     model: nn.Module,
-    average: nn.Module,
+    averages: Mapping[str, nn.Module],
     optimiser: torch.optim.Optimizer,
 ) -> Progress:
     """Restore what `save_checkpoint` wrote, and say how far the training had come.
@@ -89,7 +93,7 @@ def load_checkpoint(
     Parameters
     ----------
     folder : Path
-    identity, model, average, optimiser
+    identity, model, averages, optimiser
         As for `save_checkpoint`; the modules and the optimiser are restored in place.
 
     Returns
@@ -110,15 +114,16 @@ def load_checkpoint(
         if not all(type(count) is int and count >= 0 for count in (progress.step, progress.counted)):
             raise ValueError("its progress is not a count of steps")
         # Looked at before anything is loaded: a part of a damaged state must not remain in the model.
-        for prefix, module in (("weights.", model), ("average.", average)):
-            if _shapes(_part(tensors, prefix)) != _shapes(module.state_dict()):
-                raise ValueError(f"{prefix} are those of another network")
-        state = _optimiser_state(_part(tensors, "optimiser."), list(model.parameters()))
+        modules = {"weights": model, **averages}
+        for part, module in modules.items():
+            if _shapes(_part(tensors, part)) != _shapes(module.state_dict()):
+                raise ValueError(f"{part}: those of another network")
+        state = _optimiser_state(_part(tensors, "optimiser"), list(model.parameters()))
     except (SafetensorError, *DAMAGED, RuntimeError):
         print(f"{path}: damaged; starting from the beginning", file=sys.stderr)
         return Progress()
-    model.load_state_dict(_part(tensors, "weights."))
-    average.load_state_dict(_part(tensors, "average."))
+    for part, module in modules.items():
+        module.load_state_dict(_part(tensors, part))
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     return progress
 
@@ -145,8 +150,8 @@ def _shapes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in tensors.items()}
 
 
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{part}."): value for name, value in tensors.items() if name.startswith(f"{part}.")}
 
 
 def write_log(folder: Path, rows: list, score_name: str) -> None:

@@ -1,9 +1,8 @@
 """One training loop for every model: it resumes exactly, counts in images, and runs on one device or many.
 
-A model is a module that returns the loss and a score of each image; see `Trainable`. All randomness of a step comes
-from generators seeded with (seed, step). A killed run therefore goes on exactly from its last checkpoint, without a
-random state to store, and ends with the same weights. If torchrun starts several processes, each takes its share of
-the same global batch.
+A model is a module that returns the loss and a score of each image; see `Trainable`. All randomness of a step is
+seeded with (seed, step), so that a killed run goes on exactly from its last checkpoint. Processes that torchrun starts
+share the same global batch.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from solarsynth.diffusion.conditioning import drop
 from solarsynth.diffusion.ema import EMA
 from solarsynth.diffusion.order import Order
 from solarsynth.diffusion.selection import Best
+from solarsynth.diffusion.snapshots import Snapshots
 from solarsynth.errors import SolarsynthError
 from solarsynth.pixels import to_unit
 
@@ -70,14 +70,15 @@ class TrainingConfig:
     learning_rate, weight_decay : float
         AdamW's (Loshchilov & Hutter 2019).
     cooldown : float
-        Share of the training, at its end, over which the learning rate falls linearly to zero; the paper
-        has none.
+        Share of the training, at its end, over which the learning rate falls linearly to zero.
     cosine : bool
         Let the learning rate fall to zero along a cosine over the whole training instead.
     ema_decay : float
         Per step.
     ema_start : int
         Step at which averaging begins; until then the average is a copy of the weights.
+    ema_snapshots : int
+        How often averages are stored for `solarsynth.diffusion.snapshots`; 0: never.
     condition_dropout : float
         Probability, per sample, of dropping the condition.
     gradient_clip : float
@@ -99,6 +100,7 @@ class TrainingConfig:
     cosine: bool = False
     ema_decay: float = 0.995
     ema_start: int = 2000
+    ema_snapshots: int = 0
     condition_dropout: float = 0.1
     gradient_clip: float = 0.0
     mirror: float = 0.0
@@ -123,8 +125,7 @@ def train(
 
     Parameters
     ----------
-    model : Trainable
-        Trained in place.
+    model : Trainable, trained in place
     image : ndarray, shape (n, H, W) uint8 or (n, d) float32
         Images, 0 to 255 for [-1, 1], or vectors as they are; all of it is kept on the device.
     condition : ndarray, shape (n, d)
@@ -134,7 +135,7 @@ def train(
         Holds the checkpoint and the log ``training.csv``.
     device : device
     compiled : bool
-        Whether torch.compile makes the network faster first; it changes results by rounding only.
+        Use torch.compile, which changes results by rounding only.
     description : str
         Names the progress bar; no bar without it.
     watch : callable, optional
@@ -152,9 +153,7 @@ def train(
         If there are no images, the batch is not divisible by the number of processes, or the loss is not finite.
     """
     if not len(image):
-        raise SolarsynthError(
-            "training needs at least one image, got none; check the training part of the labelled set"
-        )
+        raise SolarsynthError("training needs at least one image, got none; check the labelled set")
     if config.batch_size % distributed.world():
         raise SolarsynthError(
             f"batch_size must be divisible by the {distributed.world()} processes, got {config.batch_size}"
@@ -178,7 +177,9 @@ class _Training:
         model.fit(_scaled(data), conditions)
         model.to(device).train()
         self.data, self.conditions = data.to(device), conditions.to(device)
-        self.ema = EMA(model, config.ema_decay, config.ema_start)
+        self.steps = -(-config.train_images // config.batch_size)
+        snapshots = Snapshots(model, folder, self.steps, config.ema_snapshots) if config.ema_snapshots else None
+        self.ema = EMA(model, config.ema_decay, config.ema_start, snapshots)
         self.optimiser = torch.optim.AdamW(
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
@@ -189,7 +190,7 @@ class _Training:
             "watched": watch is not None,
         }
         distributed.barrier()  # nobody reads a checkpoint while process 0 still writes that of an older run
-        self.progress = load_checkpoint(folder, self.identity, model, self.ema.average, self.optimiser)
+        self.progress = load_checkpoint(folder, self.identity, model, self.ema.parts, self.optimiser)
         self.best = Best(folder, self.identity)
         if self.progress.step:
             self.best.load()
@@ -197,9 +198,8 @@ class _Training:
             getattr(model, "network", model).compile()
         world, rank = distributed.world(), distributed.rank()
         self.called = nn.parallel.DistributedDataParallel(model) if world > 1 else model
-        self.mine = slice(rank * config.batch_size // world, (rank + 1) * config.batch_size // world)
         self.micro = config.batch_size // world
-        self.steps = -(-config.train_images // config.batch_size)
+        self.mine = slice(rank * self.micro, (rank + 1) * self.micro)
         self.order = Order(len(data), config.seed)
         self.sums = torch.tensor(self.progress.sums, dtype=torch.float64, device=device)
         # The first step with a bad loss, kept on the device: reading it every step would wait for the device.
@@ -228,7 +228,7 @@ class _Training:
         self.model.done = step / self.steps
         index = _to(torch.from_numpy(self.order.batch(step, batch)[self.mine]), self.device)
         x_0 = _scaled(self.data[index])
-        # Drawn on the CPU, for the whole batch, so that it depends neither on the device nor on how many there are.
+        # Drawn on the CPU, for the whole batch, so that it does not depend on the devices.
         generator = torch.Generator().manual_seed(_mixed(config.seed, 2, step))
         drawn = self.model.draw((batch, *x_0.shape[1:]), generator)
         drawn = [_to(values[self.mine], self.device) for values in drawn]
@@ -288,7 +288,7 @@ class _Training:
         if not distributed.rank():
             self.progress.sums = self.sums.tolist()
             self.best.save()  # first: a resumed training meets a later best state again, but not an earlier one
-            save_checkpoint(self.folder, self.identity, self.model, self.ema.average, self.optimiser, self.progress)
+            save_checkpoint(self.folder, self.identity, self.model, self.ema.parts, self.optimiser, self.progress)
             write_log(self.folder, self.progress.rows, self.model.score_name)
         self.saved = time.perf_counter()
 
@@ -327,7 +327,7 @@ def _mixed(*numbers: int) -> int:
 
 
 def _to(values: Tensor, device: torch.device) -> Tensor:
-    """Copy to the device. Pinned memory lets the CPU go on while a GPU receives the copy."""
+    """Copy to the device. Pinned memory lets the CPU go on meanwhile."""
     return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
 
 

@@ -66,10 +66,17 @@ def _fine_tuned(settings: Any, model: str) -> bool:
     return bool(settings.finetune_images) and model != MODELS[0]
 
 
+def _stores(lab: Lab, on: str) -> bool:
+    """Return whether averages are stored during a training, to choose their length after it."""
+    return bool(lab.settings.ema_snapshots) and on not in (*ALL.values(), TUNED)
+
+
 def _reads(lab: Lab, ask: Ask) -> tuple[str, ...]:
     from solarsynth.kinds import MODELS, kind
 
     common = tuple(dict.fromkeys(("seed", *U_NET, *SCHEDULE, *OPTIMISER, *kind(ask["model"]).settings)))
+    if _stores(lab, ask["on"]):  # else not: a setting that changes nothing needs no other model
+        common = (*common, "ema_snapshots")
     if ask["on"] == "days":
         return (*common, "daily_images")
     if ask["on"] in ALL.values():
@@ -143,10 +150,13 @@ def _train_model(job: Job) -> None:
         if s.parameterisation != "preconditioned":
             raise SolarsynthError(f"consistency tuning needs parameterisation preconditioned, got {s.parameterisation}")
         architecture["parameterisation"] = "consistency"
+    training = {"train_images": _length(job)} | {name: getattr(s, name) for name in OPTIMISER}
+    if _stores(job.lab, job.ask["on"]):
+        training["ema_snapshots"] = s.ema_snapshots
     train_network(
         job,
         architecture,
-        {"train_images": _length(job)} | {name: getattr(s, name) for name in OPTIMISER},
+        training,
         image,
         condition,
         about,
@@ -187,6 +197,29 @@ MODEL = Stage(
     version=5,
     on_device=True,
     together=True,
+)
+
+
+def _average(job: Job) -> None:
+    from solarsynth.diffusion.snapshots import average_of
+    from solarsynth.networks import read_network, write_network
+
+    trained = job.entry("model").path
+    network, about = read_network(trained)
+    network.load_state_dict(average_of(trained, job.settings.ema_length), strict=False)  # without buffers
+    write_network(job.folder, network, about | {"ema_length": job.settings.ema_length})
+
+
+AVERAGE = Stage(
+    "average",
+    "a denoiser whose weights are averaged over another part of its training",
+    make=_average,
+    load=read_network_of,
+    reads=("ema_length",),
+    above=("model",),
+    needs=lambda lab, ask: {"model": Need(MODEL, ask)},
+    ask=MODEL.ask,
+    identity=lambda lab, ask: {},  # all that it depends on is in the model's key
 )
 
 
@@ -263,23 +296,29 @@ def generator(lab: Lab, model: str = "discrete", sampling: Sampling | None = Non
 
     sampling = sampling or Sampling.of(lab.settings)
     prior = lab.entry(PRIOR).path if "prior" in kind(model).sampled_with else None
-    entry = lab.entry(MODEL, model=model, **ask | {"on": drawn_from(sampling, ask.get("on", "frames"))})
-    return Generator.read(entry.path, sampling, prior)
+    stage, asked = drawn_with(lab, sampling, {"model": model, **ask})
+    return Generator.read(lab.entry(stage, **asked).path, sampling, prior)
 
 
-def drawn_from(sampling: Sampling, on: str) -> str:
-    """Return which model a sampler draws with: ``consistency`` needs the one that is tuned for it.
+def drawn_with(lab: Lab, sampling: Sampling, ask: Ask) -> Need:
+    """Return the network that a sampler draws with.
+
+    That is the model as its training leaves it, its average of another length if the setting ``ema_length`` asks for
+    one, or for the sampler ``consistency`` the model that is tuned for it.
 
     Raises
     ------
     SolarsynthError
         If there is no tuned model of these images.
     """
-    if sampling.sampler != TUNED:
-        return on
-    if on not in ("frames", TUNED):
-        raise SolarsynthError(f"sampler consistency is for models of all training images, got those on {on!r}")
-    return TUNED
+    asked = {name: ask.get(name, MODEL.ask[name]) for name in MODEL.ask}
+    if sampling.sampler == TUNED:
+        if asked["on"] not in ("frames", TUNED):
+            raise SolarsynthError(
+                f"sampler consistency is for models of all training images, got those on {asked['on']!r}"
+            )
+        return Need(MODEL, asked | {"on": TUNED})
+    return Need(AVERAGE if lab.settings.ema_length else MODEL, asked)
 
 
 def trainings(lab: Lab) -> list[Lab]:

@@ -16,10 +16,11 @@ from solarsynth.settings import Settings
 from solarsynth.stages.archive import ARCHIVE
 from solarsynth.stages.days import DAYS
 from solarsynth.stages.encoders import CEVAE, CLASSIFIER, PREDICTIONS
+from solarsynth.stages.examples import ON
 from solarsynth.stages.features import FEATURES, FLOOR, MAP
 from solarsynth.stages.graph import Lab, Stage
 from solarsynth.stages.labelled import DATASET
-from solarsynth.stages.models import MODEL, PRIOR
+from solarsynth.stages.models import AVERAGE, MODEL, PRIOR
 from solarsynth.stages.physics import PHYSICS
 from solarsynth.stages.samples import SAMPLES
 from solarsynth.stages.trials import TRIAL
@@ -40,6 +41,7 @@ STAGES: tuple[Stage, ...] = (
     FLOOR,
     PRIOR,
     MODEL,
+    AVERAGE,
     SAMPLES,
     TRIAL,
 )
@@ -180,6 +182,7 @@ def _requests(stage: Stage) -> Iterator[tuple[Lab, dict[str, Any]]]:
         periods = {"simulated": "", "sdoml": "2012", "quicklook": "2012-01-01/2012-01-02"}
         yield from ((Lab(source=source, data=data), {}) for source, data in periods.items())
     elif stage is MODEL:
-        yield from ((Lab(), {**stage.ask, "model": model, "on": on}) for model in MODELS for on in ("frames", "days"))
+        lab = Lab(overrides={"ema_snapshots": 1})
+        yield from ((lab, {**stage.ask, "model": model, "on": on}) for model in MODELS for on in ON)
     else:
         yield Lab(), dict(stage.ask)

@@ -18,7 +18,7 @@ from solarsynth.flares import CLASSES
 from solarsynth.stages.encoders import CEVAE
 from solarsynth.stages.graph import Ask, Job, Lab, Need, Stage
 from solarsynth.stages.labelled import labelled_set
-from solarsynth.stages.models import MODEL, PRIOR, drawn_from, generator
+from solarsynth.stages.models import PRIOR, drawn_with, generator
 from solarsynth.store import Entry
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
 
     if ask["model"] == BASELINE:
         return {"cevae": Need(CEVAE)}
-    on = drawn_from(_sampling(lab, ask), ask["on"])
-    model = Need(MODEL, {"model": ask["model"], "on": on, "mode": ask["mode"]})
+    model = drawn_with(lab, _sampling(lab, ask), ask)
     return {"model": model} | ({"prior": Need(PRIOR)} if "prior" in kind(ask["model"]).sampled_with else {})
 
 
@@ -90,7 +89,7 @@ SAMPLES = Stage(
     make=_draw,
     load=_read,
     fills=("sampler", "sampling_steps", "eta", "guidance", "guidance_low", "guidance_high", "n_steps"),
-    above=("model", "prior", "cevae"),
+    above=("model", "average", "prior", "cevae"),
     needs=_needs,
     ask={"model": "discrete", "counts": None, "seed": 0, "sampling": None, "on": "frames", "mode": "paper"},
     identity=_identity,
