@@ -237,6 +237,7 @@ def guided():
     for steps, interval in ((10, "everywhere"), (20, "everywhere"), (20, "0.05 < σ < 5")):
         for w in (0.0, 1.0, 2.0, 5.0):
             values = {"train": 2 + (w - 1) ** 2 / steps, "power": 1 - w / 20, "brightness": -w / 5, "copies": w / 100}
+            values |= {"coverage": 0.7 - w / 10, "obeys": 0.1 + w / 8 - (interval != "everywhere") * w / 20}
             errors = {f"{name} ±": 0.1 for name in values} | {"copies ±": 0.005}
             rows.append({"guidance": w, "steps": steps, "interval": interval, **values, **errors})
     return pd.DataFrame(rows)
@@ -345,7 +346,14 @@ CASES = {
     ),
     "flux_sweep": lambda: figures.flux_sweep(suns(6), np.geomspace(1e-8, 1e-3, 6)),
     "forward_process": lambda: figures.forward_process(Schedule(), suns(1)[0], (0, 99, 399, 999)),
+    "average_lengths": lambda: figures.average_lengths(
+        pd.DataFrame(
+            {"train": [3.0, 2.2, 2.5], "power": [1.1, 1.0, 0.9], "copies": [0.0, 0.01, 0.02]}, [0.03, 0.1, 0.2]
+        ),
+        {"train": 2.4, "power": 1.02, "copies": 0.01},
+    ),
     "guidance_frontier": lambda: figures.guidance_frontier(guided(), 1.8),
+    "guidance_tradeoff": lambda: figures.guidance_tradeoff(guided(), 1.8),
     "nearest_distances": lambda: figures.nearest_distances(
         {"generated": np.linspace(8, 20, 50), "held-out real": np.linspace(7, 22, 80), "training": np.full(3, np.inf)},
         7.5,

@@ -9,9 +9,22 @@ from tiny import SHORT
 
 from solarsynth import stages
 from solarsynth.errors import SolarsynthError
-from solarsynth.evaluation.choices import MEASURES, compare_trainings, effects, guidance_study
+from solarsynth.evaluation.choices import (
+    LENGTHS,
+    MEASURES,
+    chosen_length,
+    compare_lengths,
+    compare_trainings,
+    effects,
+    guidance_study,
+)
 from solarsynth.evaluation.quality import QualityReference
 from solarsynth.stages import Lab
+
+
+def judged(reference):
+    """Return the measures that a reference can give: none is read by a regressor if too few images are held out."""
+    return [name for name in MEASURES if name != "obeys" or np.isfinite(reference.skill)]
 
 
 @pytest.fixture
@@ -59,6 +72,34 @@ def test_the_components_are_those_of_a_singular_value_decomposition(sun, store_f
     assert scores.shape == (len(data), 64)
 
 
+def test_obedience_is_seen_where_labels_are_readable_and_not_where_they_are_permuted(tmp_path, store_folder):
+    from solarsynth.observations.simulated import SimulatedSun, simulate
+
+    sun = SimulatedSun(300, 32, "2012-01-01", "2014-07-01", xrs_cadence=300_000, regular_days=3, flare_contrast=36.0)
+    simulate(tmp_path / "readable", sun)
+    lab = Lab("smoke", "archive", str(tmp_path / "readable"), overrides={"image_size": 32, "fold_blocks": 2})
+    reference = QualityReference(lab)
+    assert reference.skill > 0.3
+    rng = np.random.default_rng(0)
+    true = reference.judge(reference.labelled, reference.label)
+    assert true.obeys > 0.3 and true.coverage == 1, "every training image is covered by itself"
+    permuted = [reference.judge(reference.labelled, rng.permutation(reference.label)).obeys for _ in range(3)]
+    assert np.abs(permuted).max() < 0.15
+    assert np.isnan(reference.judge(reference.labelled[:20]).obeys), "nothing was asked for"
+    assert reference.judge(reference.labelled[:20]).coverage < 0.5
+
+
+def test_an_average_is_chosen_by_other_samples_than_it_is_judged_by(small_lab):
+    reference = QualityReference(small_lab)
+    stored = small_lab.variant(ema_snapshots=2, train_images=32)
+    table = compare_lengths(stored, reference, 6, LENGTHS[1:4])
+    assert list(table.index) == list(LENGTHS[1:4]) and table["train"].nunique() == 3
+    assert chosen_length(table) == table.index[np.argmin(table["train"])]
+    trained = compare_trainings(small_lab, reference, {"plain": {}, "chosen": {"ema_snapshots": 2}}, [0], 6)
+    assert trained.loc[0, "ema_length"] == 0 and trained.loc[1, "ema_length"] in LENGTHS
+    assert trained.loc[0, "train"] != trained.loc[1, "train"]
+
+
 def test_no_held_out_frames(small_lab):
     with pytest.raises(SolarsynthError, match="test_fraction"):
         QualityReference(small_lab.variant(test_fraction=0.0))
@@ -83,7 +124,7 @@ def test_every_variant_sees_as_many_images(small_lab):
     reference = QualityReference(small_lab)
     variants = {"plain": {}, "first": {"unlabelled": "pretrain"}, "mixed": {"unlabelled": "mixed"}}
     table = compare_trainings(small_lab, reference, variants, range(2), 6)
-    assert len(table) == 6 and np.isfinite(table[list(MEASURES)].to_numpy()).all()
+    assert len(table) == 6 and np.isfinite(table[judged(reference)].to_numpy()).all()
     plain = small_lab.variant(unlabelled="none", mirror=0.0, coordinates=0, train_images=32, pretrain_images=1)
     assert plain.store.folder.joinpath("model", plain.key(stages.MODEL, model="discrete")).is_dir()
     first = small_lab.variant(unlabelled="pretrain", train_images=16, pretrain_images=16)
@@ -95,7 +136,7 @@ def test_guidance_is_studied_on_paired_noise(small_lab):
     table = guidance_study(small_lab, reference, [0.0, 2.0], [2, 4], [(0.0, np.inf), (0.1, 1.0)], 6, range(2))
     assert len(table) == 2 + 2 * 2
     assert set(table["interval"]) == {"everywhere", "0.1 < σ < 1"}
-    assert np.isfinite(table[list(MEASURES)].to_numpy()).all()
+    assert np.isfinite(table[judged(reference)].to_numpy()).all()
 
 
 def test_samplers_are_compared_on_the_same_noise(small_lab):

@@ -239,3 +239,16 @@ class TestLab:
         assert found[0] == found[2] == pytest.approx(expected)
         with pytest.raises(SolarsynthError, match="no real image of class A, X, whose"):
             class_flux(lab, np.array([0, 2, 4]))
+
+
+def test_brightness_is_told_by_quantiles_wherever_the_pixels_are():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (5, 8, 8), dtype=np.uint8)
+    found = judge.brightness_quantiles(image)
+    shares = 1 - 0.5 ** np.arange(0.0, 6.5, 0.5)
+    for i, one in enumerate(image.reshape(5, -1)):
+        expected = np.sort(one)[[min(round(64 * share), 63) for share in shares]]
+        assert set(found[i]) == set(expected.astype(float))
+        assert found[i, 0] == one.min() and found[i, -1] == one.max()
+    moved = rng.permuted(image.reshape(5, -1), axis=1).reshape(image.shape)
+    np.testing.assert_array_equal(judge.brightness_quantiles(moved), found)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: What is shown of `solarsynth.evaluation.quality.Quality`.
-MEASURES = ("train", "held_out", "kernel", "power", "copies", "brightness")
+MEASURES = ("train", "held_out", "kernel", "power", "copies", "brightness", "coverage", "obeys")
 
 #: Ways of training: what each changes. The first is the profile as it is, with none of them.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -28,10 +28,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "mirrored north-south": {"mirror": 0.5},
     "coordinate channels": {"coordinates": 1},
     "no self-attention": {"attention": "none"},
+    "learning rate without cooldown": {"cooldown": 0.0},
     "the paper's parameterisation (ε)": {"parameterisation": "eps"},
+    "ε with Min-SNR weights, γ = 5": {"parameterisation": "eps", "min_snr": 5.0},
+    "average chosen after training": {"ema_snapshots": 16},
 }
 
-PLAIN = {"unlabelled": "none", "mirror": 0.0, "coordinates": 0}
+PLAIN = {"unlabelled": "none", "mirror": 0.0, "coordinates": 0, "ema_snapshots": 0, "ema_length": 0.0}
+
+#: Lengths σ_rel of averages that are tried, and the seed of the samples by which one is chosen. What is reported of it
+#: is measured on other samples.
+LENGTHS, CHOOSING = (0.03, 0.05, 0.075, 0.1, 0.15, 0.2), 6100
 
 
 def compare_trainings(
@@ -55,7 +62,8 @@ def compare_trainings(
     Returns
     -------
     DataFrame
-        A row per variant and seed: ``variant``, ``seed``, `MEASURES`, ``copies_p`` and ``seconds`` of training.
+        A row per variant and seed: ``variant``, ``seed``, `MEASURES`, ``copies_p``, ``seconds`` of training, and the
+        ``ema_length`` that was chosen, 0 if none was.
     """
     import pandas as pd
 
@@ -68,10 +76,50 @@ def compare_trainings(
                 seed=seed, **PLAIN | {"train_images": length - first, "pretrain_images": max(first, 1)} | changes
             )
             entry = there.entry(stages.MODEL, model="discrete")
+            if there.settings.ema_snapshots:
+                there = there.variant(ema_length=chosen_length(compare_lengths(there, reference, images)))
             drawn = stages.sample_set(there, stages.proportional_counts(there, images), seed=6000)
-            found = asdict(reference.judge(drawn.image))
-            rows.append({"variant": name, "seed": seed, **found, "seconds": entry.manifest["seconds"]})
+            found = asdict(reference.judge(drawn.image, drawn.label))
+            about = {"seconds": entry.manifest["seconds"], "ema_length": there.settings.ema_length}
+            rows.append({"variant": name, "seed": seed, **found, **about})
     return pd.DataFrame(rows)
+
+
+def compare_lengths(
+    lab: Lab, reference: QualityReference, images: int, lengths: Sequence[float] = LENGTHS, seed: int = CHOOSING
+) -> pd.DataFrame:
+    """Judge samples of averages of several lengths of one training, from the same noise.
+
+    Parameters
+    ----------
+    lab : Lab
+        Its setting ``ema_snapshots`` is above 0.
+    reference : QualityReference
+    images : int
+        Samples per length, in the proportions of the classes.
+    lengths : sequence of float
+        σ_rel, from 0.01 to 0.25.
+    seed : int
+        Of sampling.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``length``; `MEASURES`.
+    """
+    import pandas as pd
+
+    counts, rows = stages.proportional_counts(lab, images), {}
+    for length in lengths:
+        drawn = stages.sample_set(lab.variant(ema_length=length), counts, seed=seed)
+        found = asdict(reference.judge(drawn.image, drawn.label))
+        rows[length] = {measure: found[measure] for measure in MEASURES}
+    return pd.DataFrame(rows).T.rename_axis("length")
+
+
+def chosen_length(table: pd.DataFrame) -> float:
+    """Return the length nearest to the training blocks, from a table of `compare_lengths`."""
+    return float(table["train"].idxmin())
 
 
 def effects(table: pd.DataFrame) -> pd.DataFrame:
@@ -142,7 +190,7 @@ def guidance_study(
             for interval in intervals if w else [(0.0, np.inf)]:
                 sampling = base.replace(guidance=w, steps=count, interval=interval, sampler="dpm-solver++")
                 sets = [stages.sample_set(lab, counts, seed=seed, sampling=sampling) for seed in seeds]
-                found = [asdict(reference.judge(one.image)) for one in sets]
+                found = [asdict(reference.judge(one.image, one.label)) for one in sets]
                 row = {"guidance": w, "steps": count, "interval": _interval_text(interval)}
                 for measure in MEASURES:
                     value = seed_interval(np.array([one[measure] for one in found]))
@@ -181,7 +229,7 @@ def compare_samplers(
     for name, sampling in runs.items():
         sets = [stages.sample_set(lab, counts, seed=seed, sampling=sampling) for seed in seeds]
         about = [stages.describe_samples(lab, counts, seed=seed, sampling=sampling) for seed in seeds]
-        found = pd.DataFrame([asdict(reference.judge(one.image)) for one in sets])
+        found = pd.DataFrame([asdict(reference.judge(one.image, one.label)) for one in sets])
         first = found if first is None else first
         change = seed_interval((found["train"] - first["train"]).to_numpy())
         rows[name] = {measure: found[measure].mean() for measure in MEASURES}

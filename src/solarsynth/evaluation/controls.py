@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from solarsynth.dataset.labelled import LabelledSet
     from solarsynth.stages import Lab
 
-#: Feature spaces of the regressors. ``pixels`` are block means.
-SPACES = ("physics", "pixels", "cevae", "vgg")
+#: Feature spaces of the regressors. ``brightness`` are quantiles of the pixels, ``pixels`` are block means.
+SPACES = ("physics", "brightness", "pixels", "cevae", "vgg")
 
 #: Side of the images of block means.
 BLOCK_MEANS = 16
@@ -32,11 +32,24 @@ def features(lab: Lab, space: str, images: ImageSet) -> np.ndarray:
 
     if space not in SPACES:
         raise SolarsynthError(f"unknown feature space {shown(space)}{did_you_mean(space, SPACES)}")
+    if space == "brightness":
+        return brightness_quantiles(images.image)
     if space != "pixels":
         return stages.features(lab, space, images)
     size = images.image.shape[-1]
     small = block_mean(images.image, BLOCK_MEANS if size % BLOCK_MEANS == 0 else size)
     return small.reshape(len(images), -1).astype(np.float32)
+
+
+def brightness_quantiles(image: np.ndarray) -> np.ndarray:
+    """Return quantiles (n, k) float32 of the pixels of images (n, H, W): half of them, three quarters, 7/8 and so on.
+
+    A flare is a few bright pixels somewhere, which no position tells.
+    """
+    ordered = np.sort(image.reshape(len(image), -1), axis=1)
+    count = ordered.shape[1]
+    above = 0.5 ** np.arange(0.0, np.log2(count) + 0.5, 0.5)
+    return ordered[:, np.unique(np.minimum(np.round(count * (1 - above)), count - 1).astype(int))].astype(np.float32)
 
 
 def class_flux(data: LabelledSet, label: np.ndarray) -> np.ndarray:

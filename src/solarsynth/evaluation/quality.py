@@ -1,20 +1,29 @@
-"""A few numbers for one set of samples, to compare ways of training: how near, how sharp, how much copied."""
+"""A few numbers for one set of samples, to compare choices: how near, sharp, varied, obedient, and how much copied."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from solarsynth import stages
 from solarsynth.errors import SolarsynthError
+from solarsynth.evaluation.control import FEWEST_IMAGES, FEWEST_UNITS
+from solarsynth.evaluation.controls import brightness_quantiles
 from solarsynth.metrics.copies import copy_share, nearest_images
+from solarsynth.metrics.coverage import coverage
 from solarsynth.metrics.frechet import Gaussian, frechet_distance
 from solarsynth.metrics.kernel import mixed_kernel_distance
 from solarsynth.metrics.physics.spectrum import high_frequency_ratio
+from solarsynth.metrics.readings import best_penalty, components, cross_skill, fitted, spearman
 from solarsynth.stages import Lab
 
-COMPONENTS = 64
+if TYPE_CHECKING:
+    from solarsynth.dataset.labelled import LabelledSet
+
+COMPONENTS, NEIGHBOURS = 64, 5
 
 #: Largest deviation of `Quality.power` from 1 at which images count as sharp as real ones.
 SHARP = 0.2
@@ -44,6 +53,12 @@ class Quality:
         As `solarsynth.metrics.copies.Copies.p`; small if the samples are nearer than honest images can be.
     brightness : float
         Mean grey level minus that of the labelled training images, in standard deviations of their means.
+    coverage : float
+        Share of the labelled training images with a sample among their nearest neighbours, in the same components; see
+        `solarsynth.metrics.coverage`. It grows with the number of samples.
+    obeys : float
+        Rank correlation of the classes asked for with what a regressor reads in the brightness, which learnt the flux
+        from held-out images. NaN without classes, or if too few images are held out.
     """
 
     train: float
@@ -55,6 +70,8 @@ class Quality:
     copies: float
     copies_p: float
     brightness: float
+    coverage: float
+    obeys: float
 
 
 class QualityReference:
@@ -73,6 +90,9 @@ class QualityReference:
         All frames of the training and of the held-out blocks.
     components : ndarray of float64, shape (64, H W)
         The first principal components of all frames.
+    skill : float
+        Rank correlation of the regressor's readings with the flux of held-out images that it has not learnt from. Near
+        0 it judges nothing.
     """
 
     def __init__(self, lab: Lab) -> None:
@@ -93,6 +113,7 @@ class QualityReference:
         self._block = _blocks(days, data.frame_time[data.train], frames.time[frames.train])
         self._held_block = _blocks(days, data.frame_time[data.test], frames.time[frames.test])
         self._held_distance: np.ndarray | None = None
+        self._read, self.skill = _reader(data)
 
     def embed(self, image: np.ndarray) -> np.ndarray:
         """Return the components (n, 64) float64 of images (n, H, W) uint8."""
@@ -108,8 +129,8 @@ class QualityReference:
         """Fréchet distance of the frames of the training blocks to those of the held-out blocks."""
         return frechet_distance(self._of_train, self._of_held_out)
 
-    def judge(self, image: np.ndarray) -> Quality:
-        """Measure samples (n, H, W) uint8."""
+    def judge(self, image: np.ndarray, label: np.ndarray | None = None) -> Quality:
+        """Measure samples (n, H, W) uint8, with the classes (n,) that were asked for."""
         found = self.embed(image)
         kernel, low, high = mixed_kernel_distance(found, self.embed(self.train), self._block)
         if self._held_distance is None:
@@ -126,7 +147,21 @@ class QualityReference:
             copies=copied.share,
             copies_p=copied.p,
             brightness=float((image.mean() - level.mean()) / level.std()),
+            coverage=coverage(self.embed(self.labelled), found, min(NEIGHBOURS, len(image) - 1)).coverage,
+            obeys=float("nan") if label is None or not self._read else spearman(self._read(image), label),
         )
+
+
+def _reader(data: LabelledSet) -> tuple[Callable[[np.ndarray], np.ndarray] | None, float]:
+    """Return what reads the flux from the brightness of images, learnt from held-out ones, and its skill."""
+    unit = data.group[data.test]
+    if len(unit) < FEWEST_IMAGES or len(np.unique(unit)) < FEWEST_UNITS:
+        return None, float("nan")
+    found = brightness_quantiles(data.image[data.test])
+    prepare, truth = components(found), np.log10(data.flux[data.test]) if data.has_flux else data.label[data.test]
+    penalty = best_penalty(prepare(found), truth, unit)
+    read = fitted(prepare(found), truth, penalty)
+    return lambda image: read(prepare(brightness_quantiles(image))), cross_skill(prepare(found), truth, unit, penalty)
 
 
 def _rows(image: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ colours. The modules follow the chapters of the book: ``data``, ``networks``, ``
 """
 
 from solarsynth.figures.animation import film
-from solarsynth.figures.choices import guidance_frontier, training_effects
+from solarsynth.figures.choices import average_lengths, guidance_frontier, guidance_tradeoff, training_effects
 from solarsynth.figures.data import (
     butterfly,
     figure_1,
@@ -41,6 +41,7 @@ __all__ = [
     "COLOURS",
     "SCENARIO_COLOURS",
     "STYLE",
+    "average_lengths",
     "butterfly",
     "cluster_floor",
     "confusion_matrices",
@@ -63,6 +64,7 @@ __all__ = [
     "flux_sweep",
     "forward_process",
     "guidance_frontier",
+    "guidance_tradeoff",
     "nearest_distances",
     "not_computed",
     "physics_of_class",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -11,13 +13,15 @@ LABELS = {
     "train": "Fréchet distance,\ntraining blocks",
     "power": "relative power,\n20 to 32 cycles",
     "brightness": "brightness / real std",
-    "copies": "share below the 1 % distance",
+    "copies": "share below the\n1 % distance",
+    "coverage": "coverage",
+    "obeys": "correlation of reading\nand class asked for",
 }
 
 
 @styled
 def guidance_frontier(table: pd.DataFrame, real: float, paper_guidance: float = 2.0) -> Figure:
-    """Four measures against the weight of guidance, a line per number of steps.
+    """Six measures against the weight of guidance, a line per number of steps.
 
     Parameters
     ----------
@@ -28,7 +32,7 @@ def guidance_frontier(table: pd.DataFrame, real: float, paper_guidance: float = 
     paper_guidance : float
         w of the paper; a vertical line.
     """
-    figure, axes = panels(2, 2, 3.7, 2.7, margin=(1.2, 0))
+    figure, axes = panels(3, 2, 3.7, 2.5, margin=(1.2, 0))
     runs = list(table.groupby(["steps", "interval"], sort=False))
     colours = colours_of(f"{steps}, {interval}" for (steps, interval), _ in runs)
     for ax, (name, label) in zip(axes.ravel(), LABELS.items(), strict=True):
@@ -43,7 +47,62 @@ def guidance_frontier(table: pd.DataFrame, real: float, paper_guidance: float = 
     axes[0, 1].axhline(1, color="0.3", lw=0.8, ls="--")
     axes[1, 0].axhline(0, color="0.3", lw=0.8, ls="--")
     axes[1, 1].axhline(0.01, color="0.3", lw=0.8, ls="--")
+    axes[2, 1].axhline(0, color="0.3", lw=0.8, ls="--")
     legend(axes[0, 1], outside=True)
+    return figure
+
+
+@styled
+def guidance_tradeoff(table: pd.DataFrame, real: float, paper_guidance: float = 2.0) -> Figure:
+    """Nearness and coverage against obedience, a line through the weights of guidance per number of steps.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `solarsynth.evaluation.choices.guidance_study`.
+    real : float
+        Fréchet distance of real sets of the same size.
+    paper_guidance : float
+        w of the paper; its runs have a ring.
+    """
+    figure, axes = panels(1, 2, 3.7, 2.9, margin=(1.2, 0))
+    runs = list(table.groupby(["steps", "interval"], sort=False))
+    colours = colours_of(f"{steps}, {interval}" for (steps, interval), _ in runs)
+    for ax, name in zip(axes[0], ("train", "coverage"), strict=True):
+        for (steps, interval), rows in runs:
+            # Without guidance the interval does not matter: every line begins there.
+            bare = table[(table["guidance"] == 0) & (table["steps"] == steps)]
+            line = (rows if (rows["guidance"] == 0).any() else pd.concat([bare, rows])).sort_values("guidance")
+            title = f"{steps} steps" + ("" if interval == "everywhere" else f",\n{interval}")
+            ax.plot(line["obeys"], line[name], "o-", ms=4, color=colours[f"{steps}, {interval}"], label=title)
+            for row in line.itertuples():
+                ax.annotate(
+                    f"{row.guidance:g}", (row.obeys, getattr(row, name)), (4, 3), textcoords="offset points", fontsize=7
+                )
+            marked = line[line["guidance"] == paper_guidance]
+            ax.plot(marked["obeys"], marked[name], "o", ms=10, mfc="none", mec="0.3", mew=0.9)
+        ax.set(xlabel=LABELS["obeys"].replace("\n", " "), ylabel=LABELS[name])
+    axes[0, 0].axhline(real, color="0.3", lw=0.8, ls="--")
+    legend(axes[0, 1], outside=True)
+    return figure
+
+
+@styled
+def average_lengths(table: pd.DataFrame, plain: Mapping[str, float]) -> Figure:
+    """Distance, sharpness and copies against the length of the average.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `solarsynth.evaluation.choices.compare_lengths`.
+    plain : mapping of str to float
+        The same of the average that the training keeps; dashed.
+    """
+    figure, axes = panels(1, 3, 2.3, 2.2)
+    for ax, name in zip(axes[0], ("train", "power", "copies"), strict=True):
+        ax.plot(table.index, table[name], "o-", ms=4, color="0.15")
+        ax.axhline(plain[name], color="0.3", lw=0.8, ls="--")
+        ax.set(xlabel="length σ_rel", ylabel=LABELS[name])
     return figure
 
 
