@@ -23,6 +23,7 @@
 # | distance to the nearest training image, per class | {numref}`figure-nearest` |
 # | the most suspicious pairs | {numref}`figure-suspects` |
 # | two models, disjoint weeks, the same noise | {numref}`figure-twins`, {numref}`figure-twin-similarity` |
+# | the same along their training | {numref}`figure-twin-growth` |
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "smoke"  # smoke, laptop, gpu, paper, or the path of a YAML file
@@ -191,6 +192,27 @@ for one in found:
 # than what the noise shows through the mean image. Twins of such models agree without having learnt much. So agreement counts only
 # if their images are as sharp as real ones: the power at 20 to 32 cycles per image, relative to that of real images, is the last
 # row of the table.
+
+# %% [markdown]
+# ## Along the training
+#
+# Models may learn Suns first and their training images later. So twins of the largest number of blocks are also trained on a quarter
+# and on half as many images. Memory would show as a growing gap between a model's own training set and the other one, and as
+# images from the same noise that come to differ:
+
+# %% tags=["hide-output", "remove-stderr"]
+growth = {}
+for share in (4, 2, 1) if found else ():
+    seen = max(s.batch_size, s.twin_images // share)
+    growth[seen] = compare_twins(lab.variant(twin_images=seen), found[-1].blocks, twins_drawn, sampling)
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "figure-twin-growth", "caption": "The similarities of {numref}`figure-twin-similarity` against the images that each model has seen: medians, and bands that hold half of the images. Right: the sharpness of what is drawn."}, "image": {"alt": "Left four lines with bands against the images seen, right a line of the power at fine scales"}}
+this.figure(figures.twin_growth(growth) if growth else figures.not_computed(why))
+
+# %% tags=["hide-input"]
+for seen, one in growth.items():
+    more, alike = np.median(one.copied) - np.median(one.foreign), np.median(one.alike)
+    print(f"{seen:,} images seen: own training set {more:+.2f} nearer, twins alike {alike:.2f}, power {one.power:.2f}")
 
 # %% tags=["hide-cell"]
 assert np.isfinite(near.distance).all() and (near.distance >= 0).all()

@@ -377,6 +377,7 @@ CASES = {
     "suns_side_by_side": lambda: figures.suns_side_by_side({"simulated": suns(7), "archive": suns(4, seed=1)}),
     "suspicious_pairs": lambda: figures.suspicious_pairs(suns(3), suns(3, seed=4), ["B, 7.1", "M, 7.4", "X, 7.9"]),
     "training_effects": lambda: figures.training_effects(trained()),
+    "twin_growth": lambda: figures.twin_growth(dict(zip((1000, 8000), twins(), strict=True))),
     "twin_similarities": lambda: figures.twin_similarities(twins()),
     "training_curves": lambda: figures.training_curves(logs()),
     "x_ray_and_frames": lambda: figures.x_ray_and_frames(*daily_maxima(), labelled_set()),

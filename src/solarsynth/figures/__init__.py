@@ -19,7 +19,7 @@ from solarsynth.figures.data import (
     x_ray_and_frames,
 )
 from solarsynth.figures.downstream import figure_6, figure_8, figure_10, reliability
-from solarsynth.figures.memorisation import nearest_distances, suspicious_pairs, twin_similarities
+from solarsynth.figures.memorisation import nearest_distances, suspicious_pairs, twin_growth, twin_similarities
 from solarsynth.figures.metrics import cluster_floor, confusion_matrices, embedding_distances
 from solarsynth.figures.networks import figure_2, figure_b_1
 from solarsynth.figures.physics import control_curve, flux_sweep, physics_of_class
@@ -82,6 +82,7 @@ __all__ = [
     "suspicious_pairs",
     "training_curves",
     "training_effects",
+    "twin_growth",
     "twin_similarities",
     "x_ray_and_frames",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from solarsynth.figures.style import colours_of, legend, panels, styled
+from solarsynth.figures.style import colours_of, legend, log_axis, panels, styled
 from solarsynth.figures.suns import no_frame_lines, show_row
 
 if TYPE_CHECKING:
@@ -74,6 +74,39 @@ def suspicious_pairs(image: np.ndarray, nearest: np.ndarray, titles: Sequence[st
     return figure
 
 
+#: Similarities of twins: what they are called, and their attributes.
+SIMILARITIES = {
+    "same noise, other weeks": "alike",
+    "nearest of its own training set": "copied",
+    "nearest of the other's": "foreign",
+    "other noise, other weeks": "strangers",
+}
+
+
+@styled
+def twin_growth(found: Mapping[int, Twins]) -> Figure:
+    """Similarities of twins along their training, with quartiles, and the sharpness of what they draw.
+
+    Parameters
+    ----------
+    found : mapping of int to Twins
+        By the images that each model has seen.
+    """
+    figure, axes = panels(1, 2, 3.6, 2.9, margin=(1.6, 0))
+    seen, colours = list(found), colours_of(SIMILARITIES)
+    for title, name in SIMILARITIES.items():
+        low, middle, high = np.transpose([np.quantile(getattr(one, name), [0.25, 0.5, 0.75]) for one in found.values()])
+        axes[0, 0].plot(seen, middle, "o-", ms=4, color=colours[title], label=title)
+        axes[0, 0].fill_between(seen, low, high, color=colours[title], alpha=0.15, lw=0)
+    axes[0, 1].plot(seen, [one.power for one in found.values()], "o-", ms=4, color="0.15")
+    axes[0, 1].axhline(1, color="0.3", lw=0.8, ls="--")
+    for ax, label in zip(axes[0], ("similarity (cosine about the mean)", "power at fine scales, real 1"), strict=True):
+        log_axis(ax)
+        ax.set(xlabel="images that each model has seen", ylabel=label)
+    legend(axes[0, 1], outside=True, handles=axes[0, 0].get_lines())
+    return figure
+
+
 @styled
 def twin_similarities(found: Sequence[Twins]) -> Figure:
     """Similarities of twins, of strangers, and of images and training images, against the number of regions.
@@ -83,8 +116,7 @@ def twin_similarities(found: Sequence[Twins]) -> Figure:
     found : sequence of Twins
         By their number of blocks.
     """
-    kinds = {"same noise, other weeks": "alike", "nearest of its own training set": "copied"}
-    kinds |= {"nearest of the other's": "foreign", "other noise, other weeks": "strangers"}
+    kinds = SIMILARITIES
     figure, axes = panels(1, 1, 2.8 + 1.8 * len(found), 3.6, margin=(1.6, 0))
     ax, colours, width = axes[0, 0], colours_of(kinds), 0.8 / len(kinds)
     for k, (title, name) in enumerate(kinds.items()):
