@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from tiny import TINY, as_options
+from tiny import ARCHITECTURE, TINY, as_options
 
 import solarsynth
 from solarsynth import CLASSES, shipped, stages
@@ -21,20 +21,6 @@ from solarsynth.shipped import FOLDER, available, load_shipped, read_weights, wr
 from solarsynth.stages import Lab
 
 LARGEST = 16 << 20  # bytes of a single file
-ARCHITECTURE = {
-    "kind": "discrete",
-    "image_size": 16,
-    "base_width": 4,
-    "patch": 1,
-    "attention": "all",
-    "dropout": 0.0,
-    "n_classes": 5,
-    "parameterisation": "preconditioned",
-    "min_snr": 0.0,
-    "n_steps": 100,
-    "beta_start": 1e-4,
-    "beta_end": 0.05,
-}
 
 
 def test_every_model_is_there_and_small():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tiny import ARCHITECTURE
 from torch import nn
 
 from solarsynth.diffusion.checkpoints import CHECKPOINT, LOG
@@ -17,21 +18,6 @@ from solarsynth.diffusion.snapshots import FOLDER
 from solarsynth.diffusion.training import TrainingConfig, train
 from solarsynth.errors import SolarsynthError
 from solarsynth.networks import build
-
-ARCHITECTURE = {
-    "kind": "discrete",
-    "image_size": 16,
-    "base_width": 4,
-    "patch": 1,
-    "attention": "all",
-    "dropout": 0.0,
-    "n_classes": 5,
-    "parameterisation": "preconditioned",
-    "min_snr": 0.0,
-    "n_steps": 100,
-    "beta_start": 1e-4,
-    "beta_end": 0.05,
-}
 
 
 def images(n=20):

@@ -31,6 +31,22 @@ TINY = {
 SHORT = TINY | {"split": "blocked", "block_days": 0.125, "fold_blocks": 1, "purge_days": 0.02}
 SHORT |= {"twin_images": 32, "choices_images": 32, "pretrain_images": 16}
 
+#: What `solarsynth.networks.build` makes a network of, for tests that train without a lab.
+ARCHITECTURE = {
+    "kind": "discrete",
+    "image_size": 16,
+    "base_width": 4,
+    "patch": 1,
+    "attention": "all",
+    "dropout": 0.0,
+    "n_classes": 5,
+    "parameterisation": "preconditioned",
+    "min_snr": 0.0,
+    "n_steps": 100,
+    "beta_start": 1e-4,
+    "beta_end": 0.05,
+}
+
 
 def as_options(settings: dict) -> list[str]:
     """Return settings as options of the command line."""

@@ -85,9 +85,11 @@ class Settings:
     fold: int = number(0, "which of the 1 / test_fraction parts is held out; cross-validation takes all in turn", 0)
     parameterisation: str = word(
         "eps",
-        "what the network predicts: the noise (Eq. 5), or the preconditioned image of Karras et al. 2022",
+        "what the network predicts: the noise (Eq. 5), the preconditioned image of Karras et al. 2022, or what the "
+        "Wiener filter of the images misses",
         "eps",
         "preconditioned",
+        "wiener",
     )
     patch: int = number(1, "space-to-depth factor at the U-Net's entrance; 1 is the paper's", 1, 64)
     base_width: int = number(64, "channels of the U-Net's first stage; every other width scales with it", 1, 4096)
@@ -228,8 +230,8 @@ class Settings:
             )
         if self.ema_length and not self.ema_snapshots:
             raise ValueError(f"ema_length must be 0 without ema_snapshots, got {self.ema_length:g}")
-        if self.min_snr and self.parameterisation == "preconditioned":
-            raise ValueError(f"min_snr must be 0 with parameterisation preconditioned, got {self.min_snr:g}")
+        if self.min_snr and self.parameterisation != "eps":
+            raise ValueError(f"min_snr must be 0 with parameterisation {self.parameterisation}, got {self.min_snr:g}")
 
     def replace(self, **changes: Any) -> Settings:
         """Return a copy with other values, checked; a change of None leaves the value as it is."""
