@@ -42,16 +42,7 @@ import numpy as np
 
 from solarsynth import figures, stages
 from solarsynth.book import page
-from solarsynth.evaluation.choices import (
-    MEASURES,
-    VARIANTS,
-    chosen_length,
-    compare_lengths,
-    compare_samplers,
-    compare_trainings,
-    effects,
-    guidance_study,
-)
+from solarsynth.evaluation import choices
 from solarsynth.evaluation.quality import SHARP, QualityReference
 
 this = page.begin("04_choices", globals(), own=("weights", "steps", "training_seeds"))
@@ -95,7 +86,7 @@ print(lab.entry(stages.MODEL, model="discrete"))
 tried = [float(w) for w in weights.split(",")]
 counts = sorted({min(int(n), s.quality_steps) for n in steps.split(",")})
 intervals = [(0.0, np.inf), (0.05, 5.0)]
-guided = guidance_study(lab, reference, tried, counts, intervals, size, range(7000, 7000 + sampling_seeds))
+guided = choices.guidance_study(lab, reference, tried, counts, intervals, size, range(7000, 7000 + sampling_seeds))
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "figure-guidance", "caption": "Distance, sharpness, brightness and share of near-copies against the weight of guidance w. Dots are means over the sampling seeds, bars their 95 % intervals. Dotted: the paper's w = 2. Dashed: real images."}, "image": {"alt": "Four panels with a line per number of sampling steps, against the weight of guidance"}}
 this.figure(figures.guidance_frontier(guided, real.mean()))
@@ -146,9 +137,9 @@ runs = {
     f"dpm-solver++, {most} steps": Sampling("dpm-solver++", most),
     "dpm-solver++, 2 steps": Sampling("dpm-solver++", 2),
 }
-if s.parameterisation == "preconditioned":
+if s.parameterisation != "eps":
     runs |= {"consistency, 2 steps": Sampling("consistency", 2), "consistency, 1 step": Sampling("consistency", 1)}
-jumps, drawn = compare_samplers(lab, reference, runs, size, range(7000, 7000 + sampling_seeds))
+jumps, drawn = choices.compare_samplers(lab, reference, runs, size, range(7000, 7000 + sampling_seeds))
 
 # %%
 jumps.map(lambda value: f"{value:.3g}")
@@ -189,13 +180,13 @@ for name, row in jumps.iloc[2:].iterrows():
 
 # %% tags=["hide-output", "remove-stderr"]
 seeds = range(seed, seed + training_seeds)
-trained = compare_trainings(lab, reference, VARIANTS, seeds, size)
+trained = choices.compare_trainings(lab, reference, choices.VARIANTS, seeds, size)
 print(f"sets of {size}, as above; real sets: distance {real.mean():.3g} ± {real.std():.2g}, power 1")
 print(f"{len(trained)} trainings of {s.choices_images:,} images, {trained['seconds'].sum() / 60:.0f} min in all")
 
 # %%
-found = effects(trained)
-found[[*MEASURES, "seconds"]].map(lambda value: f"{value:.3g}")
+found = choices.effects(trained)
+found[[*choices.MEASURES, "seconds"]].map(lambda value: f"{value:.3g}")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "figure-trainings", "caption": "What each way of training changes against the plain training of the same length and seed: distance to the training blocks, sharpness, and share of near-copies. Bars are 95 % intervals over the trainings."}, "image": {"alt": "Three panels of dots with error bars, a row per way of training"}}
 this.figure(figures.training_effects(found))
@@ -221,14 +212,14 @@ for name, row in found.iloc[1:].iterrows():
 stored = lab.variant(
     unlabelled="none", mirror=0.0, coordinates=0, train_images=s.choices_images, pretrain_images=1, ema_snapshots=16
 )
-lengths = compare_lengths(stored, reference, size)
+lengths = choices.compare_lengths(stored, reference, size)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "figure-lengths", "caption": "Distance, sharpness and share of near-copies against the length of the average, for one training. Dashed: the plain training's average of fixed decay, on the same scale but other samples."}, "image": {"alt": "Three panels with a line against the length of the average"}}
 this.figure(figures.average_lengths(lengths, found.iloc[0]))
 
 # %% tags=["hide-input"]
 chosen = trained.loc[trained["ema_length"] > 0, "ema_length"]
-print(f"nearest in this training: σ_rel = {chosen_length(lengths):g}; chosen in each training: {list(chosen)}")
+print(f"nearest in this training: σ_rel = {choices.chosen_length(lengths):g}; chosen in each training: {list(chosen)}")
 
 # %% [markdown]
 # ## What the paper leaves open
@@ -246,10 +237,10 @@ print(f"nearest in this training: σ_rel = {chosen_length(lengths):g}; chosen in
 # | KL term of the ceVAE, and size of the classifier | `cevae_kl`, `classifier` | not measured: run the pages with each |
 
 # %% tags=["hide-cell"]
-judged = [name for name in MEASURES if name != "obeys" or np.isfinite(reference.skill)]
+judged = [name for name in choices.MEASURES if name != "obeys" or np.isfinite(reference.skill)]
 assert np.isfinite(guided[judged].to_numpy()).all()
 assert len(lengths) and np.isfinite(lengths[judged].to_numpy()).all()
-assert len(trained) == len(VARIANTS) * training_seeds
+assert len(trained) == len(choices.VARIANTS) * training_seeds
 assert guided["copies"].between(0, 1).all()
 
 # %% [markdown]

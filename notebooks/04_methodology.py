@@ -31,7 +31,7 @@ source: str = "simulated"  # simulated, archive, quicklook or sdoml
 data: str = ""  # an archive folder, a period (quicklook) or years (sdoml)
 seed: int = 0  # seed of training: which model
 sample_seed: int = 0  # seed of sampling: which images are drawn
-parameterisation: str = None  # eps (the paper) or preconditioned; None: as the profile says
+parameterisation: str = None  # eps (the paper), preconditioned or wiener; None: as the profile says
 base_width: int = None  # channels of the first stage; 64 in the paper
 train_images: int = None  # length of the training in images
 finetune_images: int = None  # the same for the other two models, started from the discrete one; 0: from scratch
@@ -72,6 +72,7 @@ from solarsynth.diffusion.ema import EMA
 from solarsynth.diffusion.parameterisations import Eps, Preconditioned
 from solarsynth.diffusion.samplers import NoiseStreams, ancestral, image_seeds
 from solarsynth.diffusion.schedule import Schedule
+from solarsynth.diffusion.wiener import Wiener
 from solarsynth.models.unet import UNet, UNetConfig, count_parameters, time_embedding
 
 # %% [markdown]
@@ -364,7 +365,7 @@ for name, (features, label, part) in tests.items():
 this.figure(figures.embedding_distances(check))
 
 # %% [markdown]
-# ## Two parameterisations
+# ## Three parameterisations
 #
 # The paper's network estimates the noise, Eq. 5 ({eq}`eq-loss`). This is easy at high noise levels and hard at low ones,
 # at which the image takes shape. The paper's training sees millions of images. With `parameterisation: preconditioned` the
@@ -401,6 +402,36 @@ y, total = x_t / alpha_bar.sqrt() - m, (sigma**2 + s**2).sqrt()
 with torch.no_grad():
     x_0_estimate = m + s**2 / total**2 * y + sigma * s / total * network(y / total, t, c[:4])
     torch.testing.assert_close(x_0_estimate, preconditioned.x_0(x_t, t, c[:4]), atol=1e-4, rtol=1e-4)
+
+# %% [markdown]
+# At high noise levels a pixel says nothing, but sums over many pixels do: how the belts lie, how large the disk is. A network
+# learns to take such sums slowly, and until then it draws Suns that resemble each other too much. With
+# `parameterisation: wiener` the pixels' linear denoiser is replaced by that of the whole image, the Wiener filter. With the first
+# principal components $V$ of the training images, their variances $\lambda$, and the variance $r^2$ that they leave in each pixel,
+# it estimates
+#
+# $$
+# m + V^\top \frac{\lambda}{\lambda+\sigma^2}\,V y + \frac{r^2}{r^2+\sigma^2}\,(y - V^\top V y) .
+# $$ (eq-wiener)
+#
+# The network estimates what this misses, in units of its error. The next cell computes the filter, and how much of the images
+# each of the two linear denoisers recovers from noise of $\sigma = 1$:
+
+# %%
+wiener = Wiener(network, schedule, denoiser.shape).to(device())
+wiener.fit(x_0, c)
+V, variance, r = wiener.components, wiener.variance, wiener.rest
+noise = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(seed)).to(device())
+y = (x_0 - m + noise).flatten(1)  # sigma = 1
+along = y @ V.T
+whole = (along * variance / (variance + 1)) @ V + (r**2 / (r**2 + 1)).flatten() * (y - along @ V)
+pixels = (s**2 / (s**2 + 1)).flatten() * y
+torch.testing.assert_close(
+    whole + m.flatten(), wiener.filter(y.view_as(x_0), torch.ones_like(noise[:, :, :1, :1]))[0].flatten(1)
+)
+for name, estimate in (("pixels", pixels), ("the whole image", whole)):
+    left = (estimate - (x_0 - m).flatten(1)).square().mean() / (x_0 - m).square().mean()
+    print(f"linear denoiser of {name}: {1 - left:.0%} of the variance recovered at sigma = 1")
 
 # %% [markdown]
 # ## Training

@@ -111,7 +111,7 @@ shift = start_shift(to_unit(torch.from_numpy(stages.training_images(lab).image))
 print(f"sqrt(alpha_bar_T) = {schedule.alpha_bar[-1].sqrt():.2e}")
 print("a perfect denoiser that starts at N(0, I), in standard deviations of the brightness:")
 print(f"  the fast samplers, which add no noise: {shift.solver:+.3f}; the ancestral sampler: {shift.ancestral:+.4f}")
-corrected = settings.parameterisation == "preconditioned"
+corrected = settings.parameterisation != "eps"
 print(
     f"this run ({settings.parameterisation}): " + ("starts at the mean image" if corrected else "starts as the paper")
 )

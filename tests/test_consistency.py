@@ -14,6 +14,7 @@ from solarsynth.diffusion.parameterisations import Preconditioned
 from solarsynth.diffusion.samplers import NoiseStreams, dpm_solver_pp
 from solarsynth.diffusion.sampling import Sampling
 from solarsynth.diffusion.schedule import Schedule
+from solarsynth.diffusion.wiener import Wiener
 from solarsynth.errors import SolarsynthError
 from solarsynth.stages import Lab
 
@@ -139,5 +140,18 @@ def test_a_tuned_model_is_made_kept_and_drawn_with(shared_archive, store_folder)
     np.testing.assert_array_equal(generator.sample(name, 3, seed=stages.samples.SEEDS_APART * 0), drawn.image)
     with pytest.raises(SolarsynthError, match="sampler consistency"):
         stages.generator(lab, "discrete", two, on="fit")
-    with pytest.raises(SolarsynthError, match="preconditioned"):
+    with pytest.raises(SolarsynthError, match="preconditioned or wiener, got eps"):
         stages.generator(lab.variant(parameterisation="eps"), "discrete", two)
+
+
+def test_a_denoiser_with_the_wiener_filter_is_tuned_too(shared_archive, store_folder):
+    changes = TINY | {"consistency_images": 48, "parameterisation": "wiener"}
+    lab = Lab("smoke", "archive", str(shared_archive), overrides=changes)
+    name = stages.drawable_classes(lab)[0]
+    start = stages.generator(lab).denoiser
+    tuned = stages.generator(lab, "discrete", Sampling("consistency", 1)).denoiser
+    assert isinstance(tuned, Consistent) and isinstance(tuned, Wiener)
+    for part in ("components", "variance", "rest"):
+        torch.testing.assert_close(getattr(tuned, part), getattr(start, part))
+    drawn = stages.sample_set(lab, {name: 3}, seed=0, sampling=Sampling("consistency", 1))
+    assert drawn.image.shape == (3, 16, 16)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from solarsynth.devices import device, in_batches
-from solarsynth.diffusion import consistency, wiener  # they register their parameterisations  # noqa: F401
+from solarsynth.diffusion import consistency  # registers the parameterisations  # noqa: F401
 from solarsynth.diffusion.conditioning import DiscreteLabel, Mirrored
 from solarsynth.diffusion.parameterisations import PARAMETERISATIONS, X0, Denoiser
 from solarsynth.diffusion.samplers import NoiseStreams, image_seeds

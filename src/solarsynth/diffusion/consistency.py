@@ -16,6 +16,7 @@ from torch import Tensor
 from solarsynth.diffusion.guidance import Guidance, guided_eps
 from solarsynth.diffusion.parameterisations import PARAMETERISATIONS, Denoiser, Preconditioned
 from solarsynth.diffusion.samplers import SAMPLERS, NoiseStreams
+from solarsynth.diffusion.wiener import Wiener
 from solarsynth.errors import SolarsynthError
 from solarsynth.models.pixels import psnr
 
@@ -100,5 +101,12 @@ def consistency(
     return x
 
 
-PARAMETERISATIONS["consistency"] = Consistent
+class ConsistentWiener(Consistent, Wiener):
+    """The same of a denoiser that begins with the Wiener filter."""
+
+
+#: What a denoiser of each parameterisation is tuned to.
+TUNED = {"preconditioned": "consistency", "wiener": "consistency-wiener"}
+
+PARAMETERISATIONS |= {"consistency": Consistent, "consistency-wiener": ConsistentWiener}
 SAMPLERS["consistency"] = consistency

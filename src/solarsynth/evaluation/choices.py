@@ -29,6 +29,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "coordinate channels": {"coordinates": 1},
     "no self-attention": {"attention": "none"},
     "learning rate without cooldown": {"cooldown": 0.0},
+    "residual of the Wiener filter": {"parameterisation": "wiener"},
     "the paper's parameterisation (ε)": {"parameterisation": "eps"},
     "ε with Min-SNR weights, γ = 5": {"parameterisation": "eps", "min_snr": 5.0},
     "average chosen after training": {"ema_snapshots": 16},

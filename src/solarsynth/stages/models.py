@@ -147,9 +147,12 @@ def _train_model(job: Job) -> None:
     architecture = {"kind": model, "n_classes": len(CLASSES)}
     architecture |= {name: getattr(s, name) for name in (*U_NET, *SCHEDULE, *row.settings)}
     if job.ask["on"] == TUNED:
-        if s.parameterisation != "preconditioned":
-            raise SolarsynthError(f"consistency tuning needs parameterisation preconditioned, got {s.parameterisation}")
-        architecture["parameterisation"] = "consistency"
+        from solarsynth.diffusion.consistency import TUNED as TUNED_TO
+
+        if s.parameterisation not in TUNED_TO:
+            names = " or ".join(TUNED_TO)
+            raise SolarsynthError(f"consistency tuning needs parameterisation {names}, got {s.parameterisation}")
+        architecture["parameterisation"] = TUNED_TO[s.parameterisation]
     training = {"train_images": _length(job)} | {name: getattr(s, name) for name in OPTIMISER}
     if _stores(job.lab, job.ask["on"]):
         training["ema_snapshots"] = s.ema_snapshots
