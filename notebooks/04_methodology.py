@@ -506,6 +506,6 @@ records.figure_2(this, sizes)
 # - Class, flux and embedding share one interface, one training loop and one sampler.
 # - {numref}`figure-prior` shows whether the prior draws embeddings of the requested class. If the linear probe
 #   recognises the classes of drawn embeddings better than those of real ones, the prior exaggerates the classes.
-# - Preconditioning shortens the training. The setting `parameterisation: eps` chooses the paper's own parameterisation.
+# - Preconditioning shortens the training, and the Wiener filter more so. The setting `parameterisation: eps` chooses the paper's own parameterisation.
 #
 # **Next:** {doc}`04_sampling`, how few steps are enough.

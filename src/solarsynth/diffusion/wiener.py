@@ -18,8 +18,11 @@ from solarsynth.diffusion.parameterisations import PARAMETERISATIONS, Preconditi
 from solarsynth.diffusion.schedule import Schedule
 from solarsynth.models.pixels import LOWEST_STD
 
-#: Principal components of the training images in the filter, and images, at most, that they are taken from.
-COMPONENTS, MOST = 128, 2000
+#: Principal components of the training images in the filter.
+COMPONENTS = 128
+
+#: Images, and values of all of them, at most, that the components are taken from; in double precision.
+MOST, VALUES = 2000, 2**26
 
 
 class Wiener(Preconditioned):
@@ -55,7 +58,8 @@ class Wiener(Preconditioned):
     def fit(self, x_0: Tensor, condition: Tensor) -> None:
         """Take the components and the scales from the training set; see `Preconditioned.fit`."""
         super().fit(x_0, condition)
-        some = torch.linspace(0, len(x_0) - 1, min(MOST, len(x_0))).round().long()
+        most = min(len(x_0), MOST, max(VALUES // self.components.shape[1], COMPONENTS))
+        some = torch.linspace(0, len(x_0) - 1, most).round().long()
         z = (x_0[some] - x_0[some].mean(0)).flatten(1).double()
         # The eigenvectors of z zᵀ (n, n) give those of zᵀ z (d, d), which is larger.
         values, vectors = torch.linalg.eigh(z @ z.T / len(z))
