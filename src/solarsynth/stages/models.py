@@ -117,9 +117,9 @@ def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
     return needs | {name: Need(NETWORKS[name]) for name in row.trained_with}
 
 
-def _length(job: Job) -> int:
-    """Return the length of a training in images."""
-    s, on = job.settings, job.ask["on"]
+def training_length(lab: Lab, ask: Ask, s: Any) -> int:
+    """Return the length of a training in images; `s` are the settings that it may read."""
+    on = ask["on"]
     if on in ALL.values():
         return s.pretrain_images
     if on == "days":
@@ -128,14 +128,20 @@ def _length(job: Job) -> int:
         return s.twin_images
     if on == TUNED:
         return s.consistency_images
-    return s.finetune_images if _fine_tuned(job.lab.settings, job.ask["model"]) else s.train_images
+    return s.finetune_images if _fine_tuned(lab.settings, ask["model"]) else s.train_images
+
+
+def denoiser_architecture(s: Any, ask: Ask) -> dict[str, Any]:
+    """Return the description of a denoiser; see `solarsynth.networks.build`."""
+    from solarsynth.kinds import kind
+
+    model, names = ask["model"], (*U_NET, *SCHEDULE, *kind(ask["model"]).settings)
+    architecture = {"kind": model, "n_classes": len(CLASSES)} | {name: getattr(s, name) for name in names}
+    return architecture | ({"parameterisation": TUNED} if ask["on"] == TUNED else {})
 
 
 def _train_model(job: Job) -> None:
-    from solarsynth.kinds import kind
-
     s, model = job.settings, job.ask["model"]
-    row = kind(model)
     image, label, flux, about = days_examples(job) if job.ask["on"] == "days" else frames_examples(job)
     condition = training_conditions(job.lab, model, label, flux, image)
     needs = job.stage.needs(job.lab, job.ask)
@@ -144,18 +150,14 @@ def _train_model(job: Job) -> None:
     if "unlabelled" in needs:
         image, condition = with_unlabelled(job, image, condition)
     start = _start_from(job.need("start"), whole=job.ask["on"] == TUNED) if "start" in needs else None
-    architecture = {"kind": model, "n_classes": len(CLASSES)}
-    architecture |= {name: getattr(s, name) for name in (*U_NET, *SCHEDULE, *row.settings)}
-    if job.ask["on"] == TUNED:
-        if s.parameterisation != "preconditioned":
-            raise SolarsynthError(f"consistency tuning needs parameterisation preconditioned, got {s.parameterisation}")
-        architecture["parameterisation"] = "consistency"
-    training = {"train_images": _length(job)} | {name: getattr(s, name) for name in OPTIMISER}
+    if job.ask["on"] == TUNED and s.parameterisation != "preconditioned":
+        raise SolarsynthError(f"consistency tuning needs parameterisation preconditioned, got {s.parameterisation}")
+    training = {"train_images": training_length(job.lab, job.ask, s)} | {name: getattr(s, name) for name in OPTIMISER}
     if _stores(job.lab, job.ask["on"]):
         training["ema_snapshots"] = s.ema_snapshots
     train_network(
         job,
-        architecture,
+        denoiser_architecture(s, job.ask),
         training,
         image,
         condition,
@@ -223,14 +225,18 @@ AVERAGE = Stage(
 )
 
 
+def prior_architecture(s: Any) -> dict[str, Any]:
+    """Return the description of the prior; see `solarsynth.networks.build`."""
+    architecture = {"kind": "prior", "n_classes": len(CLASSES), "latent": s.latent, "width": s.prior_width}
+    return architecture | {"depth": PRIOR_DEPTH} | {name: getattr(s, name) for name in SCHEDULE}
+
+
 def _train_prior(job: Job) -> None:
     s, data = job.settings, job.need("dataset")
     images = training_images(job.lab)
-    architecture = {"kind": "prior", "n_classes": len(CLASSES), "latent": s.latent, "width": s.prior_width}
-    architecture |= {"depth": PRIOR_DEPTH} | {name: getattr(s, name) for name in SCHEDULE}
     train_network(
         job,
-        architecture,
+        prior_architecture(s),
         {"train_images": s.prior_images, "condition_dropout": s.condition_dropout, **PRIOR_TRAINING},
         space(job.lab, "cevae").embed(images.image),
         images.label[:, None].astype(np.float32),
