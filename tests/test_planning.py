@@ -19,7 +19,7 @@ from solarsynth.stages import timing
 from solarsynth.stages.recording import Network, Recorder, Work, evaluations_per_image
 
 #: The smoke profile, with the shortest trainings.
-SHORTEST = {"simulated_images": 300, "floor_draws": 5, "tsne_images": 60, "quality_images": 6, "classifier_seeds": 1}
+SHORTEST = {"floor_draws": 5, "tsne_images": 60, "quality_images": 6, "classifier_seeds": 1}
 SHORTEST |= {"sets": 1, "set_size": 10, "trial_steps": 2, "downstream_sets": 1, "forecast_seeds": 1}
 SHORTEST |= {f"{name}_images": 64 for name in ("cevae", "prior", "classifier")}
 SHORTEST |= {f"{name}_images": 16 for name in ("pretrain", "finetune", "twin", "choices", "large", "daily")}
