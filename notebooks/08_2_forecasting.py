@@ -192,9 +192,9 @@ reliable.assign(observed=reliable["observed"].map(scores.text)).round({"probabil
 #
 # A table with a column *maximum flux* is easily off by one window: the maximum of the 24 hours that are to be forecast stands
 # where that of the 24 hours before belongs. (One of the flare tables of SuryaBench has such a column.) The next table shows what
-# that does, with the logistic model, on the days of this page. The first row is a forecast. In the second the flux history
-# reaches 24 hours too far, in training and in the test. The third is the model of the second row in use: at 00:00 UT its column
-# can only hold what has happened.
+# that does, with a logistic model of this one column, on the days of this page. The first row is a forecast. In the second the
+# column reaches 24 hours too far, in training and in the test. The third is the model of the second row in use: at 00:00 UT its
+# column can only hold what has happened.
 
 # %%
 ahead, trap = {}, why

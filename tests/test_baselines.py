@@ -72,10 +72,10 @@ def test_a_column_that_looks_ahead_makes_a_worthless_model_look_perfect(monkeypa
     folds, pooled = days_of(monkeypatch, persistent=False)
     found = baselines.looking_ahead(folds)
     auc = {name: scores.values(pooled, [one], scores.auc_of(pooled, 1))[0] for name, one in found.items()}
-    assert auc["history that looks 24 h ahead"] == 1
+    assert auc["maximum that looks 24 h ahead"] == 1
     skill = scores.forecast_score(pooled, "TSS")
-    assert scores.values(pooled, [found["history that looks 24 h ahead"]], skill)[0] == 1
-    for name in ("history up to 00:00 UT", "the same model in use"):
+    assert scores.values(pooled, [found["maximum that looks 24 h ahead"]], skill)[0] == 1
+    for name in ("maximum up to 00:00 UT", "the same model in use"):
         assert abs(auc[name] - 0.5) < 0.15
 
 

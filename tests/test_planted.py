@@ -63,9 +63,9 @@ CASES = {
     "an effect": ({"none": 0.2, "synthetic": 0.95}, 0.8, ["supported", "supported", "cannot tell", "supported"]),
     "a null": ({"none": 0.5}, 0.8, ["cannot tell"] * 4),
     "harm": (
-        {"none": 0.8, "synthetic": 0.1, "classical": 0.1},
+        {"none": 0.9, "synthetic": 0.05, "classical": 0.5},
         0.8,
-        ["contradicted", "contradicted", "supported", "cannot tell"],
+        ["contradicted", "contradicted", "supported", "contradicted"],
     ),
     "an effect on a judge without skill": ({"none": 0.2, "synthetic": 0.95}, 0.2, ["cannot tell"] * 4),
 }

@@ -58,17 +58,19 @@ def flux_history(parts: Iterable[pd.DataFrame], moment: np.ndarray, hours: Seque
         return np.where(found > 0, np.log10(found), np.nan)
 
 
-def _history(fold: Fold, ahead: int) -> np.ndarray:
+def _history(fold: Fold, ahead: int, hours: Sequence[int]) -> np.ndarray:
     """Return the history (n, k) of all days of a fold, as it stands `ahead` milliseconds after each midnight."""
     from solarsynth import stages
 
     archive = stages.archive(fold.lab)
     if not archive.has_flux:
         raise SolarsynthError(f"{archive.path}: the archive has no X-ray flux, from which a history could be taken")
-    return flux_history(archive.xrs_parts(), fold.task.day + ahead)
+    return flux_history(archive.xrs_parts(), fold.task.day + ahead, hours)
 
 
-def logistic(folds: Sequence[Fold], ahead: int = 0, tested_ahead: int | None = None) -> Prediction:
+def logistic(
+    folds: Sequence[Fold], ahead: int = 0, tested_ahead: int | None = None, hours: Sequence[int] = HOURS
+) -> Prediction:
     """Forecast strong days by a logistic regression on the flux history.
 
     In each fold it learns from the days from which the classifiers learn, and its threshold has the highest true skill
@@ -82,6 +84,8 @@ def logistic(folds: Sequence[Fold], ahead: int = 0, tested_ahead: int | None = N
         Milliseconds that the history reaches beyond 00:00 UT. Only 0 is a forecast.
     tested_ahead : int, optional
         The same on the test days; by default as in training.
+    hours : sequence of int
+        Lengths of the windows; each gives a column.
 
     Raises
     ------
@@ -92,8 +96,8 @@ def logistic(folds: Sequence[Fold], ahead: int = 0, tested_ahead: int | None = N
 
     parts = []
     for fold in folds:
-        task, learnt = fold.task, _history(fold, ahead)
-        tested = learnt if tested_ahead in (None, ahead) else _history(fold, tested_ahead)
+        task, learnt = fold.task, _history(fold, ahead, hours)
+        tested = learnt if tested_ahead in (None, ahead) else _history(fold, tested_ahead, hours)
         with np.errstate(invalid="ignore"):
             seen = np.ma.masked_invalid(learnt[task.fit])
             mean, std = seen.mean(0).filled(0.0), np.maximum(seen.std(0).filled(1.0), 1e-6)
@@ -116,15 +120,16 @@ def all_baselines(pooled: Pooled, folds: Sequence[Fold]) -> dict[str, Prediction
 
 
 def looking_ahead(folds: Sequence[Fold]) -> dict[str, Prediction]:
-    """Return three forecasts of the same logistic model, of which only the first is one.
+    """Return three forecasts of a logistic model with one column, the maximum of 24 hours; only the first is one.
 
-    The second has a history that reaches 24 hours too far, in training and in the test. The third is the second as it
+    The second has a column that reaches 24 hours too far, in training and in the test. The third is the second as it
     would do in use, where at 00:00 UT the column can only hold what has happened.
     """
+    column = HOURS[:1]
     return {
-        "history up to 00:00 UT": logistic(folds),
-        "history that looks 24 h ahead": logistic(folds, DAY),
-        "the same model in use": logistic(folds, DAY, tested_ahead=0),
+        "maximum up to 00:00 UT": logistic(folds, hours=column),
+        "maximum that looks 24 h ahead": logistic(folds, DAY, hours=column),
+        "the same model in use": logistic(folds, DAY, tested_ahead=0, hours=column),
     }
 
 

@@ -55,6 +55,7 @@ def seconds_per_trained_image(network: Network, budget: float = 2.0) -> float:
         batch * 1_000_000,
         batch_size=batch,
         mirror=network.training["mirror"],
+        condition_dropout=0.0,  # a classifier has no condition to drop
         log_every=batch,
         checkpoint_every=float("inf"),
     )
