@@ -44,7 +44,7 @@ import pandas as pd
 
 from solarsynth import CLASSES, figures, stages, tables
 from solarsynth.book import claims, page, records
-from solarsynth.dataset import labelling
+from solarsynth.dataset import label_choices, labelling
 from solarsynth.dataset.splits import time_blocks
 from solarsynth.evaluation import evidence, flare_times
 from solarsynth.flares import class_of_flux
@@ -96,6 +96,21 @@ confusion = labelling.scale_confusion(
 moved = 1 - np.trace(confusion.to_numpy()) / max(confusion.to_numpy().sum(), 1)
 print(f"scale of this set: {labelled.about['scale']}; {moved:.1%} of the events change class between the scales")
 confusion
+
+# %% [markdown]
+# ## The price of a label
+#
+# The scale is one choice of several. The table labels the same frames by other rules: on either scale, with 7 minutes from the
+# peak to the frame (the paper) and with 60 (an hourly archive), and by each list alone if the archive has several. *Shared* are
+# the images that the run's own rule labels, too; *changed* is the share of these that get another class. *Regions* are the active
+# regions that are known; they are what is independent. What a rule does to Table 1 and to the forecast is not shown: each would
+# need models and classifiers of its own.
+
+# %%
+compared = label_choices.rules(archive.events(), labelled.about["scale"], labelled.about["frame_tolerance"])
+labels = label_choices.compare_labels(archive, compared, labelled.about["flux_tolerance"])
+print(label_choices.sentence(labels))
+label_choices.shown(labels)
 
 # %% [markdown]
 # ## Classes
@@ -191,6 +206,7 @@ pd.DataFrame({f"fold {there.settings.fold}": cost(there) for there in stages.fol
 assert labelled.image.shape[1:] == (lab.settings.image_size,) * 2
 assert (labelled.delay >= 0).all() and labelled.delay.max() <= labelled.about["frame_tolerance"]
 assert (class_of_flux(labelled.flux) == labelled.label).all()
+assert labels["images"].iloc[0] == labelled.funnel["labelled frames"] and labels["changed"].iloc[0] == 0
 if labelled.about["split"] == "blocked":
     assert not set(labelled.block[labelled.test]) & set(labelled.block[~labelled.test])
     assert not set(labelled.region[labelled.test]) & set(labelled.region[labelled.train]) - {-1}

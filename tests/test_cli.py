@@ -50,7 +50,17 @@ def test_importing_the_package_and_the_commands_is_cheap():
 
 
 COMMANDS = (
-    *("reproduce", "status", "notebooks", "profiles", "stages", "archive import", "archive info", "archive export"),
+    *(
+        "reproduce",
+        "plan",
+        "status",
+        "notebooks",
+        "profiles",
+        "stages",
+        "archive import",
+        "archive info",
+        "archive export",
+    ),
     *("dataset", "train", "sample", "evaluate", "store", "clean"),
 )
 
@@ -159,7 +169,7 @@ def test_status_prints_the_ledger_of_a_run(tmp_path):
     output = succeed("status", tmp_path)
     line = next(line for line in output.splitlines() if "Days per flare class" in line)
     assert [cell.strip() for cell in line.split("│")[1:-1]] == [
-        *("Fig. 9", "Days per flare class", "not-comparable", "made here")
+        *("Fig. 9", "Days per flare class", "reproduced", "no number", "made here")
     ]
     assert output.count("no page computes it yet") == len(ledger.empty()) - 1
 
@@ -167,6 +177,15 @@ def test_status_prints_the_ledger_of_a_run(tmp_path):
 def test_status_prints_the_published_run_by_default():
     output = succeed("status")
     assert all(entry["title"] in output for entry in ledger.read(paths.book()).values())
+
+
+def test_a_plan_as_json_counts_and_trains_nothing(store_folder):
+    options = ["03_background", "--profile", "smoke", "--set", "train_images=241", "--no-measure", "--json"]
+    found = json.loads(succeed("plan", *options))
+    assert [row["page"] for row in found["pages"]] == ["03_background"] and found["networks"] == []
+    # 241 images are 31 batches of 8.
+    assert (found["total"]["trainings"], found["total"]["images_seen"], found["total"]["seconds"]) == (1, 248, None)
+    assert json.loads(succeed("plan", *options)) == found
 
 
 def test_profiles_as_json():

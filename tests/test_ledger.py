@@ -4,7 +4,7 @@ import re
 import pytest
 
 from solarsynth import paths
-from solarsynth.book import claims_page, ledger, paper
+from solarsynth.book import cells, claims_page, ledger, paper
 from solarsynth.book.notebooks import PAGES
 from solarsynth.book.publish import PROVENANCE, provenance_page
 from solarsynth.errors import SolarsynthError
@@ -120,6 +120,37 @@ def test_long_values_are_cut_at_a_word_in_a_cell_only():
         cell = next(part for part in text.replace("\n", "|").split("|") if "number 0" in part)
         assert cell.strip().endswith("…") and "number 59" not in cell and len(cell) < 230
     assert entries["table-1"]["ours"] == long
+
+
+@pytest.mark.parametrize(
+    "changes, method, value",
+    [
+        ({}, "missing", "no number"),
+        ({"status": "reproduced", "ours": {"n": 1}, "published": {"n": 1}}, "reproduced", "comparable"),
+        ({"status": "differs", "ours": {"n": 1}, "published": {"n": 2}}, "differs", "comparable"),
+        ({"status": "not-comparable", "ours": {"n": 1}, "published": {"n": 2}}, "reproduced", "other data"),
+        ({"status": "not-comparable", "ours": {"n": 1}}, "reproduced", "no number"),
+        (
+            {"status": "not-comparable", "ours": {"n": 1}, "published": {"n": 2}, "source": "sdoml", "why": "as there"},
+            *("reproduced", "comparable"),
+        ),
+        (
+            {"status": "not-comparable", "ours": {"n": 1}, "published": {"n": 2}, "source": "sdoml"}
+            | {"why": "on another archive than the paper's"},
+            *("reproduced", "other data"),
+        ),
+    ],
+)
+def test_method_and_value_are_two_columns(changes, method, value):
+    """One item, and the counts of all others, which nothing has computed."""
+    entries = ledger.empty()
+    entries["figure-1"] |= {"source": "archive"} | changes
+    assert (cells.method_of(entries["figure-1"]), cells.value_of(entries["figure-1"])) == (method, value)
+    lines = ledger.status_page(entries).splitlines()
+    row = lines.index(next(line for line in lines if line == "* - Fig. 1"))
+    assert lines[row + 2].endswith(method) and lines[row + 3].endswith(value)
+    others = len(entries) - (method != "missing")
+    assert f"**{others}** missing. Value:" in lines[2] and lines[2].endswith(f"Of {len(entries)} items.")
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_a_job_uses_only_stages_that_it_declares(fresh_store):
     "stage, name",
     [
         (stages.CEVAE, "solarsynth.stages.encoders.CEVAE_TRAINING"),
-        (stages.PRIOR, "solarsynth.stages.models.PRIOR_TRAINING"),
+        (stages.PRIOR, "solarsynth.stages.prior.PRIOR_TRAINING"),
         (stages.CLASSIFIER, "solarsynth.stages.encoders.CLASSIFIER_TRAINING"),
         (stages.DATASET, "solarsynth.stages.labelled.SPLIT_SEED"),
         (stages.DAYS, "solarsynth.stages.days.STRONG"),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import textwrap
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from solarsynth.book import paper
+from solarsynth.book.cells import COMPARABLE, METHODS, cell, method_of, value_of, value_text
 from solarsynth.book.claims import CLAIMS
 from solarsynth.book.rules import NOT_RUN, VERDICTS
 from solarsynth.errors import SolarsynthError, did_you_mean, reading, shown
@@ -262,35 +263,16 @@ def write(folder: Path, entries: dict[str, dict[str, Any]], claims: dict[str, di
     write_json(folder / NAME, {"items": list(entries.values()), "claims": list(claims.values())})
 
 
-def value_text(value: Any) -> str:
-    """Write a value of the ledger for a table cell."""
-    if value is None:
-        return "–"
-    if isinstance(value, dict):
-        return "; ".join(f"{key} {value_text(v)}" for key, v in value.items())
-    if isinstance(value, bool) or isinstance(value, str):
-        return str(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return ", ".join(value_text(v) for v in value)
-
-
-LONGEST = 200  # characters of a value in a table cell
-
-
-def _cell(value: Any) -> str:
-    """Shorten a value for a table cell; its page and the ledger have it in full."""
-    return textwrap.shorten(value_text(value), LONGEST, placeholder=" …")
-
-
 _MARKS = {
     "reproduced": "✓ reproduced",
     "differs": "≠ differs",
     "not-comparable": "≈ not comparable",
     "missing": "· missing",
 }
+
+
+_MARKS_OF_METHOD = {"reproduced": "✓ reproduced", "differs": "≠ differs", "missing": "· missing"}
+_MARKS_OF_VALUE = {"comparable": "✓ comparable", "other data": "≈ other data", "no number": "– no number"}
 
 
 def summary(entries: dict[str, dict[str, Any]]) -> str:
@@ -301,8 +283,8 @@ def summary(entries: dict[str, dict[str, Any]]) -> str:
         if entry["published"] is not None and entry["ours"] is not None:
             link = f"[{entry['title']}](chapters/{entry['chapter']}.ipynb)"
             lines.append(
-                f"| {paper.item(entry['id']).place} | {link} | {_cell(entry['published'])} "
-                f"| {_cell(entry['ours'])} | {_MARKS[entry['status']]} |"
+                f"| {paper.item(entry['id']).place} | {link} | {cell(entry['published'])} "
+                f"| {cell(entry['ours'])} | {_MARKS[entry['status']]} |"
             )
     return "\n".join([*lines, ""])
 
@@ -310,6 +292,11 @@ def summary(entries: dict[str, dict[str, Any]]) -> str:
 def _count_line(entries: dict[str, dict[str, Any]]) -> str:
     counts = {status: sum(e["status"] == status for e in entries.values()) for status in STATUSES}
     return ", ".join(f"**{counts[s]}** {s.replace('-', ' ')}" for s in STATUSES) + f" of {len(entries)} items."
+
+
+def _counts(words: Iterable[str], found: Iterable[str]) -> str:
+    count = Counter(found)
+    return ", ".join(f"**{count[word]}** {word}" for word in words)
 
 
 def status_page(entries: dict[str, dict[str, Any]]) -> str:
@@ -323,7 +310,8 @@ def status_page(entries: dict[str, dict[str, Any]]) -> str:
     lines = [
         "<!-- Written by solarsynth from results.json; do not edit. -->",
         "",
-        _count_line(entries),
+        f"Method: {_counts(METHODS, map(method_of, entries.values()))}. "
+        f"Value: {_counts(COMPARABLE, map(value_of, entries.values()))}. Of {len(entries)} items.",
         "",
         ":::{list-table}",
         ":header-rows: 1",
@@ -331,7 +319,8 @@ def status_page(entries: dict[str, dict[str, Any]]) -> str:
         "",
         "* - Paper",
         "  - Page",
-        "  - Status",
+        "  - Method",
+        "  - Value",
         "  - Paper's value",
         "  - This run's",
         "  - Why",
@@ -342,9 +331,10 @@ def status_page(entries: dict[str, dict[str, Any]]) -> str:
         lines += [
             f"* - {place}",
             f"  - {link}",
-            f"  - {_MARKS[entry['status']]}",
-            f"  - {_cell(entry['published'])}",
-            f"  - {_cell(entry['ours'])}",
+            f"  - {_MARKS_OF_METHOD[method_of(entry)]}",
+            f"  - {_MARKS_OF_VALUE[value_of(entry)]}",
+            f"  - {cell(entry['published'])}",
+            f"  - {cell(entry['ours'])}",
             f"  - {entry['why']}",
         ]
     return "\n".join([*lines, ":::", ""])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 from pathlib import Path
+from typing import Any
 
 from solarsynth import paths
 from solarsynth.errors import SolarsynthError
@@ -54,6 +56,21 @@ def parameters(notebook: Path) -> list[str]:
     if not found:
         raise SolarsynthError(f"{notebook}: no cell tagged 'parameters'")
     return found
+
+
+def defaults(name: str) -> dict[str, Any]:
+    """Return the defaults of a page's parameters.
+
+    Parameters
+    ----------
+    name : str
+        Of the page, such as ``06_results``.
+    """
+    import papermill
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    found = papermill.inspect_notebook(paths.notebooks() / f"{name}.ipynb")
+    return {key: ast.literal_eval(row["default"]) for key, row in found.items()}
 
 
 def paired(source: Path) -> str:

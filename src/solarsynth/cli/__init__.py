@@ -8,7 +8,7 @@ with stopping.stoppable():  # an interrupt while these load ends in one line, to
     import click
 
     from solarsynth import __version__
-    from solarsynth.cli import archive, book, data, evaluate, models, store
+    from solarsynth.cli import archive, book, data, evaluate, models, plan, store
     from solarsynth.errors import SolarsynthError, system_fault
 
 
@@ -50,6 +50,7 @@ def main() -> None:
 
 for command in (
     book.reproduce_command,
+    plan.plan_command,
     book.status_command,
     book.notebooks_command,
     book.profiles_command,

@@ -79,16 +79,17 @@ def status_command(folder: Path | None) -> None:
     from rich.table import Table
 
     from solarsynth import paths
-    from solarsynth.book import claims_page, ledger, paper
+    from solarsynth.book import cells, claims_page, ledger, paper
     from solarsynth.book.publish import recover_book
 
     recover_book()
     folder = folder or paths.book()
     if not (folder / ledger.NAME).is_file():
         raise SolarsynthError(f"{folder}: no {ledger.NAME} in it; give a folder below runs/")
-    table = Table("paper", "item", "status", "why")
+    table = Table("paper", "item", "method", "value", "why")
     for entry in ledger.read(folder).values():
-        table.add_row(paper.item(entry["id"]).place, entry["title"], entry["status"], entry["why"])
+        outcome = cells.method_of(entry), cells.value_of(entry)
+        table.add_row(paper.item(entry["id"]).place, entry["title"], *outcome, entry["why"])
     console().print(table)
     click.echo(claims_page.sentence(ledger.read_claims(folder)).replace("**", ""))
 

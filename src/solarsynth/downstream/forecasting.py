@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from solarsynth.downstream.comparisons import Skill, compare, skill_without
-from solarsynth.downstream.plan import Predictions, setups
-from solarsynth.downstream.pooled import Pooled, climatology, persistence
+from solarsynth.downstream.plan import Predictions, of_setup, setups
+from solarsynth.downstream.pooled import Pooled, Prediction, climatology, persistence
 from solarsynth.downstream.scores import (
     Score,
     auc_of,
     brier_score,
+    brier_skill,
     flagged,
     forecast_score,
     measure,
     score_table,
     share_flagged,
     shared,
+    unweighted,
     values,
 )
 from solarsynth.metrics.intervals import Interval
+from solarsynth.stages.trials import STRONG_WEIGHTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,6 +80,7 @@ def scores(pooled: Pooled) -> list[Score]:
         forecast_score(pooled, "TSS", 0.5),
         forecast_score(pooled, "HSS"),
         brier_score(pooled),
+        brier_skill(pooled),
         share_flagged(pooled),
     ]
 
@@ -86,9 +90,20 @@ def split_scores(pooled: Pooled) -> list[Score]:
     return [auc_of(pooled, 1), forecast_score(pooled, "TSS")]
 
 
-def table_of_scores(pooled: Pooled, predictions: Predictions) -> dict[str, dict[str, int | Interval]]:
-    """Return the table of scores: ``persistence`` and ``climatology``, then every set-up."""
-    groups = {"persistence": [persistence(pooled)], "climatology": [climatology(pooled)]}
+def table_of_scores(
+    pooled: Pooled, predictions: Predictions, others: Mapping[str, Prediction] | None = None
+) -> dict[str, dict[str, int | Interval]]:
+    """Return the table of scores: the baselines, then every set-up.
+
+    Parameters
+    ----------
+    pooled : Pooled
+    predictions : mapping of Trial to Prediction
+    others : mapping of str to Prediction, optional
+        Baselines; by default ``persistence`` and ``climatology``.
+    """
+    others = {"persistence": persistence(pooled), "climatology": climatology(pooled)} if others is None else others
+    groups = {name: [one] for name, one in others.items()}
     groups |= {name: [predictions[t] for t in group] for name, group in setups(predictions).items()}
     return score_table(pooled, groups, scores(pooled))
 
@@ -115,6 +130,18 @@ def reliability(pooled: Pooled, predictions: Predictions) -> dict[str, tuple[np.
         probability = np.concatenate([predictions[t].probability[index, 1] for t in group])
         found[setup] = probability, np.tile(pooled.y_true[index] == 1, len(group))
     return found
+
+
+def without_weights(predictions: Predictions) -> dict[str, list[Prediction]]:
+    """Return the classifiers without added images, as their probabilities are and without the weights of the loss."""
+    group = [predictions[trial] for trial in of_setup(predictions, "none")]
+    undone = [unweighted(one, STRONG_WEIGHTS) for one in group]
+    return {"none": group, "none, weights undone": undone} if group else {}
+
+
+def compared_scores(pooled: Pooled) -> list[Score]:
+    """Return the scores in which classifiers are compared with baselines."""
+    return [auc_of(pooled, 1), *(forecast_score(pooled, name) for name in SKILLS), brier_skill(pooled)]
 
 
 def differences(pooled: Pooled, predictions: Predictions) -> tuple[pd.DataFrame, Skill]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solarsynth.downstream.comparisons import ALIKE, LEVEL, TOO_FEW, independent_difference
-from solarsynth.downstream.plan import cross_validation, of_setup, planned, run
+from solarsynth.downstream.plan import Fold, cross_validation, of_setup, planned, run
 from solarsynth.downstream.pooled import Pooled, persistence, pool
 from solarsynth.downstream.scores import Score, measure, text
 from solarsynth.errors import SolarsynthError
 from solarsynth.metrics.intervals import Interval, holm
+from solarsynth.stages.trials import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,8 +55,7 @@ def split_worth(
     import pandas as pd
 
     found, notes = {}, []
-    for split in SPLITS:
-        there = lab if split == lab.settings.split else lab.variant(split=split)
+    for split, there in both_splits(lab).items():
         try:
             found[split], more = _measured(there, task_of, scores, numbers)
         except SolarsynthError as error:
@@ -73,16 +73,29 @@ def split_worth(
     ), notes
 
 
+def both_splits(lab: Lab) -> dict[str, Lab]:
+    """Return the labs of the two splits that are compared; one of them is the lab itself."""
+    return {split: lab if split == lab.settings.split else lab.variant(split=split) for split in SPLITS}
+
+
+def trials(folds: Sequence[Fold], numbers: int) -> dict[Trial, list[Fold]]:
+    """Return the trials that are repeated on each split, and the folds in which each runs."""
+    wanted = _scenarios(folds[0].lab)
+    most = max(trial.amount for trial in planned(folds, 1, wanted))
+    return {trial: where for trial, where in planned(folds, numbers, wanted).items() if trial.amount in (0, most)}
+
+
+def _scenarios(there: Lab) -> tuple[str, ...]:
+    return ("none", "classical", "synthetic") if there.settings.leak_synthetic else ("none", "classical")
+
+
 def _measured(there: Lab, task_of: Callable, scores: Callable, numbers: int) -> tuple[Measured, list[str]]:
     """Return per scenario and score the interval on one split, and why trials could not run."""
     folds, notes = cross_validation(there, task_of)
     pooled = pool([fold.task for fold in folds])
-    wanted = ("none", "classical", "synthetic") if there.settings.leak_synthetic else ("none", "classical")
-    most = max(trial.amount for trial in planned(folds, 1, wanted))
-    plan = {t: where for t, where in planned(folds, numbers, wanted).items() if t.amount in (0, most)}
-    predictions, failures = run(folds, plan)
+    predictions, failures = run(folds, trials(folds, numbers))
     notes += [f"{count} trials could not run: {why}" for why, count in failures.items()]
-    groups = {name: [predictions[trial] for trial in of_setup(predictions, name)] for name in wanted}
+    groups = {name: [predictions[trial] for trial in of_setup(predictions, name)] for name in _scenarios(there)}
     if pooled.name == "days":
         groups["persistence"] = [persistence(pooled)]
     measured = {

@@ -135,6 +135,36 @@ def brier_score(pooled: Pooled) -> Score:
     return Score("Brier", of, np.ones(len(pooled), bool), np.zeros(len(pooled), int))
 
 
+def brier_skill(pooled: Pooled) -> Score:
+    """Return the Brier skill score: 1 - Brier score / Brier score of climatology on the same days; NaN if that is 0."""
+
+    def of(pooled: Pooled, prediction: Prediction, index: np.ndarray) -> float:
+        strong = pooled.y_true[index] == 1
+        reference = brier(strong, pooled.rate[index, 1])
+        return 1 - brier(strong, prediction.probability[index, 1].clip(0, 1)) / reference if reference else np.nan
+
+    return Score("Brier skill", of, np.ones(len(pooled), bool), np.zeros(len(pooled), int), 0.0)
+
+
+def unweighted(prediction: Prediction, weights: tuple[float, float]) -> Prediction:
+    """Return the probabilities that a classifier would give without the weights of its cross-entropy.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Of a classifier whose loss counts *no* and *yes* with `weights`: its odds are theirs too high by w_yes / w_no.
+    weights : (float, float)
+        Of *no* and *yes*.
+    """
+    w_no, w_yes = weights
+
+    def undone(p: np.ndarray) -> np.ndarray:
+        return (p / w_yes) / (p / w_yes + (1 - p) / w_no)
+
+    yes = undone(prediction.probability[:, 1])
+    return Prediction(np.stack([1 - yes, yes], 1), undone(prediction.threshold))
+
+
 def share_flagged(pooled: Pooled) -> Score:
     """Return the share of days for which the forecast is *yes*."""
 

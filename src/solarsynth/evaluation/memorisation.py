@@ -7,6 +7,7 @@ doi:10.48550/arXiv.2310.02557).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -181,6 +182,28 @@ def similarity(a: np.ndarray, b: np.ndarray, mean: np.ndarray) -> np.ndarray:
     return a @ b.T
 
 
+def twin_counts(data: LabelledSet, parts: Sequence[np.ndarray], count: int) -> dict[str, int]:
+    """Return how many of `count` images twins draw of each class that both have seen, alike.
+
+    Parameters
+    ----------
+    data : LabelledSet
+    parts : sequence of ndarray of bool, shape (n,)
+        The training images of each twin.
+    count : int
+
+    Raises
+    ------
+    SolarsynthError
+        If there is no class that both have seen.
+    """
+    seen = [i for i in range(len(CLASSES)) if all((data.label[part] == i).any() for part in parts)]
+    if not seen:
+        raise SolarsynthError("the two models have seen no class in common; take more blocks")
+    each, more = divmod(count, len(seen))
+    return {CLASSES[i]: each + (k < more) for k, i in enumerate(seen)}
+
+
 def compare_twins(lab: Lab, blocks: int, count: int, sampling: Sampling, seed: int = 0) -> Twins:
     """Train two models on disjoint weeks, if the store lacks them, and compare what they draw from the same noise.
 
@@ -201,11 +224,7 @@ def compare_twins(lab: Lab, blocks: int, count: int, sampling: Sampling, seed: i
     """
     data = stages.labelled_set(lab)
     parts = twin_parts(data, str(blocks), lab.settings.purge_days)
-    seen = [i for i in range(len(CLASSES)) if all((data.label[part] == i).any() for part in parts)]
-    if not seen:
-        raise SolarsynthError("the two models have seen no class in common; take more blocks")
-    each, more = divmod(count, len(seen))
-    counts = {CLASSES[i]: each + (k < more) for k, i in enumerate(seen)}
+    counts = twin_counts(data, parts, count)
     drawn = [
         stages.sample_set(lab, counts, seed=seed, sampling=sampling, on=on, mode=str(blocks)).image for on in TWINS
     ]

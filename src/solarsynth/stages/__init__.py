@@ -33,9 +33,10 @@ from solarsynth.stages.labelled import (
     training_images,
     validation_images,
 )
-from solarsynth.stages.models import MODEL, PRIOR, generator, network_stage, trainings
+from solarsynth.stages.models import MODEL, generator, network_stage, trainings
 from solarsynth.stages.overview import STAGES, overview
 from solarsynth.stages.physics import PHYSICS, disk_radius, physics
+from solarsynth.stages.prior import PRIOR
 from solarsynth.stages.samples import (
     SAMPLES,
     conditions_of,

@@ -47,7 +47,7 @@ def read_network_of(lab: Lab, entry: Entry) -> Any:
     return read_network(entry.path)[0]
 
 
-def _parts(data: Any) -> tuple[np.ndarray, np.ndarray]:
+def learning_parts(data: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return which images (n,) bool an encoder learns from, and by which it is chosen.
 
     A set with too few blocks keeps none back to choose by. The encoder then learns from all training images.
@@ -57,6 +57,11 @@ def _parts(data: Any) -> tuple[np.ndarray, np.ndarray]:
     return data.train, np.zeros(len(data), bool)
 
 
+def cevae_architecture(s: Any) -> dict[str, Any]:
+    """Return the description of the ceVAE; see `solarsynth.networks.build`."""
+    return {"kind": "cevae", "image_size": s.image_size, "latent": s.latent, "width": s.cevae_width, "kl": s.cevae_kl}
+
+
 def _train_cevae(job: Job) -> None:
     import torch
 
@@ -64,7 +69,7 @@ def _train_cevae(job: Job) -> None:
     from solarsynth.networks import embed_images
 
     s, data = job.settings, job.need("dataset")
-    image, kept_back = (data.image[part] for part in _parts(data))
+    image, kept_back = (data.image[part] for part in learning_parts(data))
 
     def finish(cevae: CeVAE) -> None:
         mu = embed_images(cevae, data.image[data.train], standardised=False)
@@ -72,7 +77,7 @@ def _train_cevae(job: Job) -> None:
 
     train_network(
         job,
-        {"kind": "cevae", "image_size": s.image_size, "latent": s.latent, "width": s.cevae_width, "kl": s.cevae_kl},
+        cevae_architecture(s),
         {"train_images": s.cevae_images, **CEVAE_TRAINING},
         image,
         np.zeros((len(image), 1), np.float32),
@@ -117,7 +122,7 @@ def classifier_architecture(settings: Any, depth: int, n_classes: int, **more: A
 
 def _train_classifier(job: Job) -> None:
     s, data = job.settings, job.need("dataset")
-    learning, _ = _parts(data)
+    learning, _ = learning_parts(data)
     members = [np.flatnonzero(learning & (data.label == i)) for i in range(len(CLASSES))]
     members = [m for m in members if len(m)]
     if len(members) < 2:
@@ -141,7 +146,7 @@ def _balanced_loss(data: Any, learnt: np.ndarray) -> HeldOutLoss | None:
     """Return the loss on the validation images of the classes that are learnt, all classes alike; None without any."""
     from solarsynth.diffusion.selection import HeldOutLoss
 
-    part = _parts(data)[1] & np.isin(data.label, learnt)  # nothing can be learnt of the other classes
+    part = learning_parts(data)[1] & np.isin(data.label, learnt)  # nothing can be learnt of the other classes
     if not part.any():
         return None
     label = data.label[part]

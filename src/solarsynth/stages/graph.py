@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -212,7 +212,9 @@ class Lab:
         """Return a lab with other settings, another source (one that needs no data) or another seed of training."""
         data = "" if source and source != self.source else self.data
         seed = self.seed if seed is None else seed
-        lab = Lab(self.settings, source or self.source, data, seed, changes, self.dask, self.compiled, self.sample_seed)
+        lab = replace(
+            self, profile=self.settings, source=source or self.source, data=data, seed=seed, overrides=changes
+        )
         lab.profile = self.profile
         return lab
 

@@ -1,4 +1,4 @@
-"""The denoisers of the paper and the prior (Sect. 4), each trained from the rows of `solarsynth.kinds`."""
+"""The denoisers of the paper (Sect. 4), each trained from the rows of `solarsynth.kinds`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from solarsynth.stages.examples import (
     training_conditions,
     with_unlabelled,
 )
-from solarsynth.stages.features import space
 from solarsynth.stages.graph import Ask, Job, Lab, Need, Stage
-from solarsynth.stages.labelled import DATASET, training_images
+from solarsynth.stages.labelled import DATASET
+from solarsynth.stages.prior import PRIOR, SCHEDULE
 from solarsynth.stages.training import train_network
 from solarsynth.stages.unlabelled import UNLABELLED
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from solarsynth.diffusion.sampling import Sampling
     from solarsynth.generator import Generator
 
-SCHEDULE = ("n_steps", "beta_start", "beta_end")
 U_NET = (
     "image_size",
     "base_width",
@@ -55,8 +54,6 @@ OPTIMISER = (
     "gradient_clip",
     "mirror",
 )
-PRIOR_TRAINING = {"batch_size": 64, "learning_rate": 1e-3, "cooldown": 0.5, "ema_decay": 0.99, "ema_start": 20}
-PRIOR_DEPTH = 4
 
 
 def _fine_tuned(settings: Any, model: str) -> bool:
@@ -117,9 +114,9 @@ def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
     return needs | {name: Need(NETWORKS[name]) for name in row.trained_with}
 
 
-def _length(job: Job) -> int:
-    """Return the length of a training in images."""
-    s, on = job.settings, job.ask["on"]
+def training_length(lab: Lab, ask: Ask, s: Any) -> int:
+    """Return the length of a training in images; `s` are the settings that it may read."""
+    on = ask["on"]
     if on in ALL.values():
         return s.pretrain_images
     if on == "days":
@@ -128,14 +125,27 @@ def _length(job: Job) -> int:
         return s.twin_images
     if on == TUNED:
         return s.consistency_images
-    return s.finetune_images if _fine_tuned(job.lab.settings, job.ask["model"]) else s.train_images
+    return s.finetune_images if _fine_tuned(lab.settings, ask["model"]) else s.train_images
+
+
+def denoiser_architecture(s: Any, ask: Ask) -> dict[str, Any]:
+    """Return the description of a denoiser; see `solarsynth.networks.build`."""
+    from solarsynth.kinds import kind
+
+    model, names = ask["model"], (*U_NET, *SCHEDULE, *kind(ask["model"]).settings)
+    architecture = {"kind": model, "n_classes": len(CLASSES)} | {name: getattr(s, name) for name in names}
+    if ask["on"] == TUNED:
+        from solarsynth.diffusion.consistency import TUNED as TUNED_TO
+
+        if s.parameterisation not in TUNED_TO:
+            names = " or ".join(TUNED_TO)
+            raise SolarsynthError(f"consistency tuning needs parameterisation {names}, got {s.parameterisation}")
+        architecture["parameterisation"] = TUNED_TO[s.parameterisation]
+    return architecture
 
 
 def _train_model(job: Job) -> None:
-    from solarsynth.kinds import kind
-
     s, model = job.settings, job.ask["model"]
-    row = kind(model)
     image, label, flux, about = days_examples(job) if job.ask["on"] == "days" else frames_examples(job)
     condition = training_conditions(job.lab, model, label, flux, image)
     needs = job.stage.needs(job.lab, job.ask)
@@ -144,21 +154,12 @@ def _train_model(job: Job) -> None:
     if "unlabelled" in needs:
         image, condition = with_unlabelled(job, image, condition)
     start = _start_from(job.need("start"), whole=job.ask["on"] == TUNED) if "start" in needs else None
-    architecture = {"kind": model, "n_classes": len(CLASSES)}
-    architecture |= {name: getattr(s, name) for name in (*U_NET, *SCHEDULE, *row.settings)}
-    if job.ask["on"] == TUNED:
-        from solarsynth.diffusion.consistency import TUNED as TUNED_TO
-
-        if s.parameterisation not in TUNED_TO:
-            names = " or ".join(TUNED_TO)
-            raise SolarsynthError(f"consistency tuning needs parameterisation {names}, got {s.parameterisation}")
-        architecture["parameterisation"] = TUNED_TO[s.parameterisation]
-    training = {"train_images": _length(job)} | {name: getattr(s, name) for name in OPTIMISER}
+    training = {"train_images": training_length(job.lab, job.ask, s)} | {name: getattr(s, name) for name in OPTIMISER}
     if _stores(job.lab, job.ask["on"]):
         training["ema_snapshots"] = s.ema_snapshots
     train_network(
         job,
-        architecture,
+        denoiser_architecture(s, job.ask),
         training,
         image,
         condition,
@@ -223,38 +224,6 @@ AVERAGE = Stage(
     needs=lambda lab, ask: {"model": Need(MODEL, ask)},
     ask=MODEL.ask,
     identity=lambda lab, ask: {},  # all that it depends on is in the model's key
-)
-
-
-def _train_prior(job: Job) -> None:
-    s, data = job.settings, job.need("dataset")
-    images = training_images(job.lab)
-    architecture = {"kind": "prior", "n_classes": len(CLASSES), "latent": s.latent, "width": s.prior_width}
-    architecture |= {"depth": PRIOR_DEPTH} | {name: getattr(s, name) for name in SCHEDULE}
-    train_network(
-        job,
-        architecture,
-        {"train_images": s.prior_images, "condition_dropout": s.condition_dropout, **PRIOR_TRAINING},
-        space(job.lab, "cevae").embed(images.image),
-        images.label[:, None].astype(np.float32),
-        {"unit": data.unit, "source": data.about["source"]},
-        seed=s.seed,
-        description="prior",
-    )
-
-
-PRIOR = Stage(
-    "prior",
-    "the diffusion of ceVAE embeddings given a class",
-    make=_train_prior,
-    load=read_network_of,
-    reads=("seed", "latent", "prior_width", "prior_images", "condition_dropout", *SCHEDULE),
-    above=("dataset", "cevae"),
-    needs=lambda lab, ask: {"dataset": Need(DATASET), "cevae": Need(CEVAE)},
-    identity=lambda lab, ask: {"training": PRIOR_TRAINING, "depth": PRIOR_DEPTH},
-    version=3,
-    on_device=True,
-    together=True,
 )
 
 

@@ -20,8 +20,9 @@ from solarsynth.stages.examples import ON
 from solarsynth.stages.features import FEATURES, FLOOR, MAP
 from solarsynth.stages.graph import Lab, Stage
 from solarsynth.stages.labelled import DATASET
-from solarsynth.stages.models import AVERAGE, MODEL, PRIOR
+from solarsynth.stages.models import AVERAGE, MODEL
 from solarsynth.stages.physics import PHYSICS
+from solarsynth.stages.prior import PRIOR
 from solarsynth.stages.samples import SAMPLES
 from solarsynth.stages.trials import TRIAL
 from solarsynth.stages.unlabelled import UNLABELLED

@@ -18,7 +18,8 @@ from solarsynth.flares import CLASSES
 from solarsynth.stages.encoders import CEVAE
 from solarsynth.stages.graph import Ask, Job, Lab, Need, Stage
 from solarsynth.stages.labelled import labelled_set
-from solarsynth.stages.models import PRIOR, drawn_with, generator
+from solarsynth.stages.models import drawn_with, generator
+from solarsynth.stages.prior import PRIOR
 from solarsynth.store import Entry
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def _needs(lab: Lab, ask: Ask) -> Mapping[str, Need | str]:
 
     if ask["model"] == BASELINE:
         return {"cevae": Need(CEVAE)}
-    model = drawn_with(lab, _sampling(lab, ask), ask)
+    model = drawn_with(lab, sampling_of(lab, ask), ask)
     return {"model": model} | ({"prior": Need(PRIOR)} if "prior" in kind(ask["model"]).sampled_with else {})
 
 
@@ -45,10 +46,10 @@ def _identity(lab: Lab, ask: Ask) -> dict[str, Any]:
     if ask["model"] == BASELINE:  # it takes no class, only the number of images in all
         return {"model": BASELINE, "count": sum(ask["counts"].values()), "seed": seed}
     identity = {"model": ask["model"], "counts": ask["counts"], "seed": seed}
-    return identity | _sampling(lab, ask).identity(lab.settings.n_steps)
+    return identity | sampling_of(lab, ask).identity(lab.settings.n_steps)
 
 
-def _sampling(lab: Lab, ask: Ask) -> Sampling:
+def sampling_of(lab: Lab, ask: Ask) -> Sampling:
     from solarsynth.diffusion.sampling import Sampling
 
     return ask["sampling"] or Sampling.of(lab.settings)
@@ -65,7 +66,7 @@ def _draw(job: Job) -> None:
         image = draw_baseline(job.need("cevae"), about["count"], about["seed"])
         label = np.full(len(image), -1)
     else:
-        sampling = _sampling(job.lab, ask)
+        sampling = sampling_of(job.lab, ask)
         source = generator(job.lab, ask["model"], sampling, on=ask["on"], mode=ask["mode"])
         label = np.repeat(np.arange(len(CLASSES)), [ask["counts"].get(name, 0) for name in CLASSES])
         started = time.perf_counter()  # does not include reading the model
