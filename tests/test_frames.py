@@ -242,6 +242,13 @@ def collected(tmp_path, *paths, **options):
     return collect([str(path) for path in paths], tmp_path / "archive", **options)
 
 
+@pytest.mark.parametrize("write, name", [(write_fits, "a.fits"), (write_jpeg2000, "a.jp2"), (write_browse, "a.png")])
+def test_origin_is_refused_where_a_file_says_it_itself(tmp_path, write, name):
+    write(tmp_path / name)
+    with pytest.raises(SolarsynthError, match=r"--origin is for \.npz; .* says itself where north is"):
+        collected(tmp_path, tmp_path / name, origin="lower")
+
+
 def test_a_folder_of_everything(tmp_path):
     folder = tmp_path / "in"
     (folder / "deep").mkdir(parents=True)

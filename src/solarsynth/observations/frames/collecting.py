@@ -94,9 +94,8 @@ def collect(
     """
     if unit not in (None, *UNITS):
         raise SolarsynthError(f"unit must be one of {', '.join(UNITS)}, got {shown(unit)}")
-    if origin not in ("upper", "lower"):
-        raise SolarsynthError(f"origin must be upper or lower, got {shown(origin)}")
     every, others = sources.find(given) if found is None else found
+    _check_origin(origin, every)
     packed = [(source.path, *arrays.read(source.path, unit)) for source in every if source.kind == "npz"]
     files = [source for source in every if source.kind != "npz"]
     if size is None:
@@ -136,6 +135,15 @@ def collect(
 
 def _nothing() -> None:
     """Forget nothing: arrays in one file are read at once."""
+
+
+def _check_origin(origin: str, every: list[sources.Source]) -> None:
+    """Raise if there is no such origin, or none of the files needs to be told it."""
+    if origin not in ("upper", "lower"):
+        raise SolarsynthError(f"origin must be upper or lower, got {shown(origin)}")
+    if origin == "lower" and all(source.kind != "npz" for source in every):
+        kind = sources.KINDS[every[0].kind]
+        raise SolarsynthError(f"{every[0].path}: --origin is for .npz; {kind} says itself where north is")
 
 
 def _usual_size(images: list[np.ndarray], any_files: bool) -> int | None:
@@ -229,9 +237,10 @@ def _how(path: Path, unit: str, name: str, origin: str) -> str:
 def _how_files(files: list[sources.Source]) -> list[str]:
     """Say how each kind of file was read."""
     words = {
-        "fits": "FITS: counts divided by the exposure time, placed by the header's pointing",
-        "jpeg2000": "JPEG 2000: DN/s = (1 + 39 v / 255)² + 5, Helioviewer's rule for 171 Å; 6 stands for all below it",
-        "browse": "JPEG and PNG: display intensity from the colours of 171 Å, time from the name",
+        "fits": "FITS: counts divided by the exposure time, placed and turned north up by the header's pointing",
+        "jpeg2000": "JPEG 2000: DN/s = (1 + 39 v / 255)² + 5, Helioviewer's rule for 171 Å; 6 stands for all below it; "
+        "turned north up by the header's pointing",
+        "browse": "JPEG and PNG: display intensity from the colours of 171 Å, time from the name, first row north",
         "store": "store: row 0 is the south, as in SDOMLv2",
     }
     return [text for kind, text in words.items() if any(source.kind == kind for source in files)]
