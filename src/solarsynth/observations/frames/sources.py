@@ -19,12 +19,13 @@ KINDS = {
     "jpeg2000": "JPEG 2000",
     "browse": "JPEG or PNG",
     "store": "SDOMLv2 store (zarr)",
+    "lite": "SDOML-lite (.tar)",
 }
 
 _ALL_KINDS = ", ".join(KINDS.values())
 
 #: Units that kinds of files have by themselves; an ``.npz`` and a store say theirs.
-UNIT_OF_KIND = {"fits": "DN/s", "jpeg2000": "DN/s", "browse": "display"}
+UNIT_OF_KIND = {"fits": "DN/s", "jpeg2000": "DN/s", "browse": "display", "lite": "DN/s"}
 
 OTHER_KIND = "files of another kind"
 
@@ -103,6 +104,8 @@ def kind_of(path: Path) -> str | None:
                 return "fits" if stream.read(9) == b"SIMPLE  =" else None
     except (OSError, EOFError, zlib.error):
         return None
+    if start[257:262] == b"ustar":
+        return "lite"
     return next((kind for magic, kind in _MAGIC if start.startswith(magic)), None)
 
 
