@@ -262,6 +262,11 @@ def test_origin_is_refused_where_a_file_says_it_itself(tmp_path, write, name):
         collected(tmp_path, tmp_path / name, origin="lower")
 
 
+def test_an_address_is_told_where_it_is_read():
+    with pytest.raises(SolarsynthError, match=r"^s3://bucket/s\.zarr: frames are read from files; .*--source sdoml"):
+        sources.find(["s3://bucket/s.zarr"])
+
+
 def test_a_folder_of_everything(tmp_path):
     folder = tmp_path / "in"
     (folder / "deep").mkdir(parents=True)

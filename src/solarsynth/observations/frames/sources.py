@@ -70,7 +70,13 @@ def find(given: Sequence[str | Path]) -> tuple[list[Source], list[Path]]:
     """
     found: dict[Path, Source] = {}
     others = []
-    for path in map(Path, given):
+    for text in given:
+        if "://" in str(text):
+            raise SolarsynthError(
+                f"{text}: frames are read from files; SDOMLv2 on S3 is read by 'solarsynth dataset --source sdoml "
+                "--years 2014', other files must be downloaded first"
+            )
+        path = Path(text)
         members = list(_members(path, set()))
         if not members:
             raise SolarsynthError(f"{path}: no file there")
