@@ -1,17 +1,18 @@
-"""Read copies of a 4096 px JPEG 2000 and of a 4096 px FITS, as ``solarsynth archive import`` does.
+"""Import copies of a 4096 px JPEG 2000 or FITS with ``solarsynth archive import``, against opening and decoding them.
 
-The last line is JSON: files per second of each kind, the share of a file's time on one core that opening and decoding
-it take, and the peak memory of this process and all workers together, pages that they share counted for each. The
-JPEG 2000 is the one that is given or, without it, drawn here.
+Each copy has a time of its own, so the archive holds all of them. The same files are first opened and decoded on as
+many processes, and nothing is done with them. The last line is JSON: seconds of both, their share in time and in
+processor time (which other work on the machine disturbs less), and the largest memory of all processes of the import
+together; pages that they share count once. The JPEG 2000 is the one that is given or, without it, drawn here. Linux
+only.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import resource
-import shutil
+import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,10 +26,11 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from suns import write_fits, write_jpeg2000
 
-from solarsynth.observations.frames import reading
-from solarsynth.observations.frames.sources import find
+from solarsynth.observations.frames.reading import WORKERS
 
 SIDE = 4096
+TICK = os.sysconf("SC_CLK_TCK")
+FIRST = np.datetime64("2012-01-01")
 
 
 def decode(path: Path) -> None:
@@ -37,80 +39,86 @@ def decode(path: Path) -> None:
 
     if path.suffix == ".jp2":
         with Image.open(path) as picture:
-            np.asarray(picture)
+            assert np.asarray(picture).shape == (SIDE, SIDE)
     else:
         with fits.open(path, memmap=False) as units:
             assert units[-1].data.shape == (SIDE, SIDE)
 
 
-def seconds(work, repeats: int = 3) -> float:
-    """Return the shortest of a few runs."""
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times)
+def decode_all(folder: Path) -> None:
+    """Decode the files of a folder on all processes."""
+    with ProcessPoolExecutor(WORKERS) as pool:
+        list(pool.map(decode, sorted(folder.iterdir()), chunksize=4))
 
 
-def _apart(write, path: Path, **options) -> None:
-    """Write a file in another process, whose memory is not counted."""
-    process = multiprocessing.get_context("spawn").Process(target=write, args=(path,), kwargs=options)
-    process.start()
-    process.join()
+def copies(first: Path, date: bytes, folder: Path, count: int) -> None:
+    """Write copies of a file, with another date in the header of each."""
+    body = first.read_bytes()
+    assert date in body, f"{first}: no {date.decode()} in it"
+    folder.mkdir()
+    for number in range(count):
+        other = str(FIRST + np.timedelta64(number, "D")).encode()
+        (folder / f"{number:05d}{first.suffix}").write_bytes(body.replace(date, other))
 
 
-def memory() -> float:
-    """Return the largest memory that this process has had, in GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-
-
-def worker_memory(tasks: list[reading.Task], recipe: reading.Recipe) -> float:
-    """Return the largest memory of a process that reads some files, in GB."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, initializer=reading._begin_worker) as pool:
-        for task in tasks:
-            pool.submit(reading.outcomes, task, recipe).result()
-        return pool.submit(memory).result()
+def watched(command: list[str]) -> tuple[float, float, float]:
+    """Run a command; return its seconds, processor seconds and largest memory in GiB, with all its processes."""
+    started, used, most = time.perf_counter(), {}, 0.0
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)
+    while process.poll() is None:
+        memory = 0.0
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                fields = (place / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[3]) != process.pid:  # the session
+                    continue
+                used[place.name] = (int(fields[11]) + int(fields[12])) / TICK
+                rollup = (place / "smaps_rollup").read_text()
+                memory += float(rollup.partition("\nPss:")[2].split()[0]) / 1024**2
+            except (OSError, IndexError, ValueError):
+                continue  # it ended meanwhile
+        most = max(most, memory)
+        time.sleep(0.5)
+    assert process.returncode == 0, command
+    return time.perf_counter() - started, sum(used.values()), most
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=48, help="copies of each file")
+    parser.add_argument("--files", type=int, default=48, help="copies")
+    parser.add_argument("--kind", choices=["jp2", "fits"], default="jp2")
     parser.add_argument("--jp2", type=Path, help="a real JPEG 2000 of Helioviewer")
+    parser.add_argument("--date", default="2015-12-21", help="the date in its header")
+    parser.add_argument("--decode", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    result = {"benchmark": "import_frames", "files": given.files, "workers": reading.WORKERS}
-    recipe, worker = reading.Recipe(64), []
+    if given.decode:
+        return decode_all(given.decode)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        first = {"jp2": folder / "first.jp2", "fits": folder / "first.fits"}
-        if given.jp2:
-            shutil.copyfile(given.jp2, first["jp2"])
+        first, date = folder / f"first.{given.kind}", "2014-03-02"
+        if given.kind == "fits":
+            write_fits(first, side=SIDE, packed=True, **{"DATE-OBS": f"{date}T00:00:00", "T_OBS": f"{date}T00:00:00Z"})
+        elif given.jp2:
+            first, date = given.jp2, given.date
         else:
-            _apart(write_jpeg2000, first["jp2"], side=SIDE)
-        _apart(write_fits, first["fits"], side=SIDE, packed=True)
-        for kind, path in first.items():
-            copies = folder / kind
-            copies.mkdir()
-            for number in range(given.files):
-                (copies / f"{number:05d}.{kind}").hardlink_to(path)
-            tasks = [reading.Task(source) for source in find([copies])[0]]
-            worker.append(worker_memory(tasks[:3], recipe))
-            reading._import_decoders()
-            whole = seconds(lambda task=tasks[0]: reading.outcomes(task, recipe))
-            alone = seconds(lambda path=path: decode(path))
-            started = time.perf_counter()
-            frames, forget = reading.read(tasks, recipe, folder / f"archive-{kind}")
-            taken = time.perf_counter() - started
-            forget()
-            assert len(frames.time) == given.files, frames.left_out
-            result[f"{kind}_files_per_second"] = round(given.files / taken, 2)
-            result[f"{kind}_decoding_share"] = round(alone / whole, 2)
-            result[f"{kind}_seconds_on_one_core"] = round(whole, 3)
-    result["peak_memory_gb"] = round(memory() + reading.WORKERS * max(worker), 2)
-    result["worker_memory_gb"] = round(max(worker), 2)
+            write_jpeg2000(first, side=SIDE, **{"DATE-OBS": f"{date}T00:00:00", "T_OBS": f"{date}T00:00:00Z"})
+        copies(first, date.encode(), folder / "aia", given.files)
+        (folder / "flares.csv").write_text("start,peak,end,goes_class\n2012-01-01,2012-01-01,2012-01-01,M1.0\n")
+        alone = watched([sys.executable, __file__, "--decode", str(folder / "aia")])
+        command = ["archive", "import", str(folder / "suns"), "--frames", str(folder / "aia"), "--size", "64"]
+        command += ["--events", str(folder / "flares.csv"), "--tolerance", "1440"]
+        whole = watched([sys.executable, "-m", "solarsynth.cli", *command])
+        from solarsynth.observations.archive import Archive
+
+        assert len(Archive(folder / "suns").frames()) == given.files
+    result = {"benchmark": "import_frames", "kind": given.kind, "files": given.files, "workers": WORKERS}
+    for name, (seconds, processor, memory) in (("decoding", alone), ("import", whole)):
+        result |= {f"{name}_seconds": round(seconds, 1), f"{name}_processor_seconds": round(processor, 1)}
+        result |= {f"{name}_memory_gib": round(memory, 2)}
+    result["decoding_share"] = round(alone[0] / whole[0], 2)
+    result["decoding_share_of_processor_time"] = round(alone[1] / whole[1], 2)
     print(json.dumps(result))
 
 

@@ -1,5 +1,6 @@
 """The book builds from what is committed, without a warning, and a run writes only into its own folder."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,8 +11,8 @@ import pytest
 import yaml
 
 from solarsynth import paths
-from solarsynth.book.publish import build_book, publish
-from solarsynth.book.reproduce import reproduce
+from solarsynth.book.publish import build_book, copy_pages, publish
+from solarsynth.book.reproduce import _kernels, reproduce
 from solarsynth.errors import SolarsynthError
 
 
@@ -144,6 +145,45 @@ def test_one_page_runs_without_a_book_and_the_last_one_builds_it(tmp_path, store
     assert not built and (folder / "chapters" / "09_conclusions.ipynb").is_file()
     reproduce(profile="smoke", pages=("02_dataset",), settings={"guidance": 0.5})
     assert built == [folder]
+
+
+def test_a_page_runs_in_this_environment_whatever_kernels_are_found(tmp_path, monkeypatch):
+    import nbformat
+    import papermill
+
+    other = tmp_path / "share" / "kernels" / "python3"
+    other.mkdir(parents=True)
+    spec = {"argv": ["false", "-f", "{connection_file}"], "display_name": "Python 3", "language": "python"}
+    (other / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+    cell = nbformat.v4.new_code_cell("import sys; print(sys.executable)")
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=metadata), tmp_path / "a.ipynb")
+    done = papermill.execute_notebook(
+        tmp_path / "a.ipynb",
+        tmp_path / "b.ipynb",
+        kernel_name="python3",
+        progress_bar=False,
+        kernel_manager_class=_kernels(tmp_path / "log"),
+    )
+    assert done.cells[0].outputs[0].text.strip() == sys.executable
+
+
+def test_links_that_git_wrote_as_texts_are_noticed_and_followed(tmp_path, monkeypatch):
+    """A clone with core.symlinks=false, the default on Windows, holds the name of a link's target as a text."""
+    house = tmp_path / "house"
+    (house / "params").mkdir(parents=True)
+    (house / "book").mkdir()
+    monkeypatch.setenv("SOLARSYNTH_ROOT", str(house))
+    for name in ("_config.yml", "_toc.yml"):
+        (house / name).write_text(f"# the real {name}\n")
+        (house / "book" / name).write_text(f"../{name}")
+    with pytest.raises(SolarsynthError, match=r"_config\.yml: should be a link to .*/house/_config\.yml and is a text"):
+        build_book(house / "book")
+    assert sorted(path.name for path in (house / "book").iterdir()) == ["_config.yml", "_toc.yml"]
+    copy_pages(tmp_path / "run")
+    for name in ("_config.yml", "_toc.yml"):
+        assert (tmp_path / "run" / name).read_text() == f"# the real {name}\n"
 
 
 def test_two_runs_do_not_write_into_one_folder(fresh_store, shared_archive, tmp_path):

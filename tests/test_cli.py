@@ -1,6 +1,7 @@
 """The command line: what each command prints and writes, and that a mistake is one line."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -96,6 +97,7 @@ def test_samples_go_out_in_every_form_and_come_back(shared_archive, store_folder
     options = where(shared_archive)
     said = succeed("sample", "M", 3, "--out", tmp_path / name, *options)
     assert f"wrote {tmp_path / name}: " in said and [path.name for path in tmp_path.iterdir()] == [name]
+    assert ("north up" if name != "suns.fits" else "row 0 in the south") in said
     if name == "suns.png":
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
         return
@@ -221,6 +223,32 @@ def test_notebooks_writes_what_has_changed_and_nothing_else(tmp_path, monkeypatc
     assert succeed("notebooks") == "every .ipynb is up to date\n"
     cells = json.loads((tmp_path / "notebooks" / "b.ipynb").read_text())["cells"]
     assert [("".join(cell["source"]), cell["id"]) for cell in cells] == [("x = 2", "b-00")]
+
+
+def test_what_was_edited_in_a_notebook_is_not_overwritten(tmp_path, monkeypatch):
+    (tmp_path / "params").mkdir()
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.setenv("SOLARSYNTH_ROOT", str(tmp_path))
+    pairs = {name: [tmp_path / "notebooks" / f"{name}.{end}" for end in ("py", "ipynb")] for name in "ab"}
+    for source, _ in pairs.values():
+        source.write_text("# %% [markdown]\n# # A title\n\n# %%\nx = 1\n")
+    succeed("notebooks")
+    source, target = pairs["a"]
+    changed = json.loads(target.read_text())
+    changed["cells"][1]["source"] = "x = 2"
+    target.write_text(json.dumps(changed))
+    os.utime(target, ns=(0, source.stat().st_mtime_ns + 1))
+    pairs["b"][0].write_text("# %%\ny = 1\n")
+    before = [path.read_text() for pair in pairs.values() for path in pair]
+    done = call("notebooks")
+    assert done.exit_code == 1 and f"{target}: edited after the .py and not overwritten" in done.output
+    assert [path.read_text() for pair in pairs.values() for path in pair] == before
+    assert succeed("notebooks", "--overwrite") == "wrote a.ipynb\nwrote b.ipynb\n"
+    # Outputs and a damaged copy are no edits; a source that is younger than its copy's edits wins, as always.
+    for text in (json.dumps(json.loads(target.read_text()) | {"metadata": {"run": 1}}), "{"):
+        target.write_text(text)
+        os.utime(target, ns=(0, source.stat().st_mtime_ns + 1))
+        assert succeed("notebooks") == "wrote a.ipynb\n"
 
 
 def stages_table(output):

@@ -78,6 +78,12 @@ def kept(lab, file="manifest.json"):
     return {path: path.stat().st_mtime_ns for path in (lab.store.folder / "trial").glob(f"*/{file}")}
 
 
+def test_days_whose_labels_would_reach_across_the_split_are_refused(sun, fresh_store):
+    short = Lab("smoke", "archive", str(sun), overrides=SETTINGS | {"purge_days": 1.0})
+    with pytest.raises(SolarsynthError, match=r"purge_days must be at least 1\.08 for one frame a day.*got 1"):
+        stages.days_task(short)
+
+
 def task_for(lab, name):
     return stages.classes_task(lab) if name == "classes" else stages.days_task(lab, "paper")
 

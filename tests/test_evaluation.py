@@ -16,9 +16,11 @@ from tiny import TINY, as_options
 from solarsynth import stages
 from solarsynth.cli import main
 from solarsynth.dataset.images import ImageSet
+from solarsynth.errors import SolarsynthError
 from solarsynth.evaluation import ROWS, Reference, evaluate, evaluate_trainings, rows, verdict
 from solarsynth.evaluation.values import widened
 from solarsynth.metrics.clusters import Clusters
+from solarsynth.metrics.coverage import coverage
 from solarsynth.metrics.embedding import energy_distance
 from solarsynth.metrics.floors import floor_range
 from solarsynth.metrics.frechet import frechet_distance
@@ -79,6 +81,44 @@ def test_what_cannot_be_computed_says_why_and_the_others_still_are(lab):
     assert found["FID CLIP"].note.startswith("weights not available: CLIP")
     assert found["FID InceptionV3"].note.startswith("weights not available: clean-fid's inception")
     assert math.isfinite(found["Cluster error"].value)
+
+
+def values_of(lab, name, images):
+    """Return the values of the row that has a metric, by name."""
+    (row,) = (row for row in ROWS if name in row.targets)
+    return by_name(row.measure(Reference(lab), [images]))
+
+
+def test_held_out_images_too_few_for_a_floor_take_no_value_away(lab):
+    """Folds of one block hold 12 images at most, so that a set of the floor has 4: too few for the metric."""
+    few = lab.variant(test_fraction=0.05)
+    images = first_of(few, 30)
+    found = values_of(few, "Coverage", images)
+    real = Reference(few).real_features("cevae")[stages.labelled_set(few).train]
+    expected = coverage(real, stages.features(few, "cevae", images))
+    assert found["Coverage"].value == expected.coverage and found["Density"].value == expected.density
+    assert np.isnan([found["Coverage"].low, found["Coverage"].p]).all() and found["Coverage"].floor_images == 0
+    assert found["Coverage"].note.startswith("no floor: there are sets of ")
+    assert "needs more than 5 images" in found["Coverage"].note
+
+
+def test_copies_are_counted_although_they_cannot_be_tested(lab):
+    """All frames lie in one block of 27 days: the held-out images are of one unit."""
+    alone = lab.variant(block_days=27.0)
+    data = stages.labelled_set(alone)
+    near = data.image[data.train][:4]
+    far = 255 - near
+    found = values_of(alone, "Copies, pixels", ImageSet.of(np.concatenate([near, near, far])))["Copies, pixels"]
+    assert found.value >= 8 / 12 and math.isnan(found.p)
+    assert "no test: it needs held-out images of 3 weeks or regions or more" in found.note
+    with pytest.raises(SolarsynthError, match="several weeks or regions, got one"):
+        values_of(alone, "AuthPct", ImageSet.of(near))
+
+
+def test_authenticity_needs_no_held_out_images(lab):
+    whole = lab.variant(test_fraction=0.0)
+    found = values_of(whole, "AuthPct", first_of(whole, 6))["AuthPct"]
+    assert found.value == 0 and math.isnan(found.held_out)  # they are training images
 
 
 def test_one_image_is_never_inside(lab):

@@ -2,9 +2,11 @@
 
 import functools
 import gzip
+import io
 import itertools
 import json
 import shutil
+import tarfile
 import zipfile
 
 import numpy as np
@@ -20,7 +22,18 @@ from solarsynth.dataset.labelling import label_events
 from solarsynth.errors import SolarsynthError
 from solarsynth.observations import ephemeris, quicklook
 from solarsynth.observations.archive import Archive
-from solarsynth.observations.frames import browse, collect, disk, fits, headers, jpeg2000, reading, scratch, sources
+from solarsynth.observations.frames import (
+    browse,
+    collect,
+    disk,
+    fits,
+    headers,
+    jpeg2000,
+    lite,
+    reading,
+    scratch,
+    sources,
+)
 from solarsynth.observations.frames import store as stores
 from solarsynth.observations.importing import import_archive
 from solarsynth.pixels import DISK_RADIUS
@@ -240,6 +253,18 @@ def test_browse_pictures_in_dn_show_the_drawn_sun(tmp_path):
 
 def collected(tmp_path, *paths, **options):
     return collect([str(path) for path in paths], tmp_path / "archive", **options)
+
+
+@pytest.mark.parametrize("write, name", [(write_fits, "a.fits"), (write_jpeg2000, "a.jp2"), (write_browse, "a.png")])
+def test_origin_is_refused_where_a_file_says_it_itself(tmp_path, write, name):
+    write(tmp_path / name)
+    with pytest.raises(SolarsynthError, match=r"--origin is for \.npz; .* says itself where north is"):
+        collected(tmp_path, tmp_path / name, origin="lower")
+
+
+def test_an_address_is_told_where_it_is_read():
+    with pytest.raises(SolarsynthError, match=r"^s3://bucket/s\.zarr: frames are read from files; .*--source sdoml"):
+        sources.find(["s3://bucket/s.zarr"])
 
 
 def test_a_folder_of_everything(tmp_path):
@@ -513,6 +538,73 @@ def test_stores_of_every_layout(tmp_path, layout):
     found = collected(tmp_path, store, size=SIZE)
     np.testing.assert_allclose(found.image, sun.reshape(10, 32, 2, 32, 2).mean(axis=(2, 4)), rtol=1e-5)
     assert found.unit == "DN/s" and found.time[1] - found.time[0] == HOUR
+
+
+def make_lite(path, sun, maximum, names, side=512, spoil=None):
+    """A tar of SDOML-lite as its authors make it: the root of sums over 1024 px by the maximum, north first."""
+    covered = (1024 // side) ** 2
+    value = np.sqrt(np.minimum(sun * covered, maximum) / maximum)[::-1].astype(np.float32)
+    with tarfile.open(path, "w") as tar:
+        for name in names:
+            packed = io.BytesIO()
+            np.save(packed, value)
+            body = (spoil or {}).get(name, packed.getvalue())
+            member = tarfile.TarInfo(name)
+            member.size = len(body)
+            tar.addfile(member, io.BytesIO(body))
+    return path
+
+
+def npy(image):
+    packed = io.BytesIO()
+    np.save(packed, image)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("side, channel", [(512, "aia_0171"), (256, "AIA_0171")])
+def test_sdoml_lite_shows_the_same_sun(tmp_path, side, channel):
+    names = [f"2014/02/03/04{minute}.{name}.npy" for minute in ("00", "15") for name in (channel, "hmi_m", "aia_0193")]
+    path = make_lite(tmp_path / "sdoml-lite-001.tar", expected(side), 22816.0, names, side)
+    found = collected(tmp_path, path, size=SIZE, lite_maximum=22816.0)
+    assert format_times(found.time) == ["2014-02-03T04:00:00.000Z", "2014-02-03T04:15:00.000Z"]
+    assert found.unit == "DN/s" and any("row 0 is the north" in note for note in found.notes)
+    for image in found.image:
+        np.testing.assert_allclose(image, expected(side).reshape(SIZE, side // SIZE, SIZE, -1).mean((1, 3)), rtol=1e-4)
+
+
+def test_frames_of_sdoml_lite_of_no_use_are_counted(tmp_path):
+    names = [f"2014/02/03/04{minute:02d}.aia_0171.npy" for minute in range(0, 60, 5)]
+    nan = np.full((512, 512), 0.1, np.float32)
+    nan[3, 3] = np.nan
+    spoil = dict(zip(names[1:], (b"no array", npy(nan), npy(nan[:100]), npy(2 * nan[:256, :256])), strict=False))
+    spoil[names[4]] = npy(np.full((512, 512), 2.0, np.float32))
+    (tmp_path / "in").mkdir()
+    make_lite(tmp_path / "in" / "a.tar", expected(512), 2e4, names, spoil=spoil)
+    make_lite(tmp_path / "in" / "b.tar", expected(512), 2e4, ["2014/02/04/0400.hmi_m.npy"])
+    whole = make_lite(tmp_path / "in" / "c.tar", expected(512), 2e4, ["2014/02/05/0400.aia_0171.npy"]).read_bytes()
+    (tmp_path / "in" / "c.tar").write_bytes(whole[:200_000])
+    found = collected(tmp_path, tmp_path / "in", size=SIZE, lite_maximum=2e4)
+    assert len(found.time) == len(names) - 4
+    for reason, count in ((lite.DAMAGED, 1), (disk.NAN, 1), (lite.OTHER_VALUES, 2), (lite.NONE, 1)):
+        assert found.counts[reason] == count, reason
+    assert found.counts[reading.UNREADABLE] == 1
+
+
+@pytest.mark.parametrize(
+    "maximum, message",
+    [(None, "give that of 171 Å with --lite-maximum"), (0.0, "above 0 and finite"), (np.nan, "above 0 and finite")],
+)
+def test_sdoml_lite_needs_its_maximum(tmp_path, maximum, message):
+    path = make_lite(tmp_path / "a.tar", expected(256), 2e4, ["2014/02/03/0400.aia_0171.npy"], 256)
+    with pytest.raises(SolarsynthError, match=message):
+        collected(tmp_path, path, lite_maximum=maximum)
+    assert not list(tmp_path.glob(".archive*"))
+
+
+def test_sdoml_lite_in_another_side(tmp_path):
+    path = make_lite(tmp_path / "a.tar", expected(256), 2e4, ["2014/02/03/0400.aia_0171.npy"], 256)
+    with pytest.raises(SolarsynthError, match="no usable frame in it: 1 frames whose side is not divisible"):
+        collected(tmp_path, path, size=100, lite_maximum=2e4)
 
 
 def test_a_stores_frames_of_no_use_are_counted(tmp_path):

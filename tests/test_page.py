@@ -43,6 +43,26 @@ def test_values_are_taken_as_annotated(name, given, expected):
 
 
 @pytest.mark.parametrize(
+    "asked, message",
+    [
+        (
+            {"profile": "laptop-custom", "source": "archive", "data": "suns-2012"},
+            "06_results: no profile 'laptop-custom' (set profile to gpu, laptop, paper, smoke or a YAML file) and no "
+            "such archive 'suns-2012' (set data to an archive's folder, or source to 'simulated'); the page's "
+            "parameters ask for it",
+        ),
+        ({"profile": "laptop", "source": "archive", "data": "suns-2012"}, "06_results: no such archive 'suns-2012' ("),
+        ({"profile": "laptop-custom"}, "06_results: no profile 'laptop-custom' ("),
+    ],
+)
+def test_a_chapter_of_another_machine_says_what_to_change(asked, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SolarsynthError) as error:
+        opened(**asked)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
     "name, given, message",
     [
         ("show_nearest", "no", "show_nearest must be True or False, got 'no'"),

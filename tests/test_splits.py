@@ -1,10 +1,12 @@
 import numpy as np
+import pandas as pd
 import pytest
 
+from solarsynth.dataset.daily import daily_labels
 from solarsynth.dataset.regions import NO_REGION, independent_units
 from solarsynth.dataset.splits import fold_count, split, time_blocks
 from solarsynth.errors import SolarsynthError
-from solarsynth.times import DAY
+from solarsynth.times import DAY, HOUR, MINUTE
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,30 @@ def test_nothing_is_shared_across_the_split(frames, fold):
     for t in time[parts.train][::7]:
         assert np.maximum(edges[0] - t, t - edges[1]).max() > 0
         assert np.where(t < edges[0], edges[0] - t, t - edges[1] + 1).min() >= 14 * DAY
+
+
+@pytest.mark.parametrize("fold", [0, 1, 2])
+def test_labels_that_look_ahead_share_no_time_across_the_split(fold):
+    """Section 8.2: the label of a day's frame is made of the 24 hours that follow midnight."""
+    frame_time = 15_340 * DAY + np.arange(366 * 24) * HOUR
+    peak = frame_time[:-24:7] + 30 * MINUTE
+    table, _ = daily_labels(pd.DataFrame({"peak": peak}), np.full(len(peak), 2e-6), frame_time, mode="all-days")
+    day, region = table["day"].to_numpy(), table["region"].to_numpy()
+    parts = choose(day, region, fold=fold)
+    # From the frame, the last one before midnight, to the end of the label's window.
+    start, end = frame_time[table["frame"].to_numpy()], day + DAY
+    assert (start[parts.test] < end[parts.test] - DAY + 1).all() and parts.test.sum() > 50
+
+    def nearest(a, b):
+        """Return the least time between a window of one part and one of another, by all pairs."""
+        apart = np.maximum(start[a][:, None] - end[b][None], start[b][None] - end[a][:, None])
+        return apart.min()
+
+    assert nearest(parts.test, parts.train) >= DAY
+    assert nearest(parts.validation, parts.fit) >= DAY
+    # The check can fail: without a purge the windows touch.
+    bare = choose(day, region, fold=fold, purge_days=0.0)
+    assert nearest(bare.test, bare.train) <= 0
 
 
 def test_purge_takes_no_more_than_it_must(frames):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from solarsynth import paths
 from solarsynth.errors import SolarsynthError
-from solarsynth.files import write_text
+from solarsynth.files import DAMAGED, write_text
+
+if TYPE_CHECKING:
+    import nbformat
 
 #: Pages in reading order.
 PAGES = (
@@ -99,12 +102,48 @@ def paired(source: Path) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
-def pair_all() -> list[Path]:
-    """Regenerate every ``.ipynb`` from its source; return those that changed."""
+def pair_all(*, overwrite: bool = False) -> list[Path]:
+    """Regenerate every ``.ipynb`` from its source; return those that changed.
+
+    Parameters
+    ----------
+    overwrite : bool
+        Whether cells that were edited in an ``.ipynb`` may be lost.
+
+    Raises
+    ------
+    SolarsynthError
+        If the cells of an ``.ipynb`` were edited after its source; then nothing is written.
+    """
+    texts = {source: paired(source) for source in sorted(paths.notebooks().glob("*.py"))}
+    edited = [source.with_suffix(".ipynb") for source, text in texts.items() if not overwrite and _edited(source, text)]
+    if edited:
+        raise SolarsynthError(
+            f"{', '.join(map(str, edited))}: edited after the .py and not overwritten; 'jupytext --to py:percent FILE' "
+            "takes the edits over, --overwrite drops them"
+        )
     changed = []
-    for source in sorted(paths.notebooks().glob("*.py")):
-        target, text = source.with_suffix(".ipynb"), paired(source)
+    for source, text in texts.items():
+        target = source.with_suffix(".ipynb")
         if not target.is_file() or target.read_text(encoding="utf-8") != text:
             write_text(target, text)
             changed.append(target)
     return changed
+
+
+def _edited(source: Path, text: str) -> bool:
+    """Return whether the ``.ipynb`` is newer than its source and has other cells than `text`; outputs do not count."""
+    import nbformat
+
+    target = source.with_suffix(".ipynb")
+    if not target.is_file() or target.stat().st_mtime_ns <= source.stat().st_mtime_ns:
+        return False
+    try:
+        found = nbformat.read(target, as_version=4)
+    except DAMAGED:
+        return False
+    return _cells(found) != _cells(nbformat.reads(text, as_version=4))
+
+
+def _cells(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
+    return [(cell.cell_type, cell.source) for cell in notebook.cells]

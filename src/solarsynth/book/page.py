@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from solarsynth import paths, stages
 from solarsynth.devices import describe_device
 from solarsynth.errors import SolarsynthError, did_you_mean, reading, shown
+from solarsynth.settings import profiles
 from solarsynth.stages import Lab
 from solarsynth.store import commit
 from solarsynth.times import MINUTE
@@ -120,6 +121,7 @@ def begin(name: str, namespace: dict[str, Any], own: tuple[str, ...] = ()) -> Pa
         namespace[key] = _own_value(key, namespace["__annotations__"][key], namespace[key])
     values = {key: namespace[key] for key in known}
     changes = {key: values[key] for key in known if key not in (*COMMON, *own)}
+    _check_is_here(name, values)
     lab = Lab(
         profile=values["profile"],
         source=values["source"],
@@ -153,6 +155,21 @@ def _own_value(name: str, kind: type, value: Any) -> Any:
         wanted = {bool: "True or False", str: "a text"}.get(kind, f"a {kind.__name__}")
         raise SolarsynthError(f"{name} must be {wanted}, got {shown(value)}")
     return value
+
+
+def _check_is_here(name: str, values: dict[str, Any]) -> None:
+    """Raise if a page asks for a profile or an archive that only the machine of its last run had.
+
+    A published chapter asks for those of its run: a reader who downloads it learns at once what to change.
+    """
+    missing = []
+    profile, data = str(values["profile"]), str(values["data"] or "")
+    if profile.endswith("-custom") and profile not in profiles():
+        missing.append(f"no profile {shown(profile)} (set profile to {', '.join(profiles())} or a YAML file)")
+    if values["source"] == "archive" and data and not Path(data).exists():
+        missing.append(f"no such archive {shown(data)} (set data to an archive's folder, or source to 'simulated')")
+    if missing:
+        raise SolarsynthError(f"{name}: {' and '.join(missing)}; the page's parameters ask for it")
 
 
 def _injected(namespace: dict[str, Any]) -> list[str]:

@@ -33,6 +33,7 @@ PRODUCTS = ("chapters", "_static/figures", "_generated")
 PROVENANCE = "run.json"
 REBUILT = ("_build",)  # what a build makes inside the book
 STAGES_PICTURE = "_static/figures/stages.png"
+CONFIGURATION = ("_config.yml", "_toc.yml")  # links to the files at the top of the repository
 
 
 def complete(folder: Path) -> bool:
@@ -65,9 +66,18 @@ def copy_pages(folder: Path) -> None:
             continue
         target = folder / relative
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        shutil.copyfile(_text_link(path) or path, target)
     for name in ("chapters", "_static/figures"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+
+
+def _text_link(path: Path) -> Path | None:
+    """Return the target of a link that git checked out as a text (``core.symlinks=false``); None for other files."""
+    if path.name not in CONFIGURATION or path.is_symlink() or not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8").strip()
+    linked = path.parent / text
+    return linked if "\n" not in text and linked.name == path.name and linked.is_file() else None
 
 
 def write_provenance(folder: Path, lab: Lab, values: dict[str, Any], seconds: float) -> None:
@@ -187,8 +197,15 @@ def build_book(folder: Path) -> Path:
     Raises
     ------
     SolarsynthError
-        With the first warning, and where the others are.
+        With the first warning, and where the others are; or if the configuration is the text of a link.
     """
+    for name in CONFIGURATION:
+        linked = _text_link(folder / name)
+        if linked:
+            raise SolarsynthError(
+                f"{folder / name}: should be a link to {linked.resolve()} and is a text with its name; copy that file "
+                "there, or clone with 'git clone -c core.symlinks=true'"
+            )
     print("building the book", file=sys.stderr, flush=True)
     program = Path(sys.executable).with_name("jupyter-book")  # this environment's, activated or not
     command = [str(program), "build", "--all", "-W", "-n", "--keep-going", "-q", str(folder)]

@@ -196,11 +196,18 @@ def _execute(name: str, folder: Path, values: dict[str, Any], title: str) -> str
 def _kernels(log: Path) -> type:
     """Return the class that starts kernels; what a kernel prints besides its cells' outputs goes to `log`.
 
-    A kernel that is ended with its run prints tracebacks of its own.
+    A kernel runs in this interpreter's environment: a ``python3`` that is found on JUPYTER_PATH may belong to another,
+    without this package. A kernel that is ended with its run prints tracebacks of its own.
     """
+    from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
 
     class Kernels(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return KernelSpec(**get_kernel_dict())
+
         async def _async_launch_kernel(self, kernel_cmd, **options):
             with log.open("ab") as file:
                 await super()._async_launch_kernel(kernel_cmd, stderr=file, **options)

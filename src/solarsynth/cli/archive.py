@@ -70,7 +70,7 @@ def archive_group() -> None:
     required=True,
     multiple=True,
     help=".npz with image or dn_per_s (n, H, W) and t_obs; AIA FITS; Helioviewer JPEG 2000; browse JPEG or PNG; a "
-    "local SDOMLv2 store; a folder; a quoted pattern such as 'aia/*.jp2'. Repeatable.",
+    "local SDOMLv2 store; tar files of SDOML-lite; a folder; a quoted pattern such as 'aia/*.jp2'. Repeatable.",
 )
 @list_options
 @click.option(
@@ -96,6 +96,11 @@ def archive_group() -> None:
     default="upper",
     show_default=True,
     help="Whether row 0 of a frame of an .npz is the northern (upper) or southern one. The frames do not show it.",
+)
+@click.option(
+    "--lite-maximum",
+    type=float,
+    help="The maximum in 171 Å by which SDOML-lite was scaled, which its files do not hold.",
 )
 @click.option(
     "--tolerance",

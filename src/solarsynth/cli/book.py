@@ -95,11 +95,15 @@ def status_command(folder: Path | None) -> None:
 
 
 @click.command("notebooks")
-def notebooks_command() -> None:
-    """Regenerate every .ipynb from its .py source."""
+@click.option("--overwrite", is_flag=True, help="Drop what was edited in an .ipynb after its .py.")
+def notebooks_command(overwrite: bool) -> None:
+    """Regenerate every .ipynb from its .py source.
+
+    Nothing is written if the cells of an .ipynb were edited after its .py.
+    """
     from solarsynth.book.notebooks import pair_all
 
-    changed = pair_all()
+    changed = pair_all(overwrite=overwrite)
     click.echo("\n".join(f"wrote {path.name}" for path in changed) or "every .ipynb is up to date")
 
 

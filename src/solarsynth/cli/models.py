@@ -190,8 +190,8 @@ def _grid(image: np.ndarray, names: list[str]) -> bytes:
 def _content(form: str, shape: tuple[int, ...]) -> str:
     """Say what a file of samples holds."""
     return {
-        ".npz": f"image {shape} uint8, label",
-        ".fits": f"{shape[0]} images with WCS, marked SYNTHETIC",
-        ".png": f"a picture of {shape[0]} images",
-        "folder": f"{shape[0]} pictures in a folder per class",
+        ".npz": f"image {shape} uint8, row 0 in the south, label",
+        ".fits": f"{shape[0]} images with WCS, row 0 in the south, marked SYNTHETIC",
+        ".png": f"a picture of {shape[0]} images, north up",
+        "folder": f"{shape[0]} pictures in a folder per class, north up",
     }[form]

@@ -73,18 +73,29 @@ class Comparison:
         comparisons = reference.comparisons(count)
         real = reference.real_features(self.space)
         state = reference.prepared(self.metric, self.space, count, functools.partial(self.prepare, reference))
-        found, error, kind = self._found(state, features, comparisons.size)
-        held = [self.compare(state, real[index]) for index in comparisons.held_out]
-        held_out = np.mean(held, axis=0) if held else np.full(len(found), np.nan)
-        note = "" if comparisons.size == count else f"subsets of {comparisons.size} images, as many as the floor's"
-        if self.remark:
-            note = "; ".join(part for part in (self._remark(reference, state, features, comparisons), note) if part)
+        size, notes = comparisons.size, []
         try:
-            floor = self.floor(reference, count)
-            low, high = bounds(floor)
+            found, error, kind = self._found(state, features, size)
         except SolarsynthError as problem:
-            floor, note = np.full((1, len(found)), np.nan), "; ".join(part for part in (str(problem), note) if part)
-            low, high = np.full((2, len(found)), np.nan)
+            if size == count:
+                raise
+            # Held-out images are too few for a floor. That is no fault of the samples, which are measured all the same.
+            notes.append(f"no floor: there are sets of {size} held-out images only ({problem})")
+            size = count
+            found, error, kind = self._found(state, features, size)
+        held_out = self._held_out(state, [real[index] for index in comparisons.held_out], len(found))
+        floor = np.full((1, len(found)), np.nan)
+        if not notes:
+            try:
+                floor = self.floor(reference, count)
+            except SolarsynthError as problem:
+                notes.append(str(problem))
+        low, high = bounds(floor)
+        if self.remark:
+            notes.append(self._remark(reference, state, features, comparisons))
+        if size != count:
+            notes.append(f"subsets of {size} images, as many as the floor's")
+        note = "; ".join(part for part in notes if part)
         return [
             self._value(
                 name,
@@ -98,12 +109,19 @@ class Comparison:
                 error_kind=kind,
                 held_out=float(held_out[i]),
                 images=count,
-                floor_images=comparisons.size,
+                floor_images=comparisons.size if size == comparisons.size else 0,
                 reference_images=len(comparisons.reference),
                 note=note,
             )
             for i, (name, target) in enumerate(self.targets.items())
         ]
+
+    def _held_out(self, state: Any, sets: Sequence[np.ndarray], count: int) -> np.ndarray:
+        """Return the mean values (count,) of sets of held-out images; NaN if there is none, or they are too small."""
+        try:
+            return np.mean([self.compare(state, one) for one in sets], axis=0) if sets else np.full(count, np.nan)
+        except SolarsynthError:
+            return np.full(count, np.nan)
 
     def _remark(self, reference: Reference, state: Any, features: Sequence[np.ndarray], comparisons: Any) -> str:
         drawn = np.concatenate(features)

@@ -12,6 +12,7 @@ from solarsynth.dataset.images import ImageSet
 from solarsynth.errors import SolarsynthError
 from solarsynth.evaluation.values import Value
 from solarsynth.metrics.copies import (
+    FEWEST_UNITS,
     TAIL,
     Copies,
     authenticity,
@@ -58,10 +59,11 @@ def copies(reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:
         except SolarsynthError as error:
             values.append(Value(name, 0, note=str(error)))
             continue
-        note = (
-            f"nearer than {found.threshold:.3g}, as {TAIL:.0%} of held-out images are; 2 % of the samples nearer than "
-            f"{found.certain:.3g} would reject"
-        )
+        note = f"nearer than {found.threshold:.3g}, as {TAIL:.0%} of held-out images are; "
+        if np.isfinite(found.p):
+            note += f"2 % of the samples nearer than {found.certain:.3g} would reject"
+        else:
+            note += f"no test: it needs held-out images of {FEWEST_UNITS} weeks or regions or more"
         values.append(
             Value(
                 name,
@@ -95,8 +97,11 @@ def _copies(reference: Reference, drawn: ImageSet, space: str) -> tuple[Copies, 
         # Pixels need no space; one that is always there names the folder.
         held.append(reference.floor(space or "vgg", params, lambda there=there: _distances(there, None, space)))
         unit.append(data.group[data.test])
-    found = copy_share(_distances(reference.lab, drawn, space), np.concatenate(held), np.concatenate(unit))
-    return found, sum(map(len, held))
+    near, theirs, units = _distances(reference.lab, drawn, space), np.concatenate(held), np.concatenate(unit)
+    if len(np.unique(units)) < FEWEST_UNITS:  # the share describes the samples, whether or not it can be tested
+        threshold = float(np.quantile(theirs, TAIL))
+        return Copies(float((near < threshold).mean()), threshold, np.nan, np.nan, near < threshold), len(theirs)
+    return copy_share(near, theirs, units), len(theirs)
 
 
 def _distances(lab: Lab, drawn: ImageSet | None, space: str) -> np.ndarray:
@@ -114,10 +119,10 @@ def authentic(reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:
     Neighbours of a training image are those of other weeks and regions. The value describes; the rows of copies test.
     """
     data = reference.data
-    if not data.test.any():
-        raise SolarsynthError("AuthPct needs held-out real images to compare with; set test_fraction above 0")
     drawn = np.concatenate([images.image for images in sets])
     train, unit = data.image[data.train], data.group[data.train]
+    if len(np.unique(unit)) < 2:
+        raise SolarsynthError("AuthPct needs training images of several weeks or regions, got one")
 
     def share(image: np.ndarray) -> float:
         distance, index = nearest_pairs(image, train)
@@ -127,9 +132,10 @@ def authentic(reference: Reference, sets: Sequence[ImageSet]) -> list[Value]:
 
     ((name, target),) = AUTHENTIC.items()
     value = share(drawn)
-    held_out = reference.floor(
-        "vgg", {"metric": "AuthPct of held-out"}, lambda: np.array([share(data.image[data.test])])
-    )
+    held_out = [np.nan]
+    if data.test.any():
+        params = {"metric": "AuthPct of held-out"}
+        held_out = reference.floor("vgg", params, lambda: np.array([share(data.image[data.test])]))
     return [
         Value(
             name,

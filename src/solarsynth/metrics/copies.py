@@ -20,6 +20,7 @@ BLOCK = 512  # rows of a distance matrix held at once
 FACTOR = 4  # pixels averaged in each direction to find candidates
 CANDIDATES = 12  # pairs compared at full resolution, for each image
 SHIFT = 2  # largest shift in px, in both axes
+FEWEST_UNITS = 3  # of held-out images, for a test
 TAIL = 0.01  # share of held-out images below the threshold
 SUSPECT = 0.02  # share of drawn images that are judged: the nearest ones
 LEVEL = 0.025  # of the distance that rejects for certain: 5 % in two spaces
@@ -77,8 +78,8 @@ def copy_share(drawn: np.ndarray, held_out: np.ndarray, held_out_unit: np.ndarra
     names = np.unique(unit)
     if len(drawn) == 0 or not (np.isfinite(drawn).all() and np.isfinite(held_out).all()):
         raise SolarsynthError(f"copies need finite distances of at least one drawn image, got {len(drawn)} images")
-    if len(names) < 3:
-        raise SolarsynthError(f"copies need held-out images of at least 3 units, got {len(names)}")
+    if len(names) < FEWEST_UNITS:
+        raise SolarsynthError(f"copies need held-out images of at least {FEWEST_UNITS} units, got {len(names)}")
     threshold = float(np.quantile(held_out, TAIL))
     below = drawn < threshold
     tiny = np.finfo(np.float32).tiny  # an exact copy has no logarithm

@@ -26,6 +26,7 @@ def import_archive(
     to_dn: bool = False,
     size: int | None = None,
     origin: str = "upper",
+    lite_maximum: float | None = None,
     tolerance_minutes: float = 7.0,
     flux_tolerance_seconds: float | None = None,
     flux_scale: str | None = None,
@@ -39,7 +40,7 @@ def import_archive(
     target : Path
         Folder of the archive to make.
     frames : Path, or sequence of str or Path
-        As for `solarsynth.observations.frames.collect`, as are `unit`, `to_dn`, `size` and `origin`.
+        As for `solarsynth.observations.frames.collect`, as are `unit`, `to_dn`, `size`, `origin`, `lite_maximum`.
     events : sequence of Path
         See `solarsynth.observations.lists.read_events`.
     flux : Path, optional
@@ -73,7 +74,11 @@ def import_archive(
     table, scale, notes = _read_flux(flux, flux_scale)
     flux_tolerance = _cadence(flux, table) if flux_tolerance_seconds is None else flux_tolerance_seconds
     listed = _read_lists(events, notes)
-    found = collect(frames, target, size=size, unit=unit, to_dn=to_dn, origin=origin, found=files)
+    how = {"size": size, "unit": unit, "to_dn": to_dn, "origin": origin, "lite_maximum": lite_maximum}
+    found = collect(frames, target, **how, found=files)
+    made_from = [Path(path).name for path in (*frames, flux, *events) if path is not None]
+    about = {"source": "archive", "made_from": made_from, "frames_read": found.notes}
+    about |= {"frame_tolerance_minutes": tolerance_minutes, "flux_tolerance_seconds": flux_tolerance}
     for line in (*found.notes, *notes, *_period_notes(found.time, table, listed, tolerance_minutes)):
         say(line)
     write_archive(
@@ -83,19 +88,12 @@ def import_archive(
         unit=found.unit,
         xrs=table,
         events=listed,
-        attributes={
-            "source": "archive",
-            "made_from": [Path(path).name for path in (*frames, flux, *events) if path is not None],
-            "frames_read": found.notes,
-            "frame_tolerance_minutes": tolerance_minutes,
-            "flux_tolerance_seconds": flux_tolerance,
-            **stated,
-        },
+        attributes=about | stated,
         xrs_scale=scale,
     )
     found.forget()
-    counts = {"flux samples": 0 if table is None else len(table), "events": len(listed)}
-    return found.counts | {"frames": len(found.time)} | counts
+    counts = {"frames": len(found.time), "flux samples": 0 if table is None else len(table), "events": len(listed)}
+    return found.counts | counts
 
 
 def _check_tolerances(minutes: float, flux_seconds: float | None) -> None:

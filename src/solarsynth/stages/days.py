@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 RARE = ("A", "M", "X")  # Sect. 8.1 adds images to these classes
 STRONG = 3  # class M and above is a yes in Sect. 8.2
 
+#: Least days between the days that are trained on and those held out. A label looks 24 hours ahead of midnight, and
+#: its frame may be two hours older.
+LEAST_PURGE = 1 + 2 / 24
+
 
 def daily_table(lab: Lab, mode: str = "paper") -> tuple[pd.DataFrame, dict[str, int]]:
     """Return per day its frame and the strongest class of the next 24 hours, and the counts of days.
@@ -59,6 +63,11 @@ def _make_days(job: Job) -> None:
     from solarsynth.dataset.splits import split, time_blocks
 
     s, source = job.settings, job.need("archive")
+    if s.split == "blocked" and s.test_fraction and s.purge_days < LEAST_PURGE:
+        raise SolarsynthError(
+            f"purge_days must be at least {LEAST_PURGE:.3g} for one frame a day, whose label looks 24 hours ahead; "
+            f"got {s.purge_days:g}"
+        )
     table, _ = _daily_table(source, s, job.ask["mode"])
     image, sound = normalised_frames(source, table["frame"].to_numpy(), s.image_size)
     table, image = table[sound], image[sound]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from solarsynth.errors import SolarsynthError, shown
-from solarsynth.observations.frames import arrays, browse, disk, ranges, reading, sources, store
+from solarsynth.observations.frames import arrays, browse, disk, lite, ranges, reading, sources, store
 from solarsynth.observations.frames.headers import WITHOUT_TIME
 from solarsynth.pixels import DISK_RADIUS, DISPLAY_SCALE, DISPLAY_SCATTER, DISPLAY_TRUSTED, UNITS, block_mean
 from solarsynth.times import NO_TIME, format_times
@@ -61,6 +61,7 @@ def collect(
     unit: str | None = None,
     to_dn: bool = False,
     origin: str = "upper",
+    lite_maximum: float | None = None,
     found: tuple[list[sources.Source], list[Path]] | None = None,
 ) -> Collected:
     """Read all frames that paths stand for.
@@ -79,9 +80,10 @@ def collect(
         Bring display intensity to DN/s; see `solarsynth.pixels.display_to_dn`.
     origin : {"upper", "lower"}
         Where the north is in the frames of an ``.npz``; other files say it.
+    lite_maximum : float, optional
+        The maximum by which SDOML-lite was scaled; its files do not hold it. See `solarsynth.observations.frames.lite`.
     found : (list of Source, list of Path), optional
-        What `solarsynth.observations.frames.sources.find` gives for `given`, if it was called before: it opens every
-        file.
+        What `find` gives for `given`, if it was called before: it opens every file.
 
     Returns
     -------
@@ -94,9 +96,8 @@ def collect(
     """
     if unit not in (None, *UNITS):
         raise SolarsynthError(f"unit must be one of {', '.join(UNITS)}, got {shown(unit)}")
-    if origin not in ("upper", "lower"):
-        raise SolarsynthError(f"origin must be upper or lower, got {shown(origin)}")
     every, others = sources.find(given) if found is None else found
+    _check_options(origin, lite_maximum, every)
     packed = [(source.path, *arrays.read(source.path, unit)) for source in every if source.kind == "npz"]
     files = [source for source in every if source.kind != "npz"]
     if size is None:
@@ -114,7 +115,7 @@ def collect(
     ]
     forget: Callable[[], None] = _nothing
     if files:
-        stack, forget = reading.read(_tasks(files, size), reading.Recipe(size, to_dn), target)
+        stack, forget = reading.read(_tasks(files, size), reading.Recipe(size, to_dn, lite_maximum or 0.0), target)
         ranges.check(stack.image, final, True, files[0].path)
         stacks.append(stack)
     if to_dn:
@@ -136,6 +137,18 @@ def collect(
 
 def _nothing() -> None:
     """Forget nothing: arrays in one file are read at once."""
+
+
+def _check_options(origin: str, lite_maximum: float | None, every: list[sources.Source]) -> None:
+    """Raise if there is no such origin, no file needs to be told it, or a maximum that files need is missing."""
+    packed = [source.path for source in every if source.kind == "lite"]
+    if packed or lite_maximum is not None:
+        lite.check_maximum(packed[0] if packed else every[0].path, lite_maximum)
+    if origin not in ("upper", "lower"):
+        raise SolarsynthError(f"origin must be upper or lower, got {shown(origin)}")
+    if origin == "lower" and all(source.kind != "npz" for source in every):
+        kind = sources.KINDS[every[0].kind]
+        raise SolarsynthError(f"{every[0].path}: --origin is for .npz; {kind} says itself where north is")
 
 
 def _usual_size(images: list[np.ndarray], any_files: bool) -> int | None:
@@ -229,10 +242,13 @@ def _how(path: Path, unit: str, name: str, origin: str) -> str:
 def _how_files(files: list[sources.Source]) -> list[str]:
     """Say how each kind of file was read."""
     words = {
-        "fits": "FITS: counts divided by the exposure time, placed by the header's pointing",
-        "jpeg2000": "JPEG 2000: DN/s = (1 + 39 v / 255)² + 5, Helioviewer's rule for 171 Å; 6 stands for all below it",
-        "browse": "JPEG and PNG: display intensity from the colours of 171 Å, time from the name",
+        "fits": "FITS: counts divided by the exposure time, placed and turned north up by the header's pointing",
+        "jpeg2000": "JPEG 2000: DN/s = (1 + 39 v / 255)² + 5, Helioviewer's rule for 171 Å; 6 stands for all below it; "
+        "turned north up by the header's pointing",
+        "browse": "JPEG and PNG: display intensity from the colours of 171 Å, time from the name, first row north",
         "store": "store: row 0 is the south, as in SDOMLv2",
+        "lite": "SDOML-lite: DN/s = value² × --lite-maximum / (pixels of 1024 px in one), row 0 is the north, "
+        "corrected for degradation, times as in its names: those of :15 and :45 were taken a minute before",
     }
     return [text for kind, text in words.items() if any(source.kind == kind for source in files)]
 

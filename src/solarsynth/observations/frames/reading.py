@@ -20,7 +20,7 @@ from solarsynth import files
 from solarsynth.errors import SolarsynthError
 from solarsynth.observations import quicklook
 from solarsynth.observations.downloads import read_arrays
-from solarsynth.observations.frames import browse, disk, fits, jpeg2000, ranges, scratch, store
+from solarsynth.observations.frames import browse, disk, fits, jpeg2000, lite, ranges, scratch, store
 from solarsynth.observations.frames.picture import LeftOut
 from solarsynth.observations.frames.sources import Source
 from solarsynth.pixels import DISK_RADIUS
@@ -49,10 +49,13 @@ class Recipe:
         Side in pixels.
     to_dn : bool
         Whether display intensity is brought to DN/s.
+    lite_maximum : float
+        The maximum by which SDOML-lite was scaled; 0 without such files.
     """
 
     size: int
     to_dn: bool = False
+    lite_maximum: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,9 @@ def outcomes(task: Task, recipe: Recipe) -> list[_Outcome]:
         return [_outcome(name, time, found) for name, time, found in rows]
     saturated = 0.0
     try:
+        if source.kind == "lite":
+            members = lite.read(source.path, recipe.size, recipe.lite_maximum)
+            return [_outcome(name, time, found) for name, time, found in members]
         if source.kind == "browse" and not recipe.to_dn:
             image, time = browse.read(source.path, recipe.size)
         else:

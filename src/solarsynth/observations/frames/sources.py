@@ -19,12 +19,13 @@ KINDS = {
     "jpeg2000": "JPEG 2000",
     "browse": "JPEG or PNG",
     "store": "SDOMLv2 store (zarr)",
+    "lite": "SDOML-lite (.tar)",
 }
 
 _ALL_KINDS = ", ".join(KINDS.values())
 
 #: Units that kinds of files have by themselves; an ``.npz`` and a store say theirs.
-UNIT_OF_KIND = {"fits": "DN/s", "jpeg2000": "DN/s", "browse": "display"}
+UNIT_OF_KIND = {"fits": "DN/s", "jpeg2000": "DN/s", "browse": "display", "lite": "DN/s"}
 
 OTHER_KIND = "files of another kind"
 
@@ -69,7 +70,13 @@ def find(given: Sequence[str | Path]) -> tuple[list[Source], list[Path]]:
     """
     found: dict[Path, Source] = {}
     others = []
-    for path in map(Path, given):
+    for text in given:
+        if "://" in str(text):
+            raise SolarsynthError(
+                f"{text}: frames are read from files; SDOMLv2 on S3 is read by 'solarsynth dataset --source sdoml "
+                "--years 2014', other files must be downloaded first"
+            )
+        path = Path(text)
         members = list(_members(path, set()))
         if not members:
             raise SolarsynthError(f"{path}: no file there")
@@ -103,6 +110,8 @@ def kind_of(path: Path) -> str | None:
                 return "fits" if stream.read(9) == b"SIMPLE  =" else None
     except (OSError, EOFError, zlib.error):
         return None
+    if start[257:262] == b"ustar":
+        return "lite"
     return next((kind for magic, kind in _MAGIC if start.startswith(magic)), None)
 
 
