@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solarsynth import paths, stages
-from solarsynth.book import claims_page, ledger
+from solarsynth.book import claims_page, front, ledger
 from solarsynth.book.notebooks import PAGES
 from solarsynth.book.swapping import recover, replace_folder
 from solarsynth.dataset.splits import fold_count
@@ -102,8 +102,10 @@ def write_provenance(folder: Path, lab: Lab, values: dict[str, Any], seconds: fl
 
 
 def write_generated(folder: Path) -> None:
-    """Write the generated parts of the pages: claims, the summary, the status table and the provenance table."""
+    """Write the generated parts of the pages: what was found, the claims, the status and the provenance."""
     generated, entries, claims = folder / "_generated", ledger.read(folder), ledger.read_claims(folder)
+    run = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    write_text(generated / "found.md", front.found_page(claims, run))
     write_text(generated / "verdicts.md", claims_page.counts_page(claims))
     write_text(generated / "claims.md", claims_page.claims_page(claims))
     write_text(generated / "summary.md", ledger.summary(entries))
