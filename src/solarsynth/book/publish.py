@@ -111,6 +111,7 @@ def write_generated(folder: Path) -> None:
     write_text(generated / "summary.md", ledger.summary(entries))
     write_text(generated / "status.md", ledger.status_page(entries))
     write_text(generated / "provenance.md", provenance_page(folder))
+    write_text(generated / "dataset.md", dataset_page(run))
     write_text(generated / "stages.md", stages_page())
     picture = folder / STAGES_PICTURE
     picture.parent.mkdir(parents=True, exist_ok=True)
@@ -162,6 +163,32 @@ def provenance_page(folder: Path) -> str:
     lines = ["<!-- Written by solarsynth from run.json; do not edit. -->", "", "| | |", "| --- | --- |"]
     lines += [f"| {key} | {value} |" for key, value in rows.items()]
     return "\n".join([*lines, "", *_differences(run), ""])
+
+
+def dataset_page(run: dict[str, Any]) -> str:
+    """Return what the labelled set of a run holds, as MyST Markdown.
+
+    Parameters
+    ----------
+    run : dict
+        The run's ``run.json``.
+    """
+    settings, every, training = run["settings"], run["images"], run["training images"]
+    size = settings["image_size"]
+    unit = "display intensity, 0 to 255" if run["unit"] == "display" else run["unit"]
+    lines = [
+        "<!-- Written by solarsynth from run.json; do not edit. -->",
+        "",
+        f"Archive `{run['archive']}` (source `{run['source']}`), {size} × {size} px, {unit}; "
+        f"split `{settings['split']}`, fold {settings['fold']} of {fold_count(settings['test_fraction'])}.",
+        "",
+        "| class | labelled images | for training | held out or purged |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    rows = [(name, count, training[name]) for name, count in every.items()]
+    rows.append(("all", sum(every.values()), sum(training.values())))
+    lines += [f"| {name} | {n:,} | {trained:,} | {n - trained:,} |" for name, n, trained in rows]
+    return "\n".join([*lines, ""])
 
 
 def _differences(run: dict[str, Any]) -> list[str]:
