@@ -51,7 +51,7 @@ def test_importing_the_package_and_the_commands_is_cheap():
 
 COMMANDS = (
     *("reproduce", "status", "notebooks", "profiles", "stages", "archive import", "archive info", "archive export"),
-    *("dataset", "train", "sample", "evaluate", "store", "clean"),
+    *("dataset", "train", "sample", "evaluate", "store", "clean", "verify", "bundle"),
 )
 
 

@@ -51,6 +51,8 @@ def main() -> None:
 for command in (
     book.reproduce_command,
     book.status_command,
+    book.verify_command,
+    book.bundle_command,
     book.notebooks_command,
     book.profiles_command,
     book.stages_command,
