@@ -12,6 +12,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from solarsynth import paths
 from solarsynth.observations.writing import write_archive
@@ -44,6 +45,21 @@ def fresh_store(tmp_path, monkeypatch):
     monkeypatch.setenv("SOLARSYNTH_ARTIFACTS", str(tmp_path / "artifacts"))
     monkeypatch.setenv("SOLARSYNTH_RUN", str(tmp_path / "run"))
     return tmp_path / "artifacts"
+
+
+@pytest.fixture(scope="session")
+def built_book(tmp_path_factory, worker_id):
+    """The folder of the published book's HTML, built once in a copy; the processes of a parallel session share it."""
+    from solarsynth.book.publish import build_book
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "built" / "book"
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(str(folder.parent / ".lock")):
+        if not (folder / "_build").is_dir():
+            shutil.copytree(paths.book(), folder, ignore=shutil.ignore_patterns("_build"), dirs_exist_ok=True)
+            build_book(folder)
+    return folder / "_build" / "html"
 
 
 @pytest.fixture(scope="session")

@@ -16,22 +16,15 @@ from solarsynth.book.reproduce import _kernels, reproduce
 from solarsynth.errors import SolarsynthError
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("book") / "book"
-    shutil.copytree(paths.book(), folder, ignore=shutil.ignore_patterns("_build"))
-    return build_book(folder).parent
-
-
-def test_the_published_book_builds_without_a_warning(built):
+def test_the_published_book_builds_without_a_warning(built_book):
     toc = yaml.safe_load((paths.root() / "_toc.yml").read_text())
     pages = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
     for page in pages:
-        assert (built / f"{page}.html").is_file(), page
+        assert (built_book / f"{page}.html").is_file(), page
 
 
-def test_pages_are_light(built):
-    for page in built.rglob("*.html"):
+def test_pages_are_light(built_book):
+    for page in built_book.rglob("*.html"):
         images = sum(
             (page.parent / name).resolve().stat().st_size
             for name in set(_sources(page.read_text()))
@@ -40,14 +33,14 @@ def test_pages_are_light(built):
         assert page.stat().st_size + images < 2e6, page.name
 
 
-def test_every_picture_has_words(built):
-    for page in built.rglob("*.html"):
+def test_every_picture_has_words(built_book):
+    for page in built_book.rglob("*.html"):
         for tag in re.findall(r"<img [^>]*>", page.read_text()):
             assert re.search(r'alt="[^"]{5,}"', tag), f"{page.name}: {tag}"
 
 
-def test_equations_need_no_network(built):
-    html = (built / "chapters" / "03_background.html").read_text()
+def test_equations_need_no_network(built_book):
+    html = (built_book / "chapters" / "03_background.html").read_text()
     scripts = [line for line in html.split("<script")[1:] if "mathjax" in line.lower().split(">")[0]]
     assert scripts and not any("http" in s.split(">")[0] for s in scripts)
 

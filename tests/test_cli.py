@@ -51,18 +51,9 @@ def test_importing_the_package_and_the_commands_is_cheap():
 
 
 COMMANDS = (
-    *(
-        "reproduce",
-        "plan",
-        "status",
-        "notebooks",
-        "profiles",
-        "stages",
-        "archive import",
-        "archive info",
-        "archive export",
-    ),
-    *("dataset", "train", "sample", "evaluate", "store", "clean"),
+    *("reproduce", "plan", "status", "notebooks", "profiles", "stages"),
+    *("archive import", "archive info", "archive export"),
+    *("dataset", "train", "sample", "evaluate", "store", "clean", "verify", "bundle"),
 )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solarsynth import paths, stages
-from solarsynth.book import claims_page, ledger
+from solarsynth.book import claims_page, front, ledger
 from solarsynth.book.notebooks import PAGES
 from solarsynth.book.swapping import recover, replace_folder
 from solarsynth.dataset.splits import fold_count
@@ -112,13 +112,16 @@ def write_provenance(folder: Path, lab: Lab, values: dict[str, Any], seconds: fl
 
 
 def write_generated(folder: Path) -> None:
-    """Write the generated parts of the pages: claims, the summary, the status table and the provenance table."""
+    """Write the generated parts of the pages: what was found, the claims, the status and the provenance."""
     generated, entries, claims = folder / "_generated", ledger.read(folder), ledger.read_claims(folder)
+    run = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    write_text(generated / "found.md", front.found_page(claims, run))
     write_text(generated / "verdicts.md", claims_page.counts_page(claims))
     write_text(generated / "claims.md", claims_page.claims_page(claims))
     write_text(generated / "summary.md", ledger.summary(entries))
     write_text(generated / "status.md", ledger.status_page(entries))
     write_text(generated / "provenance.md", provenance_page(folder))
+    write_text(generated / "dataset.md", dataset_page(run))
     write_text(generated / "stages.md", stages_page())
     picture = folder / STAGES_PICTURE
     picture.parent.mkdir(parents=True, exist_ok=True)
@@ -170,6 +173,32 @@ def provenance_page(folder: Path) -> str:
     lines = ["<!-- Written by solarsynth from run.json; do not edit. -->", "", "| | |", "| --- | --- |"]
     lines += [f"| {key} | {value} |" for key, value in rows.items()]
     return "\n".join([*lines, "", *_differences(run), ""])
+
+
+def dataset_page(run: dict[str, Any]) -> str:
+    """Return what the labelled set of a run holds, as MyST Markdown.
+
+    Parameters
+    ----------
+    run : dict
+        The run's ``run.json``.
+    """
+    settings, every, training = run["settings"], run["images"], run["training images"]
+    size = settings["image_size"]
+    unit = "display intensity, 0 to 255" if run["unit"] == "display" else run["unit"]
+    lines = [
+        "<!-- Written by solarsynth from run.json; do not edit. -->",
+        "",
+        f"Archive `{run['archive']}` (source `{run['source']}`), {size} × {size} px, {unit}; "
+        f"split `{settings['split']}`, fold {settings['fold']} of {fold_count(settings['test_fraction'])}.",
+        "",
+        "| class | labelled images | for training | held out or purged |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    rows = [(name, count, training[name]) for name, count in every.items()]
+    rows.append(("all", sum(every.values()), sum(training.values())))
+    lines += [f"| {name} | {n:,} | {trained:,} | {n - trained:,} |" for name, n, trained in rows]
+    return "\n".join([*lines, ""])
 
 
 def _differences(run: dict[str, Any]) -> list[str]:

@@ -14,6 +14,9 @@ from functools import lru_cache
 
 SUPPORTED, CONTRADICTED, CANNOT_TELL, NOT_RUN = VERDICTS = ("supported", "contradicted", "cannot tell", "not run")
 
+#: How the reason begins where a claim rests on a judge that tells real images apart no better than chance.
+NO_SKILL = "the judge has no skill on real images"
+
 LEVEL = 0.05  # two-sided, of the intervals
 POWER = 0.8  # with which a detectable effect is seen
 
@@ -152,7 +155,7 @@ class Rule:
         detectable = worst.detectable
         what = _named(worst)
         if skill is not None and not skill.found:
-            return Finding(CANNOT_TELL, worst, detectable, f"the judge has no skill on real images ({skill})")
+            return Finding(CANNOT_TELL, worst, detectable, f"{NO_SKILL} ({skill})")
         if unfit:
             return Finding(CANNOT_TELL, worst, detectable, unfit)
         against = [one for one in known if self._outside(*one.widened(len(known)))]  # never without an interval

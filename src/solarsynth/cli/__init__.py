@@ -52,6 +52,8 @@ for command in (
     book.reproduce_command,
     plan.plan_command,
     book.status_command,
+    book.verify_command,
+    book.bundle_command,
     book.notebooks_command,
     book.profiles_command,
     book.stages_command,

@@ -1,4 +1,4 @@
-"""Commands about the book and what it is made with: reproduce, status, notebooks, profiles, stages."""
+"""Commands about the book and what it is made with: reproduce, status, verify, bundle, notebooks, profiles, stages."""
 
 from __future__ import annotations
 
@@ -92,6 +92,51 @@ def status_command(folder: Path | None) -> None:
         table.add_row(paper.item(entry["id"]).place, entry["title"], *outcome, entry["why"])
     console().print(table)
     click.echo(claims_page.sentence(ledger.read_claims(folder)).replace("**", ""))
+
+
+@click.command("verify")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("pages", nargs=-1, required=True)
+@click.option("--data", default="", help="Where the observations of the run are, if it was not on the simulated Sun.")
+@click.option(
+    "--tolerance",
+    default=0.05,
+    show_default=True,
+    help="Share by which numbers may differ; the ledger's error is always allowed.",
+)
+def verify_command(folder: Path, pages: tuple[str, ...], data: str, tolerance: float) -> None:
+    """Run PAGES again with the settings of the run in FOLDER, and compare what they record.
+
+    \b
+    Examples:
+      solarsynth verify runs/simulated-smoke 06_results
+      solarsynth verify book 02_dataset --data suns-2012
+    """
+    from solarsynth.book.verify import verify
+
+    found = verify(folder, pages, data=data, tolerance=tolerance)
+    for line in found:
+        click.echo(line)
+    if found:
+        raise SolarsynthError(f"{len(found)} values differ from those of {folder}")
+    click.echo(f"{', '.join(pages)}: as in {folder}, within {tolerance:.0%} or the error")
+
+
+@click.command("bundle")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--run", type=click.Path(path_type=Path), help="Folder of a run whose HTML is built; the published book.")
+def bundle_command(out: Path, run: Path | None) -> None:
+    """Write a release to OUT, a .zip: the HTML, the ledger, the package's weights and their SHA-256.
+
+    \b
+    Examples:
+      solarsynth bundle release.zip
+      solarsynth bundle release.zip --run runs/simulated-laptop
+    """
+    from solarsynth import paths
+    from solarsynth.book.bundle import write_bundle
+
+    click.echo(f"wrote {out}: {write_bundle(run or paths.book(), out):,} files")
 
 
 @click.command("notebooks")
