@@ -240,7 +240,7 @@ print(f"nearest in this training: σ_rel = {choices.chosen_length(lengths):g}; c
 judged = [name for name in choices.MEASURES if name != "obeys" or np.isfinite(reference.skill)]
 assert np.isfinite(guided[judged].to_numpy()).all()
 assert len(lengths) and np.isfinite(lengths[judged].to_numpy()).all()
-assert len(trained) == len(choices.VARIANTS) * training_seeds
+assert len(trained) == trained["variant"].nunique() * training_seeds
 assert guided["copies"].between(0, 1).all()
 
 # %% [markdown]

@@ -29,7 +29,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "coordinate channels": {"coordinates": 1},
     "no self-attention": {"attention": "none"},
     "learning rate without cooldown": {"cooldown": 0.0},
-    "residual of the Wiener filter": {"parameterisation": "wiener"},
+    "Wiener filter below the network": {"parameterisation": "wiener"},
+    "linear denoiser of each pixel below it": {"parameterisation": "preconditioned"},
     "the paper's parameterisation (ε)": {"parameterisation": "eps"},
     "ε with Min-SNR weights, γ = 5": {"parameterisation": "eps", "min_snr": 5.0},
     "average chosen after training": {"ema_snapshots": 16},
@@ -54,7 +55,8 @@ def compare_trainings(
         on all frames.
     reference : QualityReference
     variants : mapping of str to mapping
-        Settings that each changes from the plain training.
+        Settings that each changes from the plain training, which is the first. One that changes nothing in this lab is
+        left out.
     seeds : sequence of int
         Of the trainings.
     images : int
@@ -68,9 +70,11 @@ def compare_trainings(
     """
     import pandas as pd
 
-    length = lab.settings.choices_images
-    rows = []
+    length, rows = lab.settings.choices_images, []
+    plain = lab.settings.as_dict() | PLAIN
     for name, changes in variants.items():
+        if rows and all(plain[setting] == value for setting, value in changes.items()):
+            continue
         first = length // 2 if changes.get("unlabelled") == "pretrain" else 0
         for seed in seeds:
             there = lab.variant(
