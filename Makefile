@@ -11,7 +11,7 @@ help:
 	@echo "make test       pytest --nbval-lax over tests/ and notebooks/"
 	@echo "make env        only the set-up, into .venv"
 	@echo "make notebooks  write every .ipynb from its .py"
-	@echo "make lint       ruff"
+	@echo "make lint       ruff, and the audit of the pinned versions"
 	@echo "make clean      remove runs/ and the built book (artifacts/ stays)"
 
 env: .venv/ready
@@ -34,7 +34,7 @@ notebooks: env
 	$(BIN)/solarsynth notebooks
 
 lint: env
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python scripts/audit_pins.py
 
 clean:
 	rm -rf runs book/_build

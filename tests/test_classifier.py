@@ -10,7 +10,7 @@ from tiny import TINY
 from torch import nn
 from weights import put_weights
 
-from solarsynth import stages
+from solarsynth import paths, stages
 from solarsynth.errors import SolarsynthError
 from solarsynth.models.classifier import Classifier, ClassifierConfig, starts_pretrained
 from solarsynth.stages import encoders
@@ -155,3 +155,31 @@ def test_classifiers_start_from_published_weights_where_they_are(tmp_path, monke
     one_channel = published["patch_embed.proj.weight"].sum(1, keepdim=True)
     torch.testing.assert_close(found["patch_embed.proj.weight"], one_channel)
     assert found["head.weight"].shape == (5, 192)
+
+
+def test_what_is_fetched_is_pinned_to_a_revision(tmp_path, monkeypatch):
+    """The hub is asked for one revision, and timm then reads that one; weights that were there before are used."""
+    import timm
+
+    name, asked = "deit_tiny_distilled_patch16_224", []
+    repository, revision = f"timm/{name}.fb_in1k", paths.REVISIONS[f"timm/{name}.fb_in1k"]
+    network = timm.create_model(name, pretrained=False)
+    monkeypatch.setenv("SOLARSYNTH_WEIGHTS", "download")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "one"))
+
+    def fetch(*which, revision):
+        asked.append((*which, revision))
+        put_weights(tmp_path / "one", monkeypatch, repository, network, revision)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fetch)
+    config = ClassifierConfig(64, "tiny", 16, 5, 12)
+    assert starts_pretrained(config, "always")
+    assert asked == [(repository, "model.safetensors", revision)]
+    assert paths.pinned(name) == f"{repository}@{revision}"
+    monkeypatch.undo()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "one"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    found = Classifier(config, pretrained=True).network.state_dict()
+    torch.testing.assert_close(found["blocks.11.mlp.fc2.weight"], network.state_dict()["blocks.11.mlp.fc2.weight"])
+    put_weights(tmp_path / "two", monkeypatch, repository, network)
+    assert paths.pinned(name) == repository and starts_pretrained(config, "always")

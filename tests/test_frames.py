@@ -808,6 +808,22 @@ def test_a_real_jpeg2000_has_the_mean_and_median_that_its_header_states(aia_file
     assert abs(np.median(rate) * header["EXPTIME"] / header["DATAMEDN"] - 1) < 0.02
 
 
+def box(kind, content):
+    return (8 + len(content)).to_bytes(4, "big") + kind + content
+
+
+def test_entities_in_a_header_are_refused():
+    """A header of a kilobyte that would expand to gigabytes, and one that would read a file."""
+    card = b"<meta><fits><DATE>2012-03-01</DATE></fits></meta>"
+    assert jpeg2000.read_header(box(b"xml ", card)) == {"DATE": "2012-03-01"}
+    nested = b"".join(b'<!ENTITY e%d "%s">' % (i, b"&e%d;" % (i - 1) * 10) for i in range(1, 10))
+    bomb = b'<!DOCTYPE meta [<!ENTITY e0 "sun">' + nested + b"]>"
+    file = b'<!DOCTYPE meta [<!ENTITY e9 SYSTEM "file:///etc/passwd">]>'
+    for declared in (bomb, file, b"<!DOCTYPE meta>"):
+        with pytest.raises(disk.LeftOut):
+            jpeg2000.read_header(box(b"xml ", declared + card.replace(b"2012-03-01", b"&e9;")))
+
+
 def test_real_browse_pictures_have_the_limb_of_the_frames_of_2012(aia_files, real_folder, tmp_path):
     found = collected(tmp_path, aia_files / "*.jpg")
     with np.load(real_folder / "frames-64.npz") as file:

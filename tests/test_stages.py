@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from tiny import TINY
 
-from solarsynth import CLASSES, paths, stages
+from solarsynth import CLASSES, stages
 from solarsynth.dataset.images import ImageSet
 from solarsynth.diffusion.sampling import Sampling
 from solarsynth.errors import SolarsynthError
 from solarsynth.generator import Generator
-from solarsynth.kinds import MODELS
 from solarsynth.networks import read_network
 from solarsynth.settings import Settings
 from solarsynth.stages import MODEL, SAMPLES, STAGES, Lab, Need, Stage
@@ -490,31 +489,3 @@ def test_training_from_one_file_needs_little_more_than_torch(lab, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip().endswith("(2, 16, 16)")
-
-
-def test_the_gpu_jobs_train_sample_and_go_on(lab, tmp_path):
-    """The script as a borrowed machine runs it, on this CPU."""
-    stages.labelled_set(lab()).write(tmp_path / "set.npz")
-    out = tmp_path / "out"
-    gpu = {"sets": 1, "set_size": 5, "classifier_images": 64, "classifier_seeds": 1}
-    settings = " ".join(f"{key}={value}" for key, value in (TINY | gpu).items())
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "OMP_NUM_THREADS": "1", "PYTHON": sys.executable}
-    environment |= {"OUT": str(out), "DATA": str(tmp_path / "set.npz"), "PROFILE": "smoke", "SETTINGS": settings}
-    environment |= {"SOLARSYNTH_ARTIFACTS": str(tmp_path / "store")}
-    command = ["bash", str(paths.root() / "scripts" / "gpu_jobs.sh")]
-
-    def call(*steps, **more):
-        return subprocess.run([*command, *steps], env=environment | more, capture_output=True, text=True)
-
-    done = call("info", "train", "sample", "weights")
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    written = {path.name for path in out.iterdir()}
-    assert {"device.json", "sets.jsonl", "embedding-gallery.npz", "cevae-training.csv"} <= written
-    assert {"prior-half.safetensors.000", "discrete-half.safetensors.000", "classifier-0-training.csv"} <= written
-    assert {f"{model}-gallery.npz" for model in MODELS} <= written
-    slice_over = call("train", SECONDS_LIMIT="3")
-    assert slice_over.returncode == 75 and "run the same again" in slice_over.stdout
-    wrong = call("trian")
-    assert wrong.returncode == 2 and "no step 'trian'" in wrong.stderr
-    missing = call("train", DATA=str(tmp_path / "nowhere.npz"))
-    assert missing.returncode == 1 and "nowhere.npz is not there; make it where zarr is" in missing.stdout

@@ -7,6 +7,13 @@ from pathlib import Path
 
 from solarsynth.errors import SolarsynthError
 
+#: Revisions of repositories on the Hugging Face hub. What is fetched stays the same, whatever is put there later.
+REVISIONS = {
+    "timm/deit_tiny_distilled_patch16_224.fb_in1k": "4decab5416aad52836ffd48b5b7e5cfb78641d8d",
+    "timm/deit_small_distilled_patch16_224.fb_in1k": "4150668d0839f2da591b2fc5659764c796148243",
+    "timm/vit_base_patch32_clip_224.openai": "ab5b8ef490e86faa07d3523926b842c765de1de5",
+}
+
 
 def root() -> Path:
     """Return the repository: ``$SOLARSYNTH_ROOT``, or the checkout this package was installed from."""
@@ -68,7 +75,25 @@ def repository_of(name: str) -> str:
 
 def in_timm_cache(name: str) -> bool:
     """Return whether timm's weights of a model are on this machine: without a network timm would try for a minute."""
+    repository = repository_of(name)
+    return _cached(repository, REVISIONS.get(repository)) or _cached(repository, None)
+
+
+def pinned(name: str) -> str:
+    """Return what timm is to load a model's weights from: ``repository@revision``.
+
+    Weights that are on this machine already, without the pinned revision, are used as they are. So are those of a
+    repository that `REVISIONS` does not name.
+    """
+    repository = repository_of(name)
+    revision = REVISIONS.get(repository)
+    if revision is None or (_cached(repository, None) and not _cached(repository, revision)):
+        return repository
+    return f"{repository}@{revision}"
+
+
+def _cached(repository: str, revision: str | None) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
     files = ("model.safetensors", "pytorch_model.bin")  # timm asks for them in this order
-    return any(isinstance(try_to_load_from_cache(repository_of(name), file), str) for file in files)
+    return any(isinstance(try_to_load_from_cache(repository, file, revision=revision), str) for file in files)

@@ -97,8 +97,8 @@ def _histogram(ax: Axes, real: np.ndarray, drawn: np.ndarray, floor: np.ndarray)
     low, high = np.quantile(both, [0.002, 0.998])
     whole = (both == np.round(both)).all() and high - low < 30
     edges = np.arange(low - 0.5, high + 1) if whole else np.linspace(low, high + 1e-9 * (1 + abs(high)), 22)
-    inside = lambda x: np.clip(x, edges[0], edges[-1])  # noqa: E731  # the outermost bins hold what lies beyond
-    share = lambda x: np.full(len(x), 1 / max(1, len(x)))  # noqa: E731
+    inside = lambda x: np.clip(x, edges[0], edges[-1])  # noqa: E731  # short; the outermost bins hold what lies beyond
+    share = lambda x: np.full(len(x), 1 / max(1, len(x)))  # noqa: E731  # short
     ax.hist(inside(real), edges, weights=share(real), color=REAL)
     ax.hist(inside(drawn), edges, weights=share(drawn), histtype="step", color=DRAWN, lw=1.8)
     if len(floor):

@@ -98,7 +98,8 @@ def _fetch(name: str) -> str:
     if not paths.may_fetch():
         return "are not in timm's cache, and SOLARSYNTH_WEIGHTS=download, which fetches them, is not set"
     try:
-        hf_hub_download(paths.repository_of(name), "model.safetensors")
+        repository = paths.repository_of(name)
+        hf_hub_download(repository, "model.safetensors", revision=paths.REVISIONS.get(repository))
     except Exception as error:  # whatever the network or the hub says
         return f"could not be fetched ({type(error).__name__})"
     return ""
@@ -135,6 +136,7 @@ class Classifier(nn.Module):
         self.network = timm.create_model(
             ARCHITECTURES[config.size],
             pretrained=pretrained,
+            pretrained_cfg_overlay={"hf_hub_id": paths.pinned(ARCHITECTURES[config.size])} if pretrained else None,
             img_size=config.image_size,
             patch_size=config.patch,
             in_chans=1,

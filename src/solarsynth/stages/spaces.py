@@ -147,7 +147,8 @@ def clip() -> Space:
 
     published_key("clip")
     try:
-        model = timm.create_model(CLIP, pretrained=True).to(device()).eval()
+        source = {"hf_hub_id": paths.pinned(CLIP)}
+        model = timm.create_model(CLIP, pretrained=True, pretrained_cfg_overlay=source).to(device()).eval()
     except Exception as error:  # whatever the network or the hub says, the other metrics go on
         raise WeightsMissing(f"weights not available: CLIP could not be fetched ({type(error).__name__})") from None
     settings = timm.data.resolve_model_data_config(model) | {"crop_pct": 1.0}

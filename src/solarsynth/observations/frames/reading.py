@@ -195,9 +195,9 @@ def _begin_worker() -> None:
 def _import_decoders() -> None:
     """Import what the readers use, once: two threads that import a package at the same time can see half of it."""
     import astropy.io.fits
-    import astropy.wcs  # noqa: F401
+    import astropy.wcs  # noqa: F401  # only to have it loaded
     import sunpy.coordinates.sun
-    import sunpy.time  # noqa: F401
+    import sunpy.time  # noqa: F401  # only to have it loaded
     from PIL import Image
 
     Image.init()
