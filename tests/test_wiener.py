@@ -83,6 +83,16 @@ def test_few_images_leave_rows_of_zeros_and_constant_pixels_a_floor():
     assert torch.isfinite(denoiser.x_0(x_t, t, torch.zeros(2, 1))).all(), "equal images have no components"
 
 
+def test_the_filter_of_a_network_that_mirrors_serves_both():
+    denoiser = build(ARCHITECTURE | {"parameterisation": "wiener", "mirror": 0.5}, seed=0)
+    images = torch.rand(20, 1, 16, 16) * torch.linspace(0, 1, 16)[:, None]
+    denoiser.fit(images, torch.zeros(20, 1))
+    torch.testing.assert_close(denoiser.pixel_mean, denoiser.pixel_mean.flip(-2))
+    noisy, sigma = images - denoiser.pixel_mean + 0.3, torch.full((20, 1, 1, 1), 0.5)
+    there, back = denoiser.filter(noisy, sigma)[0], denoiser.filter(noisy.flip(-2), sigma)[0].flip(-2)
+    torch.testing.assert_close(there, back, atol=1e-4, rtol=0)
+
+
 def test_it_is_built_trained_and_sampled_as_the_others(tmp_path):
     denoiser = build(ARCHITECTURE | {"parameterisation": "wiener"}, seed=0)
     assert PARAMETERISATIONS["wiener"] is Wiener and len(denoiser.components) == COMPONENTS

@@ -14,6 +14,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from solarsynth.diffusion.conditioning import Mirrored
 from solarsynth.diffusion.parameterisations import PARAMETERISATIONS, Preconditioned
 from solarsynth.diffusion.schedule import Schedule
 from solarsynth.models.pixels import LOWEST_STD
@@ -56,7 +57,12 @@ class Wiener(Preconditioned):
 
     @torch.no_grad()
     def fit(self, x_0: Tensor, condition: Tensor) -> None:
-        """Take the components and the scales from the training set; see `Preconditioned.fit`."""
+        """Take the components and the scales from the training set; see `Preconditioned.fit`.
+
+        A network that is told which images are mirrored gets them mirrored, too: its filter must serve both.
+        """
+        if isinstance(self.network.condition, Mirrored):
+            x_0, condition = torch.cat([x_0, x_0.flip(-2)]), torch.cat([condition, condition])
         super().fit(x_0, condition)
         most = min(len(x_0), MOST, max(VALUES // self.components.shape[1], COMPONENTS))
         some = torch.linspace(0, len(x_0) - 1, most).round().long()
