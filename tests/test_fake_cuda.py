@@ -55,6 +55,7 @@ DENOISERS = {
     "eps": U_NET | {"parameterisation": "eps", "min_snr": 5.0},
     "x0": U_NET | {"parameterisation": "x0"},
     "preconditioned": U_NET,
+    "wiener": U_NET | {"parameterisation": "wiener"},
     "consistency": U_NET | {"parameterisation": "consistency"},
     "continuous": U_NET | {"kind": "continuous"},
     "embedding": U_NET | {"kind": "embedding"},
@@ -62,6 +63,12 @@ DENOISERS = {
     "coordinates, patches": U_NET | {"coordinates": 1, "patch": 2, "attention": "all"},
 }
 NETWORKS = DENOISERS | {"prior": PRIOR, "cevae": CEVAE, "classifier": CLASSIFIER}
+
+
+def expected_types(name):
+    """Return the types in which a network multiplies; noise would drown the sums of the Wiener filter in bfloat16."""
+    return {BF16, torch.float32} if name == "wiener" else {BF16}
+
 
 SAMPLINGS = {
     "ancestral": Sampling("ancestral", 5),
@@ -138,7 +145,7 @@ def test_the_loss_and_its_gradients(gpu, name):
     loss, score = _gradients(network, x_0, condition, drawn, micro=2)
     assert loss.device.type == score.device.type == "cuda"
     assert {p.grad.device.type for p in network.parameters() if p.requires_grad} == {"cuda"}
-    assert gpu.ran == {BF16}, "all of it in bfloat16"
+    assert gpu.ran == expected_types(name), "all of it in bfloat16, but a filter of the whole image"
 
 
 class Stop(Exception):
@@ -182,6 +189,11 @@ def test_sampling(gpu, sampler, guidance):
     model = generator(architecture, SAMPLINGS[sampler].replace(**GUIDANCES[guidance]))
     assert model.sample("X", 3).shape == (3, 16, 16)
     assert gpu.ran == {BF16}, "all of it in bfloat16"
+
+
+def test_sampling_with_the_filter_of_the_whole_image(gpu):
+    assert generator(DENOISERS["wiener"], SAMPLINGS["dpm-solver++"]).sample("X", 3).shape == (3, 16, 16)
+    assert gpu.ran == expected_types("wiener")
 
 
 def test_an_image_is_followed_from_noise_to_sun(gpu):
