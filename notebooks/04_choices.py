@@ -55,7 +55,8 @@ print(this.source_note)
 # A choice is judged by eight numbers:
 #
 # - **Training blocks:** the Fréchet distance to all frames of the training weeks, in the first 64 principal components of the
-#   frames' pixels. Held-out frames have their own distance.
+#   frames' pixels. Held-out frames have their own distance. It sees means and covariances alone: a random field that has
+#   those of real frames is near, and no Sun ({doc}`04_methodology`, the Wiener filter).
 # - **Kernel distance** in the same components, without pairs of frames from one block.
 # - **Power:** the power at 20 to 32 cycles per image, relative to 2 to 8, and to the same of real images. Below 1 is blur.
 # - **Copies:** the share of samples nearer to a training frame than 99 % of held-out frames are.

@@ -434,6 +434,13 @@ for name, estimate in (("pixels", pixels), ("the whole image", whole)):
     print(f"linear denoiser of {name}: {1 - left:.0%} of the variance recovered at sigma = 1")
 
 # %% [markdown]
+# The filter has a price. What it draws is a Gaussian field with the right mean and covariance, and a network that is trained briefly
+# hardly changes that. With 16,000 training images of the real archive, the Fréchet distance of 160 samples in 64 components fell from 7.1
+# to 3.2 (real sets: 2.6). The pictures became worse: dark spots and clouds in place of active regions. That
+# distance compares means and covariances alone, which the filter has by construction. So no profile uses the filter, and no
+# distance of second moments should choose a model by itself.
+
+# %% [markdown]
 # ## Training
 #
 # If `finetune_images` is above 0, the continuous and the embedding model start from the weights of the discrete model,
@@ -506,6 +513,6 @@ records.figure_2(this, sizes)
 # - Class, flux and embedding share one interface, one training loop and one sampler.
 # - {numref}`figure-prior` shows whether the prior draws embeddings of the requested class. If the linear probe
 #   recognises the classes of drawn embeddings better than those of real ones, the prior exaggerates the classes.
-# - Preconditioning shortens the training, and the Wiener filter more so. The setting `parameterisation: eps` chooses the paper's own parameterisation.
+# - Preconditioning shortens the training. The setting `parameterisation: eps` chooses the paper's own parameterisation.
 #
 # **Next:** {doc}`04_sampling`, how few steps are enough.

@@ -127,8 +127,10 @@ def test_every_variant_sees_as_many_images(small_lab):
     assert len(table) == 6 and np.isfinite(table[judged(reference)].to_numpy()).all()
     plain = small_lab.variant(unlabelled="none", mirror=0.0, coordinates=0, train_images=32, pretrain_images=1)
     assert plain.store.folder.joinpath("model", plain.key(stages.MODEL, model="discrete")).is_dir()
-    same = compare_trainings(small_lab, reference, variants | {"same": {"parameterisation": "wiener"}}, range(2), 6)
-    assert list(same["variant"].unique()) == list(variants), "smoke has the filter already"
+    same = compare_trainings(
+        small_lab, reference, variants | {"same": {"parameterisation": "preconditioned"}}, range(2), 6
+    )
+    assert list(same["variant"].unique()) == list(variants)[:-1], "smoke has it already"
     first = small_lab.variant(unlabelled="pretrain", train_images=16, pretrain_images=16)
     assert first.store.folder.joinpath("model", first.key(stages.MODEL, model="discrete")).is_dir()
 

@@ -5,6 +5,9 @@ learns such sums slowly. In a training of 100,000 images it took less of the fir
 image than a linear filter does, and drew Suns that varied 0.5 to 0.8 times as much as real ones along them. The filter
 of Wiener takes them exactly, and the network learns what it misses. At high noise the ideal denoiser is nearly this
 filter (Wang & Vastola 2024, doi:10.48550/arXiv.2412.09726).
+
+At lower noise it is not, and a network that is trained briefly leaves much of the Gaussian field that the filter draws.
+Distances that compare means and covariances alone do not see that: judge such models by other measures, and by eye.
 """
 
 from __future__ import annotations
