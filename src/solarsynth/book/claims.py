@@ -89,7 +89,7 @@ _SPACES = (
     tested(
         8,
         "6",
-        "Its filaments are images that are close in time.",
+        "Filaments on the map of the ceVAE's space are images that are close in time.",
         "probability that an image's nearest neighbour in the ceVAE's space is nearer in time than a random image, "
         "minus 1/2; interval over blocks",
         POSITIVE,
