@@ -175,23 +175,20 @@ pd.DataFrame(
 ).rename_axis("median similarity")
 
 # %% tags=["hide-input"]
-begins = next((one for one in found if one.alike_more), None)
-if begins is None:
-    print("images resemble a training image more than their twin, at every number of blocks tried here")
-else:
-    blocks = f"from {begins.blocks} block(s), {min(begins.regions)} active regions"
-    print(f"{blocks}: images resemble their twin more than a training image")
-    word = "so the models generalise" if begins.generalises else "not as sharp as real ones, so this shows little"
-    print(f"these images have power {begins.power:.2f} at fine scales (real 1): {word}")
 for one in found:
+    nearer = "their twin" if one.alike_more else "a training image"
+    print(f"{one.blocks} block(s), {min(one.regions)} active regions: images resemble {nearer} more")
+    if one.alike_more:
+        word = "as of models that generalise" if one.generalises else "another sharpness, so this shows little"
+        print(f"  power {one.power:.2f} at fine scales (real 1): {word}")
     more = np.median(one.copied) - np.median(one.foreign)
-    print(f"{one.blocks} block(s): images are {more:+.2f} more similar to their own training set than to the other one")
+    print(f"  their own training set is {more:+.2f} more similar than the other one")
 
 # %% [markdown]
 # Agreement has a simpler cause, too. Both models start from the same weights, and a model that is trained briefly draws little more
 # than what the noise shows through the mean image. Twins of such models agree without having learnt much. So agreement counts only
 # if their images are as sharp as real ones: the power at 20 to 32 cycles per image, relative to that of real images, is the last
-# row of the table.
+# row of the table. Even then it is no proof: a random field has that power, too. The pictures must be looked at.
 
 # %% [markdown]
 # ## Along the training

@@ -353,7 +353,7 @@ CASES = {
         {"train": 2.4, "power": 1.02, "copies": 0.01},
     ),
     "guidance_frontier": lambda: figures.guidance_frontier(guided(), 1.8),
-    "guidance_tradeoff": lambda: figures.guidance_tradeoff(guided(), 1.8),
+    "guidance_tradeoff": lambda: figures.guidance_tradeoff(guided(), 1.8, 0.6),
     "nearest_distances": lambda: figures.nearest_distances(
         {"generated": np.linspace(8, 20, 50), "held-out real": np.linspace(7, 22, 80), "training": np.full(3, np.inf)},
         7.5,

@@ -116,8 +116,8 @@ def test_reliability_of_a_calibrated_and_of_a_bold_forecast(monkeypatch):
     groups = {n: [Prediction(np.stack([1 - v, v], 1), np.full(len(v), 0.5))] for n, v in (("true", p), ("bold", bold))}
     table = baselines.reliability(pooled, groups, bins=3)
     assert table["days"].groupby("forecast").sum().eq(len(pooled)).all()
-    assert table.loc["true", "reliable"].all()
-    assert list(table.loc["bold", "reliable"]) == [False, True, False]
+    assert not table.loc["true", "contradicted"].any()
+    assert list(table.loc["bold", "contradicted"]) == [True, False, True]
     np.testing.assert_allclose(table.loc["true", "probability"], [0.1, 0.5, 0.8])
 
 
@@ -139,6 +139,24 @@ def test_against_baselines_finds_what_is_planted(monkeypatch):
     assert verdict["Brier", "synthetic", "climatology"] == "worse"
     assert (table["tested"] == len(pooled)).all()
     assert baselines.answer(table)[0].startswith("AUC, classifier − persistence: +0.")
+    one_seed = {trial: prediction for trial, prediction in good.items() if trial.number == 0}
+    alone = baselines.against(pooled, one_seed, rivals, [scores.auc_of(pooled, 1)])
+    assert (alone["verdict"] == "too few to tell").all(), "one training does not show how far trainings differ"
+
+
+def test_the_brier_skill_of_a_weighted_classifier_is_that_of_its_forecasts(monkeypatch):
+    """Probabilities that know the truth in part, with odds 9 times too high, as the weights of the loss make them."""
+    _, pooled = days_of(monkeypatch, persistent=False, n=1800)
+    rng = np.random.default_rng(3)
+    true = rng.beta(0.5, 2, len(pooled))
+    pooled = replace(pooled, y_true=(rng.random(len(true)) < true).astype(int))
+    raised = 9 * true / (9 * true + 1 - true)
+    taught = Prediction(np.stack([1 - raised, raised], 1), np.full(len(true), 0.5))
+    predictions = {Trial(arm, amount, k): taught for arm, amount in (("none", 0), ("synthetic", 5)) for k in range(2)}
+    rivals = {"climatology": climatology(pooled)}
+    for weights, sign, arms in ((None, -1, 2), ((0.1, 0.9), 1, 1)):
+        table = baselines.against(pooled, predictions, rivals, [scores.brier_skill(pooled)], weights)
+        assert len(table) == arms and np.sign(table["difference"].iloc[0].mean) == sign
 
 
 def test_without_flux_the_other_baselines_remain(monkeypatch):

@@ -162,7 +162,7 @@ def test_status_prints_the_ledger_of_a_run(tmp_path):
     output = succeed("status", tmp_path)
     line = next(line for line in output.splitlines() if "Days per flare class" in line)
     assert [cell.strip() for cell in line.split("│")[1:-1]] == [
-        *("Fig. 9", "Days per flare class", "reproduced", "no number", "made here")
+        *("Fig. 9", "Days per flare class", "computed", "no number", "made here")
     ]
     assert output.count("no page computes it yet") == len(ledger.empty()) - 1
 

@@ -24,7 +24,7 @@ def test_every_verdict_has_its_sentence():
     assert "Of 5 claims, **2** are supported, **1** contradicted, **1** cannot be told, **1** not run." in text
     assert "1,237 labelled images of the archive `suns` (B 1,200, C 34, M 3); it has none of class A or X." in text
     assert "**What holds:** Text 2; Text 5." in text and "**What does not hold:** Text 1." in text
-    assert "the values of 1 claims leave it open" in text
+    assert "in 1 of 1 claims the values leave it open" in text
 
 
 @pytest.mark.parametrize(

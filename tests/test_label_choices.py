@@ -48,7 +48,7 @@ def test_classes_that_the_scale_moves(tmp_path):
     assert (table.loc["operational, 7 min", "images"], table.loc["operational, 7 min", "changed"]) == (3, 0)
     assert table.loc["science, 7 min", "changed"] == pytest.approx(1 / 3)
     assert list(table["regions"]) == [3, 2, 2, 3] and list(table["M and X regions"]) == [1, 1, 1, 2]
-    assert "'science, 60 min' changes most classes: 40.0% of the 5 images" in sentence(table)
+    assert "'science, 60 min' changes the largest share of classes: 40.0% of the 5 images" in sentence(table)
     assert shown(table).loc["science, 60 min", "changed"] == "40.0%"
 
 

@@ -126,18 +126,18 @@ def test_long_values_are_cut_at_a_word_in_a_cell_only():
     "changes, method, value",
     [
         ({}, "missing", "no number"),
-        ({"status": "reproduced", "ours": {"n": 1}, "published": {"n": 1}}, "reproduced", "comparable"),
+        ({"status": "reproduced", "ours": {"n": 1}, "published": {"n": 1}}, "computed", "comparable"),
         ({"status": "differs", "ours": {"n": 1}, "published": {"n": 2}}, "differs", "comparable"),
-        ({"status": "not-comparable", "ours": {"n": 1}, "published": {"n": 2}}, "reproduced", "other data"),
-        ({"status": "not-comparable", "ours": {"n": 1}}, "reproduced", "no number"),
+        ({"status": "not-comparable", "ours": {"n": 1}, "published": {"n": 2}}, "computed", "other data"),
+        ({"status": "not-comparable", "ours": {"n": 1}}, "computed", "no number"),
         (
             {"status": "not-comparable", "ours": {"n": 1}, "published": {"n": 2}, "source": "sdoml", "why": "as there"},
-            *("reproduced", "comparable"),
+            *("computed", "comparable"),
         ),
         (
             {"status": "not-comparable", "ours": {"n": 1}, "published": {"n": 2}, "source": "sdoml"}
             | {"why": "on another archive than the paper's"},
-            *("reproduced", "other data"),
+            *("computed", "other data"),
         ),
     ],
 )

@@ -32,8 +32,8 @@ def cell(value: Any) -> str:
 
 #: What the method of an item can be, and when it is so.
 METHODS = {
-    "reproduced": "this run computed the item in the paper's way",
-    "differs": "this run computed it, but a count or a size that the method fixes is not the paper's",
+    "computed": "this run computed the item; its sizes may be smaller than the paper's, which the last column says",
+    "differs": "this run computed it, and a count that is compared exactly is not the paper's",
     "missing": "this run did not compute it",
 }
 
@@ -46,7 +46,7 @@ COMPARABLE = {
 
 
 def method_of(entry: Mapping[str, Any]) -> str:
-    """Return whether an item was computed in the paper's way: a word of `METHODS`.
+    """Return whether an item was computed: a word of `METHODS`.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def method_of(entry: Mapping[str, Any]) -> str:
     """
     if entry["ours"] is None or entry["status"] == "missing":
         return "missing"
-    return "differs" if entry["status"] == "differs" else "reproduced"
+    return "differs" if entry["status"] == "differs" else "computed"
 
 
 def value_of(entry: Mapping[str, Any]) -> str:

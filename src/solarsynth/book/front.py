@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from solarsynth.book.claims_page import Claims, by_verdict, counts, sentence
-from solarsynth.book.rules import CANNOT_TELL, CONTRADICTED, NO_SKILL, SUPPORTED
+from solarsynth.book.rules import CANNOT_TELL, CONTRADICTED, NO_SKILL, SUPPORTED, UNKNOWN
 
 
 def found_page(claims: Claims, run: Mapping[str, Any]) -> str:
@@ -55,10 +55,12 @@ def open_sentence(claims: Claims) -> str:
     undecided = counts(claims)[CANNOT_TELL]
     if not undecided:
         return ""
-    blind = sum(one["verdict"] == CANNOT_TELL and one["why"].startswith(NO_SKILL) for one in claims.values())
-    reason = (
-        f"in {blind} of {undecided} claims the classifier or regressor that judges the images has no skill on real ones"
-        if blind
-        else f"the values of {undecided} claims leave it open"
-    )
+    whys = [one["why"] for one in claims.values() if one["verdict"] == CANNOT_TELL]
+    blind, without = sum(why.startswith(NO_SKILL) for why in whys), sum(why.endswith(UNKNOWN) for why in whys)
+    reasons = {
+        "the classifier or regressor that judges the images has no skill on real ones": blind,
+        "the interval is not known, since the run has too few trainings or weeks": without,
+        "the values leave it open": undecided - blind - without,
+    }
+    reason = "; ".join(f"in {count} of {undecided} claims {text}" for text, count in reasons.items() if count)
     return f"**What cannot be told:** {reason}. The table below has the reason for each, and what could have been seen."

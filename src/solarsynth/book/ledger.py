@@ -271,7 +271,7 @@ _MARKS = {
 }
 
 
-_MARKS_OF_METHOD = {"reproduced": "✓ reproduced", "differs": "≠ differs", "missing": "· missing"}
+_MARKS_OF_METHOD = {"computed": "✓ computed", "differs": "≠ differs", "missing": "· missing"}
 _MARKS_OF_VALUE = {"comparable": "✓ comparable", "other data": "≈ other data", "no number": "– no number"}
 
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 SUPPORTED, CONTRADICTED, CANNOT_TELL, NOT_RUN = VERDICTS = ("supported", "contradicted", "cannot tell", "not run")
 
 #: How the reason begins where a claim rests on a judge that tells real images apart no better than chance.
-NO_SKILL = "the judge has no skill on real images"
+NO_SKILL, UNKNOWN = "the judge has no skill on real images", "is not known"
 
 LEVEL = 0.05  # two-sided, of the intervals
 POWER = 0.8  # with which a detectable effect is seen
@@ -163,7 +163,7 @@ class Rule:
             worst = min(against, key=self._inside)
             return Finding(CONTRADICTED, worst, worst.detectable, f"{_named(worst)} does not lie {self._side}")
         if any(math.isnan(one.half) for one in known):
-            return Finding(CANNOT_TELL, worst, detectable, f"{what} is not known")
+            return Finding(CANNOT_TELL, worst, detectable, f"{what} {UNKNOWN}")
         if all(one.low > self.lowest and one.high < self.highest for one in known):
             return Finding(SUPPORTED, worst, detectable, f"{what} lies {self._side}")
         if self._outside(worst.low, worst.high):

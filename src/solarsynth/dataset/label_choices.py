@@ -124,13 +124,18 @@ def sentence(table: pd.DataFrame) -> str:
     others = others[others["changed"].notna()]
     if not len(others):
         return f"{table.index[0]}: no other rule labels any of its {int(table['images'].iloc[0]):,} images."
-    most = others.loc[others["changed"].idxmax()]
-    own, few, many = int(table["images"].iloc[0]), int(others["images"].min()), int(others["images"].max())
+    most, counts = others.loc[others["changed"].idxmax()], table["images"].iloc[1:]
+    own, few, many = int(table["images"].iloc[0]), int(counts.min()), int(counts.max())
     strong = table["M and X regions"].astype(int)
+    changes = (
+        f"The rule '{most.name}' changes the largest share of classes: {most['changed']:.1%} of the "
+        f"{int(most['shared']):,} images that both label."
+        if most["changed"]
+        else "No rule changes the class of an image that it shares."
+    )
     return (
         f"With the run's own rule ({table.index[0]}) {own:,} frames get a label, with the others {few:,} to {many:,}. "
-        f"The rule '{most.name}' changes most classes: {most['changed']:.1%} of the {int(most['shared']):,} images "
-        f"that both label. Images of class M or X come from {strong.min()} to {strong.max()} known regions."
+        f"{changes} Images of class M or X come from {strong.min()} to {strong.max()} known regions."
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from solarsynth.downstream.comparisons import ALIKE, LEVEL, TOO_FEW
 from solarsynth.downstream.plan import Fold, Predictions, of_setup
 from solarsynth.downstream.pooled import Pooled, Prediction, best_threshold, climatology, persistence
-from solarsynth.downstream.scores import Score, difference, shared, text
+from solarsynth.downstream.scores import Score, difference, shared, text, unweighted
 from solarsynth.errors import SolarsynthError
 from solarsynth.metrics.intervals import Interval, holm, unit_interval
 from solarsynth.metrics.skill import FEWEST
@@ -134,7 +134,11 @@ def looking_ahead(folds: Sequence[Fold]) -> dict[str, Prediction]:
 
 
 def against(
-    pooled: Pooled, predictions: Predictions, baselines: Mapping[str, Prediction], scores: Sequence[Score]
+    pooled: Pooled,
+    predictions: Predictions,
+    baselines: Mapping[str, Prediction],
+    scores: Sequence[Score],
+    weights: tuple[float, float] | None = None,
 ) -> pd.DataFrame:
     """Compare classifiers with baselines on the same test days, in pairs: every seed with the one baseline.
 
@@ -145,6 +149,9 @@ def against(
         Of these the classifiers without added images, and those with the largest number of synthetic ones.
     baselines : mapping of str to Prediction
     scores : sequence of Score
+    weights : (float, float), optional
+        Of *no* and *yes* in the classifiers' loss. They are undone for the Brier skill, which else would judge them and
+        not the forecasts.
 
     Returns
     -------
@@ -157,21 +164,26 @@ def against(
 
     rows = []
     for score in scores:
-        for setup in ("none", "synthetic"):
+        # Added strong days raise the rate that a classifier has learnt, so its probabilities are biased on purpose.
+        for setup in ("none",) if weights and score.name == "Brier skill" else ("none", "synthetic"):
             group = [predictions[trial] for trial in of_setup(predictions, setup)]
+            if weights and score.name == "Brier skill":
+                group = [unweighted(one, weights) for one in group]
             for name, baseline in baselines.items() if group else ():
-                found = difference(pooled, [(one, baseline) for one in group], score)
-                rows.append((score.name, setup, name, len(shared([*group, baseline])), found))
-    adjusted = holm(np.array([row[-1].p for row in rows], float))
+                found, index = difference(pooled, [(one, baseline) for one in group], score), shared([*group, baseline])
+                rows.append((score.name, setup, name, len(index), found, score.regions(pooled, index)))
+    adjusted = holm(np.array([row[4].p for row in rows], float))
     return pd.DataFrame(
-        [(*row, p, _verdict(row[0], row[-1], p)) for row, p in zip(rows, adjusted, strict=True)],
+        [(*row[:5], p, _verdict(row[0], *row[4:], p)) for row, p in zip(rows, adjusted, strict=True)],
         columns=["score", "forecast", "against", "tested", "difference", "Holm", "verdict"],
     )
 
 
-def _verdict(score: str, found: Interval, adjusted: float) -> str:
-    if np.isnan(adjusted) or found.units < FEWEST:
+def _verdict(score: str, found: Interval, regions: int, adjusted: float) -> str:
+    if np.isnan(found.mean) or min(regions, found.units) < FEWEST or found.seeds < 2:
         return TOO_FEW
+    if np.isnan(adjusted):
+        return ALIKE if found.mean == 0 else TOO_FEW  # equal in every trial, or without an error
     if adjusted >= LEVEL:
         return ALIKE
     return "better" if (found.mean > 0) != (score == "Brier") else "worse"
@@ -202,7 +214,8 @@ def reliability(pooled: Pooled, groups: Mapping[str, Sequence[Prediction]], bins
     -------
     DataFrame
         Indexed by ``forecast`` and ``bin``: ``days``, ``probability`` (mean of the bin), ``observed`` (`Interval` of
-        the share of strong days) and ``reliable``: whether the interval holds the probability; None without one.
+        the share of strong days) and ``contradicted``: whether the interval excludes the probability; None without
+        one. A wide interval contradicts nothing, and proves nothing.
     """
     import pandas as pd
 
@@ -217,9 +230,9 @@ def reliability(pooled: Pooled, groups: Mapping[str, Sequence[Prediction]], bins
             strong, mean = pooled.y_true[here] == 1, float(probability[place == value].mean())
             observed = unit_interval(lambda k, strong=strong: float(strong[k].mean()), pooled.unit[here])
             known = np.isfinite(observed.low)
-            reliable = bool(observed.low <= mean <= observed.high) if known else None
-            rows.append((name, number, len(here), mean, observed, reliable))
-    columns = ["forecast", "bin", "days", "probability", "observed", "reliable"]
+            contradicted = bool(not observed.low <= mean <= observed.high) if known else None
+            rows.append((name, number, len(here), mean, observed, contradicted))
+    columns = ["forecast", "bin", "days", "probability", "observed", "contradicted"]
     return pd.DataFrame(rows, columns=columns).set_index(["forecast", "bin"])
 
 

@@ -36,7 +36,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "average chosen after training": {"ema_snapshots": 16},
 }
 
-PLAIN = {"unlabelled": "none", "mirror": 0.0, "coordinates": 0, "ema_snapshots": 0, "ema_length": 0.0}
+PLAIN = {"min_snr": 0.0, "unlabelled": "none", "mirror": 0.0, "coordinates": 0, "ema_snapshots": 0, "ema_length": 0.0}
 
 #: Lengths σ_rel of averages that are tried, and the seed of the samples by which one is chosen. What is reported of it
 #: is measured on other samples.
@@ -185,7 +185,7 @@ def guidance_study(
     -------
     DataFrame
         A row per run: ``guidance``, ``steps``, ``interval`` and `MEASURES`, the mean over the seeds of each, and
-        ``<measure> ±``, half of its 95 % interval over the seeds.
+        ``<measure> ±``, half of its 95 % interval over the seeds; ``distances``, those to the training blocks by seed.
     """
     import pandas as pd
 
@@ -197,11 +197,20 @@ def guidance_study(
                 sets = [stages.sample_set(lab, counts, seed=seed, sampling=sampling) for seed in seeds]
                 found = [asdict(reference.judge(one.image, one.label)) for one in sets]
                 row = {"guidance": w, "steps": count, "interval": _interval_text(interval)}
+                row["distances"] = np.array([one["train"] for one in found])
                 for measure in MEASURES:
                     value = seed_interval(np.array([one[measure] for one in found]))
                     row |= {measure: value.mean, f"{measure} ±": (value.high - value.low) / 2}
                 rows.append(row)
     return pd.DataFrame(rows)
+
+
+def ties(table: pd.DataFrame) -> int:
+    """Return how many other runs of a `guidance_study` cannot be told from the nearest one, in pairs by seed."""
+    best = table.loc[table["train"].idxmin()]
+    others = [row for row in table.itertuples() if row.Index != best.name]
+    found = [seed_interval(row.distances - best["distances"]) for row in others]
+    return sum(not one.low > 0 for one in found)  # without an interval nothing is told apart
 
 
 def compare_samplers(

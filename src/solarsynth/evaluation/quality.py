@@ -55,7 +55,7 @@ class Quality:
         Mean grey level minus that of the labelled training images, in standard deviations of their means.
     coverage : float
         Share of the labelled training images with a sample among their nearest neighbours, in the same components; see
-        `solarsynth.metrics.coverage`. It grows with the number of samples.
+        `solarsynth.metrics.coverage`. It grows with the number of samples; a copy of those images has 1.
     obeys : float
         Rank correlation of the classes asked for with what a regressor reads in the brightness, which learnt the flux
         from held-out images. NaN without classes, or if too few images are held out.
@@ -123,6 +123,12 @@ class QualityReference:
         """Return the Fréchet distance of `count` labelled training images to all frames of the training blocks."""
         order = np.random.default_rng(seed).permutation(len(self.labelled))[:count]
         return frechet_distance(self.embed(self.labelled[order]), self._of_train)
+
+    def covered(self, count: int, seed: int = 0) -> float:
+        """Return the coverage of the labelled training images by `count` held-out frames: what honest images reach."""
+        order = np.random.default_rng(seed).permutation(len(self.held_out))[:count]
+        found = self.embed(self.held_out[order])
+        return coverage(self.embed(self.labelled), found, min(NEIGHBOURS, len(found) - 1)).coverage
 
     @property
     def between(self) -> float:

@@ -53,7 +53,7 @@ def guidance_frontier(table: pd.DataFrame, real: float, paper_guidance: float = 
 
 
 @styled
-def guidance_tradeoff(table: pd.DataFrame, real: float, paper_guidance: float = 2.0) -> Figure:
+def guidance_tradeoff(table: pd.DataFrame, real: float, covered: float, paper_guidance: float = 2.0) -> Figure:
     """Nearness and coverage against obedience, a line through the weights of guidance per number of steps.
 
     Parameters
@@ -62,6 +62,8 @@ def guidance_tradeoff(table: pd.DataFrame, real: float, paper_guidance: float = 
         As from `solarsynth.evaluation.choices.guidance_study`.
     real : float
         Fréchet distance of real sets of the same size.
+    covered : float
+        Coverage by held-out frames, as many.
     paper_guidance : float
         w of the paper; its runs have a ring.
     """
@@ -82,7 +84,8 @@ def guidance_tradeoff(table: pd.DataFrame, real: float, paper_guidance: float = 
             marked = line[line["guidance"] == paper_guidance]
             ax.plot(marked["obeys"], marked[name], "o", ms=10, mfc="none", mec="0.3", mew=0.9)
         ax.set(xlabel=LABELS["obeys"].replace("\n", " "), ylabel=LABELS[name])
-    axes[0, 0].axhline(real, color="0.3", lw=0.8, ls="--")
+    for ax, value in zip(axes[0], (real, covered), strict=True):
+        ax.axhline(value, color="0.3", lw=0.8, ls="--")
     legend(axes[0, 1], outside=True)
     return figure
 
