@@ -56,7 +56,7 @@ def open_sentence(claims: Claims) -> str:
     if not undecided:
         return ""
     whys = [one["why"] for one in claims.values() if one["verdict"] == CANNOT_TELL]
-    blind, without = sum(why.startswith(NO_SKILL) for why in whys), sum(why.endswith(UNKNOWN) for why in whys)
+    blind, without = sum(why.startswith(NO_SKILL) for why in whys), sum(f" {UNKNOWN}" in why for why in whys)
     reasons = {
         "the classifier or regressor that judges the images has no skill on real ones": blind,
         "the interval is not known, since the run has too few trainings or weeks": without,
