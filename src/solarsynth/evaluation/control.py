@@ -114,6 +114,8 @@ class Control:
             )
         c = self.correlation
         found = f"correlation {c.mean:.2f} ({c.low:.2f} to {c.high:.2f})"
+        if c.high < 0:
+            return f"does the opposite: {found}; what is read falls where more is asked for"
         if not c.p < 0.05 or c.mean <= 0:
             return f"does not obey: {found}, as permuted requests have it"
         if np.isnan(self.p_within_days):
