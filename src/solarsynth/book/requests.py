@@ -88,7 +88,7 @@ def _choices(lab: Lab, own: dict[str, Any]) -> None:
     steps = sorted({min(int(n), s.quality_steps) for n in own["steps"].split(",")})
     guidance_study(lab, blind, weights, steps, [(0.0, np.inf), (0.05, 5.0)], size, seeds)
     runs = [Sampling("dpm-solver++", min(20, s.quality_steps)), Sampling("dpm-solver++", 2)]
-    if s.parameterisation == "preconditioned":
+    if s.parameterisation != "eps":
         runs += [Sampling("consistency", 2), Sampling("consistency", 1)]
     for sampling in runs:
         for seed in seeds:
