@@ -19,6 +19,14 @@ LABELS = {
 }
 
 
+def _runs(table: pd.DataFrame) -> list[tuple[str, tuple[float, float, float], pd.DataFrame]]:
+    """Return the title, the colour and the rows of every number of steps and interval of a study of guidance."""
+    groups = table.groupby(["steps", "interval"], sort=False)
+    titles = [f"{steps} steps" + ("" if where == "everywhere" else f",\n{where}") for (steps, where), _ in groups]
+    colours = colours_of(titles)
+    return [(title, colours[title], rows) for title, (_, rows) in zip(titles, groups, strict=True)]
+
+
 @styled
 def guidance_frontier(table: pd.DataFrame, real: float, paper_guidance: float = 2.0) -> Figure:
     """Six measures against the weight of guidance, a line per number of steps.
@@ -33,13 +41,10 @@ def guidance_frontier(table: pd.DataFrame, real: float, paper_guidance: float = 
         w of the paper; a vertical line.
     """
     figure, axes = panels(3, 2, 3.7, 2.5, margin=(1.2, 0))
-    runs = list(table.groupby(["steps", "interval"], sort=False))
-    colours = colours_of(f"{steps}, {interval}" for (steps, interval), _ in runs)
     for ax, (name, label) in zip(axes.ravel(), LABELS.items(), strict=True):
         ax.axvline(paper_guidance, color="0.6", lw=0.8, ls=":")
-        for (steps, interval), rows in runs:
-            title = f"{steps} steps" + ("" if interval == "everywhere" else f",\n{interval}")
-            line = {"fmt": "o-", "ms": 4, "capsize": 3, "color": colours[f"{steps}, {interval}"]}
+        for title, colour, rows in _runs(table):
+            line = {"fmt": "o-", "ms": 4, "capsize": 3, "color": colour}
             ax.errorbar(rows["guidance"], rows[name], rows[f"{name} ±"], label=title, **line)
         ax.set(xlabel="guidance w", ylabel=label)
     axes[0, 0].axhline(real, color="0.3", lw=0.8, ls="--")
@@ -68,15 +73,12 @@ def guidance_tradeoff(table: pd.DataFrame, real: float, covered: float, paper_gu
         w of the paper; its runs have a ring.
     """
     figure, axes = panels(1, 2, 3.7, 2.9, margin=(1.2, 0))
-    runs = list(table.groupby(["steps", "interval"], sort=False))
-    colours = colours_of(f"{steps}, {interval}" for (steps, interval), _ in runs)
     for ax, name in zip(axes[0], ("train", "coverage"), strict=True):
-        for (steps, interval), rows in runs:
+        for title, colour, rows in _runs(table):
             # Without guidance the interval does not matter: every line begins there.
-            bare = table[(table["guidance"] == 0) & (table["steps"] == steps)]
+            bare = table[(table["guidance"] == 0) & (table["steps"] == rows["steps"].iloc[0])]
             line = (rows if (rows["guidance"] == 0).any() else pd.concat([bare, rows])).sort_values("guidance")
-            title = f"{steps} steps" + ("" if interval == "everywhere" else f",\n{interval}")
-            ax.plot(line["obeys"], line[name], "o-", ms=4, color=colours[f"{steps}, {interval}"], label=title)
+            ax.plot(line["obeys"], line[name], "o-", ms=4, color=colour, label=title)
             for row in line.itertuples():
                 ax.annotate(
                     f"{row.guidance:g}", (row.obeys, getattr(row, name)), (4, 3), textcoords="offset points", fontsize=7
