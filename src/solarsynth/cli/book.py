@@ -9,10 +9,10 @@ import click
 
 from solarsynth.cli.common import (
     data_option,
+    lab_options,
     open_lab,
     parse_settings,
     profile_option,
-    sample_seed_option,
     seed_option,
     settings_option,
     source_option,
@@ -25,12 +25,7 @@ if TYPE_CHECKING:
 
 @click.command("reproduce")
 @click.argument("pages", nargs=-1)
-@profile_option
-@source_option
-@data_option
-@seed_option
-@sample_seed_option
-@settings_option
+@lab_options
 @click.option("--publish", is_flag=True, help="Replace the published run, once every notebook has succeeded.")
 @click.option("--no-build", is_flag=True, help="Run the notebooks only.")
 def reproduce_command(

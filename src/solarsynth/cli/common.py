@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,14 @@ settings_option = click.option(
     metavar="KEY=VALUE",
     help="Replace a setting of the profile; repeatable.",
 )
+
+
+def lab_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that describe a lab: profile, source, data, both seeds and settings."""
+    options = (profile_option, source_option, data_option, seed_option, sample_seed_option, settings_option)
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def parse_settings(settings: tuple[str, ...]) -> dict[str, Any]:

@@ -7,24 +7,14 @@ import json
 import click
 
 from solarsynth.cli.common import (
-    data_option,
+    lab_options,
     parse_settings,
-    profile_option,
-    sample_seed_option,
-    seed_option,
-    settings_option,
-    source_option,
 )
 
 
 @click.command("plan")
 @click.argument("pages", nargs=-1)
-@profile_option
-@source_option
-@data_option
-@seed_option
-@sample_seed_option
-@settings_option
+@lab_options
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 @click.option("--no-measure", is_flag=True, help="Count only; time no network on this machine.")
 def plan_command(
